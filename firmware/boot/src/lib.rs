@@ -1,0 +1,1 @@
+//! Firmware's boot logic: find, verify, measure, report, hand over.

@@ -1,0 +1,167 @@
+//! The handoff page: what firmware measured and where it put it. The kernel completes it for the engine.
+
+use crate::launch_page::LaunchPage;
+use crate::memory::Region;
+use crate::wire::{Reader, WireError, Writer};
+
+const MAGIC: u64 = u64::from_le_bytes(*b"VIALHAND");
+/// Size of the embedded launch page's meaningful head in bytes.
+const LAUNCH_BYTES: usize = 128;
+
+/// Written by firmware at [`crate::memory::HANDOFF_PA`], completed by the kernel, read-only in the engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Handoff {
+    /// The measured launch page.
+    pub launch: LaunchPage,
+    /// BLAKE3 of the GGUF bytes, recomputed from the tree by firmware.
+    pub weights_root: [u8; 32],
+    /// Head of the event log: SHA-384 chain over its digests.
+    pub event_log_head: [u8; 48],
+    /// Manifest bytes, in the blobs area.
+    pub manifest: Region,
+    /// TCG2 event log, in the blobs area.
+    pub event_log: Region,
+    /// Agent bundle archive, in the blobs area.
+    pub bundle: Region,
+    /// Chaining values of the leaves, in the blobs area.
+    pub tree: Region,
+    /// The report obtained at boot, in the blobs area.
+    pub boot_report: Region,
+    /// Bytes of the blobs area in use.
+    pub blobs_bytes: u64,
+    /// Offset of the first GGUF byte from the start of the disk.
+    pub weights_disk_offset: u64,
+    /// Length of the GGUF in bytes.
+    pub weights_bytes: u64,
+    /// Bytes of one leaf.
+    pub leaf_bytes: u64,
+    /// Time stamp counter ticks a millisecond; set by the kernel (0 before). From the host: untrusted.
+    pub tsc_khz: u64,
+    /// Unix time in ns at time stamp counter value [`Self::unix_tsc`]; 0 if unknown. From the host: untrusted.
+    pub unix_ns: u64,
+    /// See [`Self::unix_ns`].
+    pub unix_tsc: u64,
+}
+
+impl Handoff {
+    /// The page's bytes.
+    #[must_use]
+    pub fn encode(&self) -> [u8; 4096] {
+        let mut page = [0; 4096];
+        let launch = self.launch.encode();
+        let mut out = Writer(&mut page);
+        out.u64(MAGIC).bytes(launch.first_chunk::<LAUNCH_BYTES>().unwrap_or(&[0; LAUNCH_BYTES]));
+        out.bytes(&self.weights_root).bytes(&self.event_log_head);
+        for region in [self.manifest, self.event_log, self.bundle, self.tree, self.boot_report] {
+            out.u64(region.pa).u64(region.len);
+        }
+        let numbers = [self.blobs_bytes, self.weights_disk_offset, self.weights_bytes, self.leaf_bytes];
+        for number in numbers.into_iter().chain([self.tsc_khz, self.unix_ns, self.unix_tsc]) {
+            out.u64(number);
+        }
+        page
+    }
+
+    /// Reads a page. Measured firmware wrote it; checked all the same.
+    ///
+    /// # Errors
+    /// The field that is malformed.
+    pub fn decode(page: &[u8; 4096]) -> Result<Self, WireError> {
+        let mut from = Reader(page);
+        let magic = from.u64()?;
+        if magic != MAGIC {
+            return Err(WireError::Version { found: magic, expected: MAGIC });
+        }
+        let handoff = Self {
+            launch: launch(&from.bytes()?)?,
+            weights_root: from.bytes()?,
+            event_log_head: from.bytes()?,
+            manifest: region(&mut from)?,
+            event_log: region(&mut from)?,
+            bundle: region(&mut from)?,
+            tree: region(&mut from)?,
+            boot_report: region(&mut from)?,
+            blobs_bytes: from.u64()?,
+            weights_disk_offset: from.u64()?,
+            weights_bytes: from.u64()?,
+            leaf_bytes: from.u64()?,
+            tsc_khz: from.u64()?,
+            unix_ns: from.u64()?,
+            unix_tsc: from.u64()?,
+        };
+        // Not `finish`: ring 0 is emulated on some hosts, and the rest of the page is never read.
+        handoff.checked()
+    }
+
+    /// The handoff, if every blob lies inside the blobs area.
+    fn checked(self) -> Result<Self, WireError> {
+        use crate::memory::{BLOBS_MAX_BYTES, BLOBS_PA};
+        if self.blobs_bytes > BLOBS_MAX_BYTES {
+            return Err(WireError::Field { name: "blobs_bytes", found: self.blobs_bytes });
+        }
+        let end = BLOBS_PA.saturating_add(self.blobs_bytes);
+        for blob in [self.manifest, self.event_log, self.bundle, self.tree, self.boot_report] {
+            if blob.pa < BLOBS_PA || blob.pa.saturating_add(blob.len) > end {
+                return Err(WireError::Field { name: "blob", found: blob.pa });
+            }
+        }
+        Ok(self)
+    }
+}
+
+fn launch(head: &[u8; LAUNCH_BYTES]) -> Result<LaunchPage, WireError> {
+    let mut page = [0; 4096];
+    Writer(&mut page).bytes(head);
+    LaunchPage::decode(&page)
+}
+
+fn region(from: &mut Reader<'_>) -> Result<Region, WireError> {
+    Ok(Region { pa: from.u64()?, len: from.u64()? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::launch_page::{Machine, Measure, Tee};
+    use crate::memory::BLOBS_PA;
+
+    fn handoff() -> Handoff {
+        let blob = |at| Region { pa: BLOBS_PA + at, len: 16 };
+        Handoff {
+            launch: LaunchPage {
+                manifest_digest: [1; 48],
+                memory_bytes: 512 << 20,
+                cpus: 2,
+                tee: Tee::Simulated,
+                machine: Machine::Qemu,
+                measure: Measure::Full,
+            },
+            weights_root: [2; 32],
+            event_log_head: [3; 48],
+            manifest: blob(0),
+            event_log: blob(16),
+            bundle: blob(32),
+            tree: blob(48),
+            boot_report: blob(64),
+            blobs_bytes: 4096,
+            weights_disk_offset: 1 << 20,
+            weights_bytes: 99,
+            leaf_bytes: 131_072,
+            tsc_khz: 2_600_000,
+            unix_ns: 5,
+            unix_tsc: 6,
+        }
+    }
+
+    #[test]
+    fn a_handoff_survives_its_encoding() {
+        assert_eq!(Handoff::decode(&handoff().encode()), Ok(handoff()));
+    }
+
+    #[test]
+    fn a_blob_outside_its_area_is_refused() {
+        let outside = Handoff { tree: Region { pa: BLOBS_PA + 4090, len: 7 }, ..handoff() };
+        let refused = Handoff::decode(&outside.encode());
+        assert_eq!(refused, Err(WireError::Field { name: "blob", found: BLOBS_PA + 4090 }));
+    }
+}

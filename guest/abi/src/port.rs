@@ -1,0 +1,13 @@
+//! I/O ports of the two machine types. Only ring 0 touches them.
+
+/// First serial port: kernel lines (16550).
+pub const SERIAL: u16 = 0x3F8;
+/// Second serial port: carries the simulated TEE's messages under QEMU (16550).
+pub const SERIAL_TEE: u16 = 0x2F8;
+/// A byte written here ends the machine with that [`crate::ExitCode`]; QEMU's `isa-debug-exit`, 4 bytes wide.
+pub const EXIT: u16 = 0xF4;
+/// A byte written here puts a [`crate::Mark`] on the VMM's timeline; ignored by QEMU.
+pub const MARK: u16 = 0xF8;
+/// Simulated TEE of our VMM: a 32-bit write of a page's physical address / 4096 asks for a report. The page
+/// holds 64 bytes of report data before, [`crate::report::ReportResponse`] after.
+pub const TEE: u16 = 0x600;

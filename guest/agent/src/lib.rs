@@ -1,0 +1,1 @@
+//! The agent bundle's configuration.

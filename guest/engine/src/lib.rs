@@ -1,0 +1,1 @@
+//! The ring-3 program: joins model, net and user runtime.

@@ -1,0 +1,1 @@
+//! Ring-0 hardware access: paging, traps, interrupts, report transports.

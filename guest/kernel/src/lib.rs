@@ -1,0 +1,1 @@
+//! The appliance's kernel: policy on top of hal.

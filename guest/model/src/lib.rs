@@ -1,0 +1,1 @@
+//! GGUF model, tokenizer, chat template, forward pass, sampler; no I/O.

@@ -1,0 +1,1 @@
+//! TCP/IP, HTTP and the OpenAI API as state machines.

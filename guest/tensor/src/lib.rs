@@ -1,0 +1,1 @@
+//! Numeric kernels: portable reference, AVX2, AVX-512.

@@ -1,0 +1,1 @@
+//! Ring-3 runtime: calls, allocator, executor, virtio drivers.

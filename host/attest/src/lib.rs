@@ -1,0 +1,1 @@
+//! Evidence parsing, authenticity and policy.

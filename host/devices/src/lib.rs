@@ -1,0 +1,1 @@
+//! Device models: virtio block, net, rng, serial, user-mode network.

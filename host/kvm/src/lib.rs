@@ -1,0 +1,1 @@
+//! The unsafe rim over KVM and guest memory.

@@ -1,0 +1,1 @@
+//! Sealed images as pure bytes: GPT and layout.

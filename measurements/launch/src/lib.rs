@@ -1,0 +1,1 @@
+//! The load plan: what is loaded, in which order, and its launch digest.

@@ -1,0 +1,1 @@
+//! Boots appliances for tests and breaks them on purpose.

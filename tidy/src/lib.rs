@@ -1,0 +1,1 @@
+//! Holds the house's dependency edges and style.

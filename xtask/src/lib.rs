@@ -1,0 +1,1 @@
+//! Set-up, build, demo, tests and benches.
