@@ -1,12 +1,12 @@
 //! The handoff page: what firmware measured and where it put it. The kernel completes it for the engine.
 
-use crate::launch_page::LaunchPage;
+use crate::launch_page::{HEAD_BYTES, LaunchPage};
 use crate::memory::Region;
 use crate::wire::{Reader, WireError, Writer};
 
 const MAGIC: u64 = u64::from_le_bytes(*b"VIALHAND");
-/// Size of the embedded launch page's meaningful head in bytes.
-const LAUNCH_BYTES: usize = 128;
+/// Bytes before [`Handoff::tsc_khz`]: magic, launch page's head, root, event-log head, regions, four numbers.
+const CLOCK_OFFSET: usize = 8 + HEAD_BYTES + 32 + 48 + 5 * 16 + 4 * 8;
 
 /// Written by firmware at [`crate::memory::HANDOFF_PA`], completed by the kernel, read-only in the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +50,7 @@ impl Handoff {
         let mut page = [0; 4096];
         let launch = self.launch.encode();
         let mut out = Writer(&mut page);
-        out.u64(MAGIC).bytes(launch.first_chunk::<LAUNCH_BYTES>().unwrap_or(&[0; LAUNCH_BYTES]));
+        out.u64(MAGIC).bytes(launch.first_chunk::<HEAD_BYTES>().unwrap_or(&[0; HEAD_BYTES]));
         out.bytes(&self.weights_root).bytes(&self.event_log_head);
         for region in [self.manifest, self.event_log, self.bundle, self.tree, self.boot_report] {
             out.u64(region.pa).u64(region.len);
@@ -73,7 +73,7 @@ impl Handoff {
             return Err(WireError::Version { found: magic, expected: MAGIC });
         }
         let handoff = Self {
-            launch: launch(&from.bytes()?)?,
+            launch: LaunchPage::decode_head(&from.bytes()?)?,
             weights_root: from.bytes()?,
             event_log_head: from.bytes()?,
             manifest: region(&mut from)?,
@@ -93,6 +93,13 @@ impl Handoff {
         handoff.checked()
     }
 
+    /// Writes the clock fields, which firmware left zero, into an encoded page.
+    pub fn encode_clock(page: &mut [u8; 4096], tsc_khz: u64, unix_ns: u64, unix_tsc: u64) {
+        if let Some(fields) = page.get_mut(CLOCK_OFFSET..) {
+            Writer(fields).u64(tsc_khz).u64(unix_ns).u64(unix_tsc);
+        }
+    }
+
     /// The handoff, if every blob lies inside the blobs area.
     fn checked(self) -> Result<Self, WireError> {
         use crate::memory::{BLOBS_MAX_BYTES, BLOBS_PA};
@@ -107,12 +114,6 @@ impl Handoff {
         }
         Ok(self)
     }
-}
-
-fn launch(head: &[u8; LAUNCH_BYTES]) -> Result<LaunchPage, WireError> {
-    let mut page = [0; 4096];
-    Writer(&mut page).bytes(head);
-    LaunchPage::decode(&page)
 }
 
 fn region(from: &mut Reader<'_>) -> Result<Region, WireError> {
@@ -156,6 +157,13 @@ mod tests {
     #[test]
     fn a_handoff_survives_its_encoding() {
         assert_eq!(Handoff::decode(&handoff().encode()), Ok(handoff()));
+    }
+
+    #[test]
+    fn the_clock_is_written_where_it_is_read() {
+        let mut page = Handoff { tsc_khz: 0, unix_ns: 0, unix_tsc: 0, ..handoff() }.encode();
+        Handoff::encode_clock(&mut page, 2_600_000, 5, 6);
+        assert_eq!(Handoff::decode(&page), Ok(handoff()));
     }
 
     #[test]

@@ -6,6 +6,8 @@ use crate::wire::{Reader, WireError, Writer};
 /// "VIALLNCH" and version 1.
 const MAGIC: u64 = u64::from_le_bytes(*b"VIALLNCH");
 const VERSION: u32 = 1;
+/// Bytes of the page's head; all fields lie inside, the rest is zero.
+pub const HEAD_BYTES: usize = 128;
 
 /// The TEE around the appliance. Measured, so that an appliance cannot be talked into the simulated one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +76,19 @@ impl LaunchPage {
     /// # Errors
     /// The field that is malformed; reserved bytes that are not zero.
     pub fn decode(page: &[u8; 4096]) -> Result<Self, WireError> {
-        let mut from = Reader(page);
+        Self::fields(Reader(page))
+    }
+
+    /// Reads the head alone, for ring 0, which is emulated on some hosts: [`Self::decode`] has checked the
+    /// rest before.
+    ///
+    /// # Errors
+    /// As [`Self::decode`].
+    pub fn decode_head(head: &[u8; HEAD_BYTES]) -> Result<Self, WireError> {
+        Self::fields(Reader(head))
+    }
+
+    fn fields(mut from: Reader<'_>) -> Result<Self, WireError> {
         expect(from.u64()?, MAGIC)?;
         expect(from.u32()?.into(), VERSION.into())?;
         let (cpus, memory_bytes) = (from.u32()?, from.u64()?);

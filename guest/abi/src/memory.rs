@@ -12,7 +12,8 @@
 //! | [`ENGINE_PA`] | engine image: text, constants, data | RW | RX, R, RW |
 //! | [`DMA_PA`] | the only memory a device writes: queues, windows | RW | RW |
 //! | [`BLOBS_PA`] | manifest, event log, bundle, tree, boot report | RW | R |
-//! | end of blobs, rounded up | heap, to the end of memory | RW | RW |
+//! | end of blobs, rounded up | [`stacks`], one large page a cpu | RW | at [`STACKS_VA`]: RW |
+//! | end of stacks | [`heap`], to the end of memory | RW | RW |
 //!
 //! Memory above 3 GiB continues at 4 GiB; the hole holds device registers.
 
@@ -102,13 +103,27 @@ pub const fn ram(memory_bytes: u64) -> [Region; 2] {
     [Region { pa: 0, len: low }, Region { pa: HIGH_PA, len: memory_bytes.saturating_sub(low) }]
 }
 
-/// The engine's heap: what [`ram`] leaves after `blobs_bytes` of blobs.
+/// The stacks of `cpus` cpus in the engine, one large page each, behind `blobs_bytes` of blobs.
 #[must_use]
-pub const fn heap(memory_bytes: u64, blobs_bytes: u64) -> [Region; 2] {
+pub const fn stacks(cpus: u32, blobs_bytes: u64) -> Region {
+    let pa = BLOBS_PA.saturating_add(round_up(blobs_bytes, LARGE_PAGE));
+    Region { pa, len: LARGE_PAGE.saturating_mul(widen(cpus)) }
+}
+
+/// The engine's heap: what [`ram`] leaves after blobs and [`stacks`].
+#[must_use]
+pub const fn heap(memory_bytes: u64, cpus: u32, blobs_bytes: u64) -> [Region; 2] {
     let [low, high] = ram(memory_bytes);
-    let start = BLOBS_PA.saturating_add(round_up(blobs_bytes, LARGE_PAGE));
+    let stacks = stacks(cpus, blobs_bytes);
+    let start = stacks.pa.saturating_add(stacks.len);
     let end = low.len.saturating_sub(low.len.wrapping_rem(LARGE_PAGE));
     [Region { pa: start, len: end.saturating_sub(start) }, high]
+}
+
+/// `From` is not const yet.
+#[cfg_attr(not(test), expect(clippy::as_conversions, reason = "widening in a const fn"))]
+const fn widen(value: u32) -> u64 {
+    value as u64
 }
 
 /// `value` rounded up to a multiple of `unit`, saturating. `unit` must not be zero.
@@ -131,9 +146,10 @@ mod tests {
     }
 
     #[test]
-    fn the_heap_starts_behind_the_blobs_on_a_large_page() {
-        let [low, _] = heap(512 << 20, LARGE_PAGE + 1);
-        assert_eq!(low.pa, BLOBS_PA + 2 * LARGE_PAGE);
+    fn the_heap_starts_behind_blobs_and_stacks_on_a_large_page() {
+        let [low, _] = heap(512 << 20, 2, LARGE_PAGE + 1);
+        assert_eq!(stacks(2, LARGE_PAGE + 1), Region { pa: BLOBS_PA + 2 * LARGE_PAGE, len: 2 * LARGE_PAGE });
+        assert_eq!(low.pa, BLOBS_PA + 4 * LARGE_PAGE);
         assert_eq!(low.pa + low.len, 512 << 20);
     }
 }
