@@ -1,0 +1,154 @@
+//! Decoding of calls: registers of ring 3 become a typed request.
+
+use vial_abi::Mark;
+use vial_abi::call::{CONSOLE_MAX, Call, CallError};
+
+/// A call with its arguments. Addresses are not checked yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// [`Call::Exit`].
+    Exit {
+        /// At most 127.
+        code: u8,
+    },
+    /// [`Call::Console`].
+    Console {
+        /// Address of the line.
+        text: u64,
+        /// Its bytes, at most [`CONSOLE_MAX`].
+        len: usize,
+    },
+    /// [`Call::Mark`].
+    Mark(Mark),
+    /// [`Call::BootReport`].
+    BootReport {
+        /// Address of 64 bytes.
+        data: u64,
+        /// Address of the output buffer.
+        out: u64,
+    },
+    /// [`Call::HandOver`].
+    HandOver {
+        /// Address of the kernel's first instruction.
+        entry: u64,
+        /// Address of the handoff page.
+        handoff: u64,
+    },
+    /// [`Call::Report`].
+    Report {
+        /// Address of the request.
+        request: u64,
+        /// Address of the output buffer.
+        out: u64,
+    },
+    /// [`Call::Wait`].
+    Wait {
+        /// Time stamp counter value; `u64::MAX` for none.
+        deadline: u64,
+    },
+    /// [`Call::StartCpu`].
+    StartCpu {
+        /// Number of the cpu.
+        cpu: u32,
+        /// Its first instruction.
+        entry: u64,
+        /// Goes to its `rdi`.
+        argument: u64,
+    },
+    /// [`Call::WakeCpu`].
+    WakeCpu {
+        /// Number of the cpu.
+        cpu: u32,
+    },
+}
+
+/// What to do after a request was served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Served {
+    /// Return to ring 3 with this value.
+    Value(u64),
+    /// End the appliance.
+    Exit(u8),
+    /// Leave firmware for the kernel.
+    HandOver,
+}
+
+impl Request {
+    /// Decodes a call's number and three arguments. From ring 3: untrusted.
+    ///
+    /// # Errors
+    /// [`CallError::UnknownCall`]; [`CallError::BadArgument`] where a number is out of range.
+    pub fn decode(number: u64, [first, second, third]: [u64; 3]) -> Result<Self, CallError> {
+        Ok(match Call::from_value(number).ok_or(CallError::UnknownCall)? {
+            Call::Exit => Self::Exit { code: exit_code(first)? },
+            Call::Console => Self::Console { text: first, len: line_bytes(second)? },
+            Call::Mark => Self::Mark(mark(first)?),
+            Call::BootReport => Self::BootReport { data: first, out: second },
+            Call::HandOver => Self::HandOver { entry: first, handoff: second },
+            Call::Report => Self::Report { request: first, out: second },
+            Call::Wait => Self::Wait { deadline: first },
+            Call::StartCpu => Self::StartCpu { cpu: cpu(first)?, entry: second, argument: third },
+            Call::WakeCpu => Self::WakeCpu { cpu: cpu(first)? },
+        })
+    }
+}
+
+/// A result as `rax` carries it.
+#[must_use]
+pub fn encode(result: Result<u64, CallError>) -> u64 {
+    result.unwrap_or_else(|error| error.value().cast_unsigned())
+}
+
+/// QEMU's exit port doubles the code, so 127 is the largest.
+fn exit_code(value: u64) -> Result<u8, CallError> {
+    u8::try_from(value).ok().filter(|&code| code < 128).ok_or(CallError::BadArgument)
+}
+
+fn line_bytes(value: u64) -> Result<usize, CallError> {
+    usize::try_from(value).ok().filter(|&len| len <= CONSOLE_MAX).ok_or(CallError::BadArgument)
+}
+
+fn mark(value: u64) -> Result<Mark, CallError> {
+    u8::try_from(value).ok().and_then(Mark::from_value).ok_or(CallError::BadArgument)
+}
+
+fn cpu(value: u64) -> Result<u32, CallError> {
+    u32::try_from(value).map_err(|_| CallError::BadArgument)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_call_is_decoded() {
+        let decode = |call: Call, first| Request::decode(call.value(), [first, 2, 3]);
+        assert_eq!(decode(Call::Exit, 127), Ok(Request::Exit { code: 127 }));
+        assert_eq!(decode(Call::Console, 9), Ok(Request::Console { text: 9, len: 2 }));
+        assert_eq!(decode(Call::Mark, 5), Ok(Request::Mark(Mark::Kernel)));
+        assert_eq!(decode(Call::BootReport, 9), Ok(Request::BootReport { data: 9, out: 2 }));
+        assert_eq!(decode(Call::HandOver, 9), Ok(Request::HandOver { entry: 9, handoff: 2 }));
+        assert_eq!(decode(Call::Report, 9), Ok(Request::Report { request: 9, out: 2 }));
+        assert_eq!(decode(Call::Wait, 9), Ok(Request::Wait { deadline: 9 }));
+        let start = Request::StartCpu { cpu: 1, entry: 2, argument: 3 };
+        assert_eq!(decode(Call::StartCpu, 1), Ok(start));
+        assert_eq!(decode(Call::WakeCpu, 1), Ok(Request::WakeCpu { cpu: 1 }));
+    }
+
+    #[test]
+    fn numbers_out_of_range_are_refused() {
+        let decode = |call: Call, first, second| Request::decode(call.value(), [first, second, 0]);
+        assert_eq!(Request::decode(0, [0; 3]), Err(CallError::UnknownCall));
+        assert_eq!(Request::decode(10, [0; 3]), Err(CallError::UnknownCall));
+        assert_eq!(decode(Call::Exit, 128, 0), Err(CallError::BadArgument));
+        assert_eq!(decode(Call::Console, 0, 257), Err(CallError::BadArgument));
+        assert_eq!(decode(Call::Mark, 0, 0), Err(CallError::BadArgument));
+        assert_eq!(decode(Call::WakeCpu, 1 << 32, 0), Err(CallError::BadArgument));
+    }
+
+    #[test]
+    fn errors_are_negative_on_the_wire() {
+        assert_eq!(encode(Err(CallError::BadRange)), u64::MAX - 1);
+        assert_eq!(encode(Ok(7)), 7);
+    }
+}

@@ -1,0 +1,65 @@
+//! The way into ring 0: stubs, and what they call.
+
+use super::machine;
+use super::{Hardware, LocalApic, Ring0};
+use crate::apic::{ApicRegisters as _, Register};
+use crate::trap::{Frame, Meaning, Report};
+
+#[cfg(target_os = "none")]
+unsafe extern "C" {
+    /// First of the stubs in `entry.rs`.
+    static vial_trap_stubs: u8;
+    /// Serves a call of ring 3: result to `rax`. Each program with this crate defines it.
+    fn vial_call(frame: &mut Frame);
+}
+
+/// Address of the first stub.
+#[cfg(target_os = "none")]
+pub(super) fn stubs() -> u64 {
+    (&raw const vial_trap_stubs).addr() as u64
+}
+
+#[cfg(not(target_os = "none"))]
+pub(super) fn stubs() -> u64 {
+    0
+}
+
+/// Called by the stubs with interrupts off.
+#[unsafe(no_mangle)]
+extern "C" fn vial_trap(frame: &mut Frame) {
+    match frame.meaning(opcode) {
+        Meaning::Call => call(frame),
+        Meaning::Wake => {
+            frame.mask_interrupts();
+            LocalApic::current().write(Register::EndOfInterrupt, 0);
+        }
+        Meaning::Spurious => frame.mask_interrupts(),
+        Meaning::Fatal => fatal(frame),
+    }
+}
+
+#[cfg(target_os = "none")]
+fn call(frame: &mut Frame) {
+    // SAFETY: the program defines the symbol with this signature.
+    unsafe { vial_call(frame) }
+}
+
+#[cfg(not(target_os = "none"))]
+fn call(_frame: &mut Frame) {}
+
+/// The two bytes at `rip`, which ring 3 has just failed to execute.
+fn opcode(rip: u64) -> [u8; 2] {
+    let bytes = core::ptr::with_exposed_provenance::<[u8; 2]>(rip as usize);
+    // SAFETY: the processor fetched the first byte there for ring 3. If the second lies on a page that is not
+    // mapped, the page fault in ring 0 ends the appliance, as the invalid opcode would have.
+    unsafe { bytes.read_volatile() }
+}
+
+/// Prints registers, no memory, and ends the appliance.
+fn fatal(frame: &Frame) -> ! {
+    // SAFETY: trap handlers run in ring 0, and this one ends the machine.
+    let ring0 = unsafe { Ring0::assume() };
+    let report = Report { frame, cr2: ring0.fault_address() };
+    Hardware::print(ring0, format_args!("{report}"));
+    machine::exit(ring0, vial_abi::ExitCode::Trap.value())
+}
