@@ -10,4 +10,5 @@ extern crate alloc;
 extern crate std;
 
 pub mod gguf;
+pub mod sample;
 pub mod tiny;
