@@ -48,6 +48,11 @@ impl<M: TableMemory> AddressSpace<M> {
         self.root
     }
 
+    /// The tables.
+    pub fn into_memory(self) -> M {
+        self.memory
+    }
+
     /// Maps `region` at `va` by the largest pages that fit; what was there before is replaced.
     ///
     /// # Errors
@@ -138,7 +143,7 @@ mod tests {
         AddressSpace::new(FakeTables::with_room_for(16), giant).unwrap()
     }
 
-    fn entry_at<'a>(space: &'a AddressSpace<FakeTables>, va: u64) -> (u64, Size) {
+    fn entry_at(space: &AddressSpace<FakeTables>, va: u64) -> (u64, Size) {
         space.memory.walk(space.root, va)
     }
 

@@ -59,13 +59,17 @@ impl Starting {
     }
 }
 
-/// Sets the running cpu up: control registers, vector state, APIC.
-pub fn prepare(ring0: Ring0, features: Features) -> Timer {
+/// Gives ring 3 of the running cpu its vector state, and sets the protections the processor offers.
+pub fn prepare_vectors(ring0: Ring0, features: Features) {
     ring0.set_cr4(features.cr4);
     if let Some(xcr0) = features.xcr0 {
         ring0.set_xcr0(xcr0);
     }
     ring0.reset_x87();
+}
+
+/// Sets the running cpu's interrupts up; needs the kernel's tables.
+pub fn prepare_interrupts(ring0: Ring0, features: Features) -> Timer {
     let timer = if features.has_tsc_deadline { Timer::TscDeadline } else { Timer::OneShot };
     apic::enable(&mut LocalApic::switch_on(ring0, features.has_x2apic), timer);
     timer
@@ -105,7 +109,8 @@ extern "C" fn vial_started() -> ! {
     // SAFETY: this cpu's first and only load; its number is below the limit, as the kernel checked, and its
     // stacks are the kernel's own.
     unsafe { segments::load(cpu as usize, starting.stacks(cpu)) };
-    prepare(ring0, starting.features);
+    prepare_vectors(ring0, starting.features);
+    prepare_interrupts(ring0, starting.features);
     STARTED.fetch_add(1, Ordering::Release);
     enter(ring0, start)
 }

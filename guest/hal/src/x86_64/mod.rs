@@ -21,7 +21,7 @@ mod user;
 
 pub use apic::{IoApic, LocalApic};
 pub use boot::{STACK_BYTES, handoff_page, launch_head, patch_entry};
-pub use cpus::{Starting, prepare, write_trampoline};
+pub use cpus::{Starting, prepare_interrupts, prepare_vectors, write_trampoline};
 pub use instructions::Ring0;
 pub use kvm_clock::kvm_time;
 pub use lock::{Lock, Once};

@@ -1,0 +1,5 @@
+//! Firmware's ring-0 program.
+#![no_std]
+#![no_main]
+
+mod entry;

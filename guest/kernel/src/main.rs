@@ -1,0 +1,5 @@
+//! The kernel's program.
+#![no_std]
+#![no_main]
+
+mod entry;

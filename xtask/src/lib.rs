@@ -1,1 +1,0 @@
-//! Set-up, build, demo, tests and benches.
