@@ -75,11 +75,11 @@ fn passes(image: &Image, case: Case, accelerator: Accelerator, is_verbose: bool)
     std::thread::spawn(move || answer_reports(&listener));
     let started = Instant::now();
     let (found, console) = boot(&firmware, &tee, accelerator)?;
-    let passed = found == Some(i32::from(case.expected()));
+    let passed = found == Some(i32::from(case.expected())) && console.contains(case.console());
     let word = if passed { "ok" } else { "FAILED" };
     println!("{word:<6} {accelerator:?} {:>5} ms  {}", started.elapsed().as_millis(), case.text());
     if !passed {
-        println!("       exit code: found {found:?}, expected {}", case.expected());
+        println!("       exit code: found {found:?}, expected {} and {:?}", case.expected(), case.console());
     }
     if is_verbose || !passed {
         print!("{console}");
