@@ -1,5 +1,6 @@
 //! First instruction, calls, and the raw accesses that the tests are about.
 #![expect(unsafe_code, reason = "calls of ring 0, and accesses that must fault")]
+#![expect(clippy::cast_possible_truncation, reason = "addresses are 64 bits wide here")]
 
 use crate::case::FAILED;
 use core::arch::{asm, global_asm};
@@ -119,21 +120,32 @@ pub fn tsc() -> u64 {
 /// The widest vector registers, in bytes, that work; faults if they are announced but not enabled.
 #[must_use]
 pub fn vector_bytes() -> u64 {
-    let low: u32;
-    // SAFETY: XGETBV works where OSXSAVE is set; a fault is a failed test.
-    unsafe { asm!("xgetbv", in("ecx") 0, out("eax") low, out("edx") _) };
-    // SAFETY: no vector register is in use in this soft-float program.
+    let states = enabled_states();
+    // SAFETY: no vector register is in use in this soft-float program; here and below a fault is a failed test.
     unsafe { asm!("pxor xmm0, xmm0") };
-    if low & 0b100 != 0 {
-        // SAFETY: as above; the state is enabled.
-        unsafe { asm!("vpxor ymm1, ymm1, ymm1", "vpaddd ymm0, ymm1, ymm1") };
+    if states & 0b100 == 0 {
+        return 16;
     }
-    if low & 0b1110_0000 == 0b1110_0000 {
-        // SAFETY: as above.
-        unsafe { asm!("vpaddd zmm16, zmm16, zmm16") };
-        return 64;
+    // SAFETY: as above.
+    unsafe { asm!("vpxor ymm1, ymm1, ymm1", "vpaddd ymm0, ymm1, ymm1") };
+    if states & 0b1110_0000 != 0b1110_0000 {
+        return 32;
     }
-    if low & 0b100 != 0 { 32 } else { 16 }
+    // SAFETY: as above.
+    unsafe { asm!("vpaddd zmm16, zmm16, zmm16") };
+    64
+}
+
+/// XCR0, or its reset value where XSAVE is not enabled.
+fn enabled_states() -> u32 {
+    const OSXSAVE: u32 = 1 << 27;
+    if core::arch::x86_64::__cpuid(1).ecx & OSXSAVE == 0 {
+        return 1;
+    }
+    let states;
+    // SAFETY: XGETBV works where OSXSAVE is set.
+    unsafe { asm!("xgetbv", in("ecx") 0, out("eax") states, out("edx") _) };
+    states
 }
 
 #[panic_handler]

@@ -5,5 +5,5 @@
 #![no_std]
 
 pub mod case;
-#[cfg(target_os = "none")]
+#[cfg(any(feature = "boot", feature = "freestanding"))]
 pub mod entry;
