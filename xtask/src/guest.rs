@@ -27,9 +27,10 @@ pub(crate) struct Builder {
 }
 
 impl Builder {
-    /// A builder for the workspace this program was built from.
+    /// A builder for the workspace that `cargo xtask` runs in.
     pub(crate) fn new() -> Result<Self> {
-        let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let xtask = std::env::var_os("CARGO_MANIFEST_DIR").context("run it as `cargo xtask guest`")?;
+        let xtask = Path::new(&xtask);
         Ok(Self { workspace: xtask.parent().context("xtask lies in the workspace")?.to_owned() })
     }
 
