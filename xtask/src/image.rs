@@ -87,7 +87,8 @@ impl Image {
 
 impl Segment {
     fn header(&self, offset: usize) -> Vec<u8> {
-        let words = [widen(offset), self.va, self.pa, widen(self.bytes.len()), self.memory_bytes, 1];
+        let align = if self.kind == PT_NOTE { 4 } else { 1 };
+        let words = [widen(offset), self.va, self.pa, widen(self.bytes.len()), self.memory_bytes, align];
         let mut bytes = [self.kind.to_le_bytes(), self.flags.to_le_bytes()].concat();
         bytes.extend(words.into_iter().flat_map(u64::to_le_bytes));
         bytes

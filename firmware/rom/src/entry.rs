@@ -2,7 +2,7 @@
 #![expect(unsafe_code, reason = "the program's own entry, symbols and sections")]
 
 use core::arch::global_asm;
-use vial_abi::launch_page::LaunchPage;
+use vial_abi::launch_page::{LaunchPage, Machine};
 use vial_abi::memory::{BOOT_STACK_TOP_PA, BOOT_TEXT_PA, HANDOFF_PA, KERNEL_TEXT_PA, LAUNCH_PAGE_PA};
 use vial_abi::{ExitCode, Mark, port};
 use vial_hal::apic::Timer;
@@ -59,14 +59,15 @@ static FIRMWARE: Once<Firmware> = Once::empty();
 extern "C" fn vial_rom_main() -> ! {
     // SAFETY: the entry above is reached in ring 0, and this is the only program.
     let mut ring0 = unsafe { Ring0::assume() };
+    let mut hardware = Hardware { ring0, machine: Machine::Vial, timer: Timer::OneShot, tsc_khz: 0 };
+    hardware.mark(Mark::Firmware);
     let stack_top = (&raw const vial_rom_stack_top).addr() as u64;
     // SAFETY: first cpu, first load, selectors of `vial_long_mode`; a double fault ends firmware, so its stack may
     // be the same.
     unsafe { x86_64::load_segments(0, Stacks { trap: stack_top, fault: stack_top }) };
     Serial::new(&mut ring0, port::SERIAL).set_up();
     let launch = launch(ring0);
-    let mut hardware = Hardware { ring0, machine: launch.machine, timer: Timer::OneShot, tsc_khz: 0 };
-    hardware.mark(Mark::Firmware);
+    hardware.machine = launch.machine;
     x86_64::prepare_vectors(ring0, Features::detect(&ring0));
     // SAFETY: set here only, once.
     unsafe { FIRMWARE.set(Firmware { hardware, memory_bytes: launch.memory_bytes }) };

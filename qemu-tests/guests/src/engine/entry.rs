@@ -82,7 +82,9 @@ fn calls(handoff: &Handoff) -> ! {
 }
 
 fn timer(handoff: &Handoff) -> ! {
+    const YEAR_2024_NS: u64 = 1_704_067_200_000_000_000;
     check(0, (100_000..10_000_000).contains(&handoff.tsc_khz));
+    check(3, handoff.unix_ns == 0 || handoff.unix_ns > YEAR_2024_NS && handoff.unix_tsc < tsc());
     let start = tsc();
     call(Call::Wait, [start, 0, 0]);
     check(1, tsc() - start < 500 * handoff.tsc_khz);
