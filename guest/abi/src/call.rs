@@ -48,7 +48,7 @@ numbered! {
         /// (`u64::MAX`: no deadline).
         Wait = 7,
         /// K. `(cpu, entry, argument)`: starts a parked cpu at `entry` in ring 3, `argument` in `rdi`, on its
-        /// own stack.
+        /// own stack, as if called: `entry` is a function of the C ABI that does not return.
         StartCpu = 8,
         /// K. `(cpu)`: ends that cpu's [`Call::Wait`].
         WakeCpu = 9,

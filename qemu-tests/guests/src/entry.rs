@@ -20,8 +20,8 @@ global_asm!(
     "ud2",
     ".global vial_test_cpu",
     "vial_test_cpu:",
-    "call vial_test_cpu_main",
-    "ud2",
+    "mov rsi, rsp",
+    "jmp vial_test_cpu_main",
 );
 
 /// Address of the program's text.

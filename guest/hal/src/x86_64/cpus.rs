@@ -77,7 +77,8 @@ pub fn prepare_interrupts(ring0: Ring0, features: Features) -> Timer {
 
 /// Starts `cpu` at `entry` and waits until it is on its way.
 pub(super) fn start(on: &Hardware, cpu: u32, entry: u64, argument: u64) -> Result<(), CallError> {
-    let stack_top = STACKS_VA + STACK_STRIDE * (u64::from(cpu) + 1);
+    // As after a call: the entry is a function, which expects its stack so.
+    let stack_top = STACKS_VA + STACK_STRIDE * (u64::from(cpu) + 1) - 8;
     let expected = ORDER.with(|order| {
         let starting = order.starting.ok_or(CallError::BadArgument)?;
         if order.start.is_some() || order.running >> cpu & 1 == 1 {

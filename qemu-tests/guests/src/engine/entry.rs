@@ -124,8 +124,8 @@ fn await_steps(count: u64) {
 
 /// Counts a step, wakes cpu 0, sleeps until it is woken.
 #[unsafe(no_mangle)]
-extern "C" fn vial_test_cpu_main(argument: u64) -> ! {
-    check(3, argument == 0xABCD && vector_bytes() >= 16);
+extern "C" fn vial_test_cpu_main(argument: u64, stack: u64) -> ! {
+    check(3, argument == 0xABCD && stack % 16 == 8 && vector_bytes() >= 16);
     loop {
         STEPS.fetch_add(1, Ordering::Release);
         call(Call::WakeCpu, [0, 0, 0]);
