@@ -8,6 +8,7 @@ const XCR0_AVX512: u64 = 0b1110_0000;
 const XCR0_AVX: u64 = 0b0100;
 const CR4_OSXSAVE: u64 = 1 << 18;
 const CR4_SMEP: u64 = 1 << 20;
+const CR4_SMAP: u64 = 1 << 21;
 const CR4_UMIP: u64 = 1 << 11;
 
 /// What ring 0 uses of the processor.
@@ -38,6 +39,7 @@ impl Features {
         Self {
             cr4: bit(xcr0.is_some(), CR4_OSXSAVE)
                 | bit(has(extended_b, 7), CR4_SMEP)
+                | bit(has(extended_b, 20), CR4_SMAP)
                 | bit(has(extended_c, 2), CR4_UMIP),
             xcr0,
             has_x2apic: has(basic, 21),
@@ -102,13 +104,13 @@ mod tests {
         let leaves = [
             (0, [0xD, 0, 0, 0]),
             (1, [0, 0, 1 << 21 | 1 << 24 | 1 << 26 | 1 << 31, 0]),
-            (7, [0, 1 << 7, 1 << 2, 0]),
+            (7, [0, 1 << 7 | 1 << 20, 1 << 2, 0]),
             (0x8000_0001, [0, 0, 0, 1 << 26]),
             (0x4000_0000, name),
             (0x4000_0001, [1 << 3, 0, 0, 0]),
         ];
         let features = Features::detect(&machine(&leaves));
-        assert_eq!(features.cr4, CR4_OSXSAVE | CR4_SMEP | CR4_UMIP);
+        assert_eq!(features.cr4, CR4_OSXSAVE | CR4_SMEP | CR4_SMAP | CR4_UMIP);
         assert!(features.has_x2apic && features.has_tsc_deadline);
         assert!(features.has_giant_pages && features.has_kvm_clock);
     }

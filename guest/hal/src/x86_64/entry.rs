@@ -6,7 +6,8 @@ use vial_abi::call;
 use vial_abi::memory::TRAMPOLINE_PA;
 
 // One stub of 16 bytes for each vector below STUBS, then the gate's: each leaves error code and vector on the
-// stack in front of the processor's five words and goes on to `vial_trap_common`.
+// stack in front of the processor's five words and goes on to `vial_trap_common`, which clears the flags ring 3
+// may have set (direction, AC).
 global_asm!(
     ".section .text.vial_traps, \"ax\"",
     ".balign 16",
@@ -44,7 +45,8 @@ global_asm!(
     "push r13",
     "push r14",
     "push r15",
-    "cld",
+    "push 2",
+    "popfq",
     "mov rdi, rsp",
     "call vial_trap",
     "pop r15",

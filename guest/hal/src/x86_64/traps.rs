@@ -1,6 +1,7 @@
 //! The way into ring 0: stubs, and what they call.
 
 use super::machine;
+use super::user::opcode;
 use super::{Hardware, LocalApic, Ring0};
 use crate::apic::{ApicRegisters as _, Register};
 use crate::trap::{Frame, Meaning, Report};
@@ -46,14 +47,6 @@ fn call(frame: &mut Frame) {
 
 #[cfg(not(target_os = "none"))]
 fn call(_frame: &mut Frame) {}
-
-/// The two bytes at `rip`, which ring 3 has just failed to execute.
-fn opcode(rip: u64) -> [u8; 2] {
-    let bytes = core::ptr::with_exposed_provenance::<[u8; 2]>(rip as usize);
-    // SAFETY: the processor fetched the first byte there for ring 3. If the second lies on a page that is not
-    // mapped, the page fault in ring 0 ends the appliance, as the invalid opcode would have.
-    unsafe { bytes.read_volatile() }
-}
 
 /// Prints registers, no memory, and ends the appliance.
 fn fatal(frame: &Frame) -> ! {

@@ -10,6 +10,10 @@ use core::arch::asm;
 /// RFLAGS of ring 3: interrupts off, no port access.
 const USER_RFLAGS: u64 = 2;
 
+/// RFLAGS.AC: ring 0 may touch ring 3's pages although CR4.SMAP is set. Set by POPFQ, since emulated ring 0 knows
+/// no STAC; without SMAP it means nothing in ring 0. The trap stubs clear it.
+const ALLOW_USER: i32 = 1 << 18;
+
 /// Where and with what ring 3 starts.
 #[derive(Clone, Copy, Debug)]
 pub struct Start {
@@ -65,6 +69,19 @@ impl UserMemory for Hardware {
     }
 }
 
+/// The two bytes at `address` of ring 3, which it has just failed to execute.
+pub(super) fn opcode(address: u64) -> [u8; 2] {
+    let bytes: u16;
+    // SAFETY: the processor fetched the first byte there for ring 3. If the second lies on a page that is not
+    // mapped, the page fault in ring 0 ends the appliance, as the invalid opcode would have.
+    unsafe {
+        asm!("pushfq", "or qword ptr [rsp], {allow}", "popfq", "mov {bytes:x}, word ptr [{address}]",
+            "pushfq", "and qword ptr [rsp], {forbid}", "popfq",
+            allow = const ALLOW_USER, forbid = const !ALLOW_USER, bytes = out(reg) bytes, address = in(reg) address);
+    }
+    bytes.to_le_bytes()
+}
+
 /// Copies `len` bytes, eight at a time first.
 ///
 /// # Safety
@@ -73,7 +90,10 @@ impl UserMemory for Hardware {
 unsafe fn copy(from: u64, to: u64, len: usize) {
     // SAFETY: the caller's duty; the direction flag is clear.
     unsafe {
-        asm!("rep movsq", "mov rcx, {rest}", "rep movsb", rest = in(reg) len & 7,
-            inout("rsi") from => _, inout("rdi") to => _, inout("rcx") len / 8 => _, options(nostack));
+        asm!("pushfq", "or qword ptr [rsp], {allow}", "popfq",
+            "rep movsq", "mov rcx, {rest}", "rep movsb",
+            "pushfq", "and qword ptr [rsp], {forbid}", "popfq",
+            allow = const ALLOW_USER, forbid = const !ALLOW_USER, rest = in(reg) len & 7,
+            inout("rsi") from => _, inout("rdi") to => _, inout("rcx") len / 8 => _);
     }
 }
