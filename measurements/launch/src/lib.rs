@@ -1,1 +1,25 @@
-//! The load plan: what is loaded, in which order, and its launch digest.
+//! The load plan: which bytes are in guest memory before the first instruction, in which order they are
+//! measured, and with which registers each cpu starts.
+//!
+//! One plan, two readers: the VMM copies [`LoadPlan::ranges`] and sets [`LoadPlan::start`]; the verifier
+//! hashes the same plan with [`LoadPlan::digest`]. Nothing else decides the order of measured pages.
+//!
+//! Invariant: the plan is a pure function of firmware bytes and launch page; no host value enters it.
+#![no_std]
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::as_conversions)
+)]
+
+extern crate alloc;
+
+mod digest;
+mod firmware;
+mod plan;
+mod start;
+mod vmsa;
+
+pub use digest::LaunchDigest;
+pub use plan::{LoadPlan, PlanError, Range};
+pub use start::{Segment, StartState};
