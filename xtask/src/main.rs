@@ -1,9 +1,15 @@
 //! Set-up, build, demo, tests and benches.
 #![expect(clippy::print_stdout, reason = "its results are for the terminal")]
+#![forbid(unsafe_code)]
 
 mod guest;
 mod image;
+mod lint;
+mod model;
 mod self_test;
+mod setup;
+mod step;
+mod test;
 mod toolchain;
 
 use clap::{Parser, Subcommand};
@@ -17,6 +23,12 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Verb {
+    /// Install what building and testing need: compiler targets, QEMU, the quick-start model.
+    Setup,
+    /// Run every test: lints, unit tests, ring-0 self-test, boots.
+    Test(test::Options),
+    /// Check format, lints and documentation.
+    Lint,
     /// Build firmware, kernel and engine into target/guest.
     Guest,
     /// Boot the ring-0 self-test under QEMU, and under KVM where there is one.
@@ -25,6 +37,9 @@ enum Verb {
 
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().verb {
+        Verb::Setup => setup::run(),
+        Verb::Test(options) => test::run(&options),
+        Verb::Lint => lint::run(),
         Verb::Guest => guest::run(),
         Verb::SelfTest(options) => self_test::run(&options),
     }

@@ -37,7 +37,7 @@ const HOSTS: [Host; 3] = [
 ];
 
 /// Which machines and cases.
-#[derive(clap::Args)]
+#[derive(Default, clap::Args)]
 pub(crate) struct Options {
     /// Emulate only, also where /dev/kvm is there.
     #[arg(long)]

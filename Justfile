@@ -1,0 +1,25 @@
+# The same verbs as `cargo xtask`.
+
+# Install what building and testing need.
+setup:
+    cargo xtask setup
+
+# Build, boot, verify, talk.
+demo:
+    cargo xtask demo
+
+# Every test.
+test:
+    cargo xtask test
+
+# Format, lints, documentation.
+lint:
+    cargo xtask lint
+
+# Figures against peers.
+bench:
+    cargo xtask bench
+
+# Fuzz every parser on a trust boundary.
+fuzz:
+    cargo xtask fuzz
