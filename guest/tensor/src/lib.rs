@@ -1,1 +1,47 @@
-//! Numeric kernels: portable reference, AVX2, AVX-512.
+//! Numeric kernels of the engine: portable reference, AVX2, AVX-512.
+//!
+//! - [`Quant`], [`Matrix`]: weights as they lie in a GGUF file, checked once;
+//! - [`Isa`]: which instruction set computes, detected by `cpuid`;
+//! - [`Team`]: the cpus that share one pass;
+//! - [`matmul`], [`matmul_shared`]: `W · x` with f32 activations;
+//! - [`dequantize_row`], [`rms_norm`], [`softmax`], [`rope_pairs`], [`scores_f16`] and the other pieces of a
+//!   layer.
+//!
+//! Activations are f32 everywhere and sums are f32 in sixteen lanes or more, so that answers follow exact
+//! arithmetic; no kernel quantises an activation. The kernels are written once over sixteen lanes (the
+//! private trait `Simd`); each instruction set says only how one lane operation is done.
+//!
+//! Invariant: no I/O, clock, thread or global. Weights come from a checked copy (the caller's duty); shapes
+//! are asserted at entry, and a wrong shape is a bug of the caller, not of the file.
+#![no_std]
+
+extern crate alloc;
+
+mod attention;
+mod buffer;
+mod dequantize;
+mod half;
+mod isa;
+mod matmul;
+mod matrix;
+mod portable;
+mod quant;
+mod rope;
+mod simd;
+mod team;
+mod unpack;
+mod vector;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+pub use attention::{axpy_f16, dot_f16, mix_f16, scores_f16, store_f16};
+pub use buffer::Buffer;
+pub use dequantize::dequantize_row;
+pub use half::{f16_to_f32, f32_to_f16};
+pub use isa::Isa;
+pub use matmul::{PRODUCTS_MAX, Product, matmul, matmul_shared};
+pub use matrix::{Matrix, ShapeError};
+pub use quant::Quant;
+pub use rope::{rope_halves, rope_pairs};
+pub use team::{Alone, Parker, Team};
+pub use vector::{add, argmax, exp, rms_norm, silu_mul, softmax};

@@ -1,0 +1,118 @@
+//! Which instruction set computes.
+
+use core::fmt;
+
+use crate::portable::Portable;
+use crate::simd::{Op, Simd};
+#[cfg(target_arch = "x86_64")]
+use crate::x86::{Avx2, Avx512};
+
+/// An instruction set that this cpu and its system support: there is no way to make one that is not.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Isa(Kind);
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Portable(Portable),
+    #[cfg(target_arch = "x86_64")]
+    Avx2(Avx2),
+    #[cfg(target_arch = "x86_64")]
+    Avx512(Avx512),
+}
+
+impl Isa {
+    /// Plain Rust: the reference.
+    pub const PORTABLE: Self = Self(Kind::Portable(Portable));
+
+    /// The fastest supported instruction set.
+    #[must_use]
+    pub fn detect() -> Self {
+        Self::avx512().or_else(Self::avx2).unwrap_or(Self::PORTABLE)
+    }
+
+    /// All supported instruction sets, slowest first.
+    pub fn supported() -> impl Iterator<Item = Self> {
+        [Some(Self::PORTABLE), Self::avx2(), Self::avx512()].into_iter().flatten()
+    }
+
+    /// AVX2 with FMA and F16C, if supported.
+    #[must_use]
+    pub fn avx2() -> Option<Self> {
+        #[cfg(target_arch = "x86_64")]
+        return Avx2::detect().map(|token| Self(Kind::Avx2(token)));
+        #[cfg(not(target_arch = "x86_64"))]
+        None
+    }
+
+    /// AVX-512 (F, BW, VL, DQ), if supported.
+    #[must_use]
+    pub fn avx512() -> Option<Self> {
+        #[cfg(target_arch = "x86_64")]
+        return Avx512::detect().map(|token| Self(Kind::Avx512(token)));
+        #[cfg(not(target_arch = "x86_64"))]
+        None
+    }
+
+    /// The name for tables and logs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self.0 {
+            Kind::Portable(_) => "portable",
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx2(_) => "avx2",
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512(_) => "avx512",
+        }
+    }
+
+    /// Runs `op` compiled for this instruction set.
+    #[inline]
+    pub(crate) fn run<O: Op>(self, op: O) -> O::Out {
+        match self.0 {
+            Kind::Portable(token) => token.enter(op),
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx2(token) => token.enter(op),
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512(token) => token.enter(op),
+        }
+    }
+}
+
+impl fmt::Debug for Isa {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl fmt::Display for Isa {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use super::Isa;
+
+    #[test]
+    fn the_fastest_is_the_last_supported() {
+        assert_eq!(Isa::supported().next(), Some(Isa::PORTABLE));
+        assert_eq!(Isa::supported().last(), Some(Isa::detect()));
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn detection_agrees_with_std() {
+        let avx2 = std::is_x86_feature_detected!("avx2")
+            && std::is_x86_feature_detected!("fma")
+            && std::is_x86_feature_detected!("f16c");
+        assert_eq!(Isa::avx2().is_some(), avx2);
+        let avx512 = std::is_x86_feature_detected!("avx512f")
+            && std::is_x86_feature_detected!("avx512bw")
+            && std::is_x86_feature_detected!("avx512vl")
+            && std::is_x86_feature_detected!("avx512dq");
+        assert_eq!(Isa::avx512().is_some(), avx2 && avx512);
+    }
+}

@@ -1,0 +1,148 @@
+//! `W · x`: weights in their file format, activations and sums in f32.
+//!
+//! - Few inputs ([`fused`]): each block is unpacked in registers, scaled and joined with the inputs.
+//! - Many inputs ([`panel`]): rows are unpacked once into a panel in cache, and a register-blocked product
+//!   runs over it.
+//!
+//! Cpus claim tiles of the outputs; each output element is written by exactly one of them.
+
+mod fused;
+mod panel;
+mod tiles;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use panel::Scratch;
+
+use self::tiles::{Tile, Tiles};
+use crate::simd::{Op, Simd};
+use crate::{Isa, Matrix, Team};
+
+/// Most products that share one input.
+pub const PRODUCTS_MAX: usize = 4;
+
+/// Tiles a cpu should find, so that a slow cpu holds up the others little.
+const TILES_PER_CPU: usize = 8;
+/// Most inputs for which unpacking in registers wins.
+const FUSED_MAX: usize = 8;
+
+/// One matrix and where its product goes.
+#[derive(Debug)]
+pub struct Product<'a> {
+    /// Weights `[rows, cols]`.
+    pub weights: Matrix<'a>,
+    /// Output `[n, rows]`, row-major.
+    pub out: &'a mut [f32],
+}
+
+/// Writes `out[i] = weights · x[i]` for each of `n` inputs.
+///
+/// Shapes: `weights` `[rows, cols]`, `x` `[n, cols]`, `out` `[n, rows]`, all row-major. Sums are f32 in at
+/// least sixteen parts or in runs of at most 768 columns.
+///
+/// # Panics
+/// If the lengths do not fit these shapes.
+pub fn matmul(team: &Team<'_>, isa: Isa, weights: &Matrix<'_>, x: &[f32], out: &mut [f32]) {
+    matmul_shared(team, isa, x, &mut [Product { weights: *weights, out }]);
+}
+
+/// Multiplies several matrices of the same width with the same inputs, in one start of the team.
+///
+/// Shapes: as in [`matmul`], for each product.
+///
+/// # Panics
+/// If there are no products or more than [`PRODUCTS_MAX`], or lengths do not fit.
+pub fn matmul_shared(team: &Team<'_>, isa: Isa, x: &[f32], products: &mut [Product<'_>]) {
+    assert!((1..=PRODUCTS_MAX).contains(&products.len()), "{} products", products.len());
+    let cols = products[0].weights.cols();
+    assert!(x.len().is_multiple_of(cols), "{} input elements are not rows of {cols}", x.len());
+    let inputs = x.len() / cols;
+    let plan = Plan::new(team.cpus(), x, inputs, products);
+    if inputs > 0 {
+        team.run(&|cpu| {
+            team.with_scratch(cpu, |scratch| isa.run(Claims { plan: &plan, scratch }));
+        });
+    }
+}
+
+/// One product, cut into tiles.
+struct Part<'a> {
+    weights: Matrix<'a>,
+    tiles: Tiles<'a>,
+}
+
+/// All tiles of one call.
+struct Plan<'a> {
+    x: &'a [f32],
+    is_fused: bool,
+    parts: [Option<Part<'a>>; PRODUCTS_MAX],
+}
+
+impl<'a> Plan<'a> {
+    fn new(cpus: usize, x: &'a [f32], inputs: usize, products: &'a mut [Product<'_>]) -> Self {
+        let rows: usize = products.iter().map(|product| product.weights.rows()).sum();
+        let cols = products[0].weights.cols();
+        let is_fused = inputs <= FUSED_MAX;
+        let (tile_rows, tile_inputs) =
+            if is_fused { (fused_rows(cpus, rows), inputs.max(1)) } else { panel_tile(cpus, inputs, rows) };
+        let mut parts = [const { None }; PRODUCTS_MAX];
+        for (part, Product { weights, out }) in parts.iter_mut().zip(products) {
+            assert_eq!(weights.cols(), cols, "products of one input have one width");
+            let tiles = Tiles::new(out, weights.rows(), inputs, tile_rows, tile_inputs);
+            *part = Some(Part { weights: *weights, tiles });
+        }
+        Self { x, is_fused, parts }
+    }
+}
+
+fn fused_rows(cpus: usize, rows: usize) -> usize {
+    rows.div_ceil(cpus * TILES_PER_CPU).next_multiple_of(fused::ROWS).clamp(fused::ROWS, 256)
+}
+
+/// Inputs are cut only when there are too few panels for the cpus: each cut unpacks the rows again.
+fn panel_tile(cpus: usize, inputs: usize, rows: usize) -> (usize, usize) {
+    let wanted = (cpus * 4).div_ceil(rows.div_ceil(panel::ROWS).max(1));
+    let inputs = if cpus == 1 { inputs } else { inputs.div_ceil(wanted).max(64) };
+    (panel::ROWS, inputs.next_multiple_of(panel::INPUTS))
+}
+
+/// A tile with what it is computed from.
+struct Chunk<'t> {
+    weights: &'t Matrix<'t>,
+    /// All inputs `[n, cols]`.
+    x: &'t [f32],
+    tile: Tile<'t>,
+}
+
+impl<'t> Chunk<'t> {
+    #[inline(always)]
+    fn input(&self, input: usize) -> &'t [f32] {
+        let cols = self.weights.cols();
+        &self.x[input * cols..][..cols]
+    }
+}
+
+/// Computes tiles until none is left.
+struct Claims<'p, 'a> {
+    plan: &'p Plan<'a>,
+    scratch: &'p mut Scratch,
+}
+
+impl Op for Claims<'_, '_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        for part in self.plan.parts.iter().flatten() {
+            while let Some(tile) = part.tiles.claim() {
+                let chunk = Chunk { weights: &part.weights, x: self.plan.x, tile };
+                if self.plan.is_fused {
+                    fused::compute(s, chunk);
+                } else {
+                    panel::compute(s, chunk, self.scratch);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! Many inputs: rows unpacked once into a panel, then a register-blocked product.
+//!
+//! A panel holds [`ROWS`] rows of at most [`DEPTH`] columns, column by column, so that one register holds
+//! sixteen rows of one column and inputs are broadcast. Sums therefore need no joining of lanes.
+
+use alloc::boxed::Box;
+use alloc::vec;
+use core::marker::PhantomData;
+use core::ops::Range;
+
+use super::Chunk;
+use crate::simd::{Op, Registers, Simd, Unit};
+use crate::unpack::{ForFormat, Format, Sink, for_format, padded};
+
+/// Rows of a panel.
+pub(super) const ROWS: usize = WIDTH * 16;
+/// Inputs taken at once by the widest kernel.
+pub(super) const INPUTS: usize = 8;
+/// Units of sixteen rows.
+const WIDTH: usize = 3;
+/// Most columns of a panel: whole blocks of every format; a panel of 144 KiB stays in the second-level cache.
+const DEPTH: usize = 768;
+/// Units of a row of a panel.
+const UNITS: usize = DEPTH / 16;
+
+/// Memory of one cpu for panels.
+pub(crate) struct Scratch {
+    /// Sixteen unpacked rows, `[UNITS][16]`.
+    rows: Box<[[Line; 16]]>,
+    /// `[DEPTH][WIDTH]`.
+    panel: Box<[[Line; WIDTH]]>,
+}
+
+/// A unit on a cache line of its own.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+struct Line(Unit);
+
+const ZERO: Line = Line([0.0; 16]);
+
+impl Scratch {
+    pub(crate) fn new() -> Self {
+        Self {
+            rows: vec![[ZERO; 16]; UNITS].into_boxed_slice(),
+            panel: vec![[ZERO; WIDTH]; DEPTH].into_boxed_slice(),
+        }
+    }
+}
+
+/// Computes a tile.
+pub(super) fn compute<S: Simd>(s: S, mut chunk: Chunk<'_>, scratch: &mut Scratch) {
+    let cols = chunk.weights.cols();
+    for start in (0..cols).step_by(DEPTH) {
+        let columns = start..cols.min(start + DEPTH);
+        for_format(chunk.weights.quant(), Fill { s, chunk: &chunk, columns: columns.clone(), scratch });
+        Multiply { chunk: &mut chunk, columns, panel: &scratch.panel }.all(s);
+    }
+}
+
+/// Unpacks some columns of a tile's rows into the panel.
+struct Fill<'c, 't, S> {
+    s: S,
+    chunk: &'c Chunk<'t>,
+    columns: Range<usize>,
+    scratch: &'c mut Scratch,
+}
+
+impl<S: Simd> ForFormat for Fill<'_, '_, S> {
+    fn run<F: Format<B>, const B: usize>(self) {
+        let Self { s, chunk, columns, scratch } = self;
+        s.enter(FillAs::<F, B> { chunk, columns, scratch, format: PhantomData });
+    }
+}
+
+struct FillAs<'c, 't, F, const B: usize> {
+    chunk: &'c Chunk<'t>,
+    columns: Range<usize>,
+    scratch: &'c mut Scratch,
+    format: PhantomData<F>,
+}
+
+impl<F: Format<B>, const B: usize> Op for FillAs<'_, '_, F, B> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Self { chunk, columns, scratch: Scratch { rows, panel }, .. } = self;
+        let all = chunk.tile.rows();
+        for (group, start) in all.clone().step_by(16).enumerate() {
+            for r in 0..16 {
+                // Rows beyond the last repeat it; their products are not written.
+                let bytes = chunk.weights.row((start + r).min(all.end - 1));
+                unpack_row::<F, B, S>(s, bytes, &columns, &mut Spread { rows, row: r, base: 0 });
+            }
+            for (unit, rows) in rows[..columns.len().div_ceil(16)].iter().enumerate() {
+                let mut square = [[0.0; 16]; 16];
+                s.transpose(&rows.map(|line| line.0), &mut square, 1);
+                for (column, lanes) in panel[unit * 16..][..16].iter_mut().zip(square) {
+                    column[group].0 = lanes;
+                }
+            }
+        }
+    }
+}
+
+/// Gives the units of some columns of a row to `sink`.
+#[inline(always)]
+fn unpack_row<F: Format<B>, const B: usize, S: Simd>(
+    s: S,
+    row: &[u8],
+    columns: &Range<usize>,
+    sink: &mut Spread<'_>,
+) {
+    let (blocks, rest) = row.as_chunks::<B>();
+    let elements = F::UNITS * 16;
+    for block in &blocks[columns.start / elements..columns.end / elements] {
+        F::unpack(s, block, sink);
+        sink.base += F::UNITS;
+    }
+    if !columns.end.is_multiple_of(elements) {
+        F::unpack(s, &padded(rest), sink);
+    }
+}
+
+/// Writes the units of one row where the transposition reads them.
+struct Spread<'r> {
+    rows: &'r mut [[Line; 16]],
+    row: usize,
+    base: usize,
+}
+
+impl<S: Simd> Sink<S> for Spread<'_> {
+    #[inline(always)]
+    fn take(&mut self, s: S, unit: usize, value: S::V) {
+        s.store(value, &mut self.rows[self.base + unit][self.row].0);
+    }
+}
+
+/// The panel times the inputs of the tile.
+struct Multiply<'c, 't> {
+    chunk: &'c mut Chunk<'t>,
+    columns: Range<usize>,
+    panel: &'c [[Line; WIDTH]],
+}
+
+impl Multiply<'_, '_> {
+    /// Full panels by the widest kernel the registers hold, others in units of sixteen rows.
+    fn all<S: Simd>(mut self, s: S) {
+        let is_full = self.chunk.tile.rows().len() == ROWS;
+        match S::REGISTERS {
+            Registers::Many if is_full => self.inputs::<S, WIDTH, INPUTS>(s, 0),
+            _ => {
+                for group in 0..self.chunk.tile.rows().len().div_ceil(16) {
+                    match S::REGISTERS {
+                        Registers::Many => self.inputs::<S, 1, INPUTS>(s, group),
+                        Registers::Few => self.inputs::<S, 1, 6>(s, group),
+                        Registers::None => self.inputs::<S, 1, 2>(s, group),
+                    }
+                }
+            }
+        }
+    }
+
+    /// All inputs, `N` at a time, the last ones singly.
+    fn inputs<S: Simd, const W: usize, const N: usize>(&mut self, s: S, group: usize) {
+        let mut inputs = self.chunk.tile.inputs();
+        while let left @ 1.. = inputs.len() {
+            let input = inputs.start;
+            inputs.start += if left >= N {
+                s.enter(Block::<W, N> { multiply: self, group, input })
+            } else {
+                s.enter(Block::<W, 1> { multiply: self, group, input })
+            };
+        }
+    }
+}
+
+/// `W` units of rows from unit `group` on, times `N` inputs from `input` on; gives `N`.
+struct Block<'m, 'c, 't, const W: usize, const N: usize> {
+    multiply: &'m mut Multiply<'c, 't>,
+    group: usize,
+    input: usize,
+}
+
+impl<const W: usize, const N: usize> Op for Block<'_, '_, '_, W, N> {
+    type Out = usize;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) -> usize {
+        let Self { multiply: Multiply { chunk, columns, panel }, group, input } = self;
+        let depth = columns.len();
+        let mut inputs = [[].as_slice(); N];
+        for (n, slot) in inputs.iter_mut().enumerate() {
+            *slot = &chunk.input(input + n)[columns.clone()][..depth];
+        }
+        let mut sums = [[s.splat(0.0); W]; N];
+        for (column, lanes) in panel[..depth].iter().enumerate() {
+            let mut rows = [s.splat(0.0); W];
+            for (w, rows) in rows.iter_mut().enumerate() {
+                *rows = s.load(&lanes[group + w].0);
+            }
+            for n in 0..N {
+                let x = s.splat(inputs[n][column]);
+                for w in 0..W {
+                    sums[n][w] = s.fma(x, rows[w], sums[n][w]);
+                }
+            }
+        }
+        for (n, sums) in sums.iter().enumerate() {
+            for (w, sum) in sums.iter().enumerate() {
+                let rows = chunk.tile.rows();
+                let start = rows.start + (group + w) * 16;
+                let out = chunk.tile.part(input + n, start..rows.end.min(start + 16));
+                write(s, *sum, out, columns.start > 0);
+            }
+        }
+        N
+    }
+}
+
+/// Writes a sum, or adds it to what earlier columns gave.
+#[inline(always)]
+fn write<S: Simd>(s: S, sum: S::V, out: &mut [f32], is_later: bool) {
+    let sum = if is_later { s.add(s.load(&padded(out)), sum) } else { sum };
+    let mut unit = [0.0; 16];
+    s.store(sum, &mut unit);
+    out.copy_from_slice(&unit[..out.len()]);
+}

@@ -1,0 +1,142 @@
+//! An output cut into tiles that cpus claim, each tile once.
+#![expect(unsafe_code, reason = "hands out disjoint parts of one output to several cpus")]
+
+use core::marker::PhantomData;
+use core::ops::Range;
+use core::sync::atomic::{AtomicUsize, Ordering};
+
+/// A `[inputs, rows]` output cut into tiles; each is claimed at most once.
+///
+/// Invariant: tiles are disjoint, and `start` points to `inputs · rows` floats borrowed for `'a`.
+pub(super) struct Tiles<'a> {
+    start: *mut f32,
+    rows: usize,
+    inputs: usize,
+    tile_rows: usize,
+    tile_inputs: usize,
+    claimed: AtomicUsize,
+    borrow: PhantomData<&'a mut [f32]>,
+}
+
+// SAFETY: the floats are reached only through tiles, which are disjoint and given out once each.
+unsafe impl Sync for Tiles<'_> {}
+
+impl<'a> Tiles<'a> {
+    /// Cuts `out` into tiles of `tile_rows` rows and `tile_inputs` inputs (fewer at the ends).
+    ///
+    /// # Panics
+    /// If `out` is not `[inputs, rows]` or a tile would be empty.
+    pub(super) fn new(
+        out: &'a mut [f32],
+        rows: usize,
+        inputs: usize,
+        tile_rows: usize,
+        tile_inputs: usize,
+    ) -> Self {
+        assert_eq!(Some(out.len()), rows.checked_mul(inputs), "output of {inputs} inputs, {rows} rows");
+        assert!(tile_rows > 0 && tile_inputs > 0, "empty tiles");
+        let start = out.as_mut_ptr();
+        Self {
+            start,
+            rows,
+            inputs,
+            tile_rows,
+            tile_inputs,
+            claimed: AtomicUsize::new(0),
+            borrow: PhantomData,
+        }
+    }
+
+    /// A tile nobody else has; `None` when all are claimed.
+    pub(super) fn claim(&self) -> Option<Tile<'_>> {
+        let slices = self.inputs.div_ceil(self.tile_inputs);
+        let count = self.rows.div_ceil(self.tile_rows) * slices;
+        // Relaxed: only the count matters; inputs and outputs are ordered by the team's gate. A cpu stops at
+        // its first refusal, so the counter cannot come round.
+        let number = self.claimed.fetch_add(1, Ordering::Relaxed);
+        (number < count).then(|| Tile {
+            start: self.start,
+            stride: self.rows,
+            rows: cut(number / slices, self.tile_rows, self.rows),
+            inputs: cut(number % slices, self.tile_inputs, self.inputs),
+            borrow: PhantomData,
+        })
+    }
+}
+
+/// Piece `number` of `all`.
+fn cut(number: usize, piece: usize, all: usize) -> Range<usize> {
+    number * piece..all.min((number + 1) * piece)
+}
+
+/// Some rows of the outputs of some inputs.
+///
+/// Holding one proves that nobody else reads or writes these elements.
+pub(super) struct Tile<'t> {
+    start: *mut f32,
+    stride: usize,
+    rows: Range<usize>,
+    inputs: Range<usize>,
+    borrow: PhantomData<&'t mut [f32]>,
+}
+
+impl Tile<'_> {
+    /// The rows of the matrix.
+    pub(super) fn rows(&self) -> Range<usize> {
+        self.rows.clone()
+    }
+
+    /// The inputs.
+    pub(super) fn inputs(&self) -> Range<usize> {
+        self.inputs.clone()
+    }
+
+    /// Output elements of `rows` for `input`.
+    ///
+    /// # Panics
+    /// If they are not of this tile.
+    #[inline]
+    pub(super) fn part(&mut self, input: usize, rows: Range<usize>) -> &mut [f32] {
+        assert!(self.inputs.contains(&input), "input {input} of {:?}", self.inputs);
+        assert!(
+            self.rows.start <= rows.start && rows.end <= self.rows.end,
+            "rows {rows:?} of {:?}",
+            self.rows
+        );
+        assert!(rows.start <= rows.end, "rows {rows:?}");
+        // SAFETY: input and row are within `[inputs, rows]`, checked above.
+        let start = unsafe { self.start.add(input * self.stride + rows.start) };
+        // SAFETY: in bounds, checked above; the tile is claimed once and borrowed uniquely here, so no other
+        // reference to these elements lives.
+        unsafe { core::slice::from_raw_parts_mut(start, rows.len()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Tiles;
+
+    #[test]
+    fn every_element_is_in_just_one_tile() {
+        let mut out = [0.0; 7 * 5];
+        let tiles = Tiles::new(&mut out, 5, 7, 2, 3);
+        while let Some(mut tile) = tiles.claim() {
+            for input in tile.inputs() {
+                for element in tile.part(input, tile.rows()) {
+                    *element += 1.0;
+                }
+            }
+        }
+        assert!(tiles.claim().is_none());
+        assert_eq!(out, [1.0; 35]);
+    }
+
+    #[test]
+    #[should_panic(expected = "rows 0..2 of 2..4")]
+    fn a_tile_gives_only_its_own_rows() {
+        let mut out = [0.0; 4];
+        let tiles = Tiles::new(&mut out, 4, 1, 2, 1);
+        let _first = tiles.claim();
+        tiles.claim().unwrap().part(0, 0..2);
+    }
+}

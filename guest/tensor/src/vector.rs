@@ -1,0 +1,255 @@
+//! Pieces of a layer on one vector.
+
+use crate::Isa;
+use crate::simd::{Op, Simd, Unit};
+
+/// `exp` of anything lower is zero, of anything higher the value at this limit.
+const EXP_RANGE: (f32, f32) = (-87.0, 88.72);
+
+/// Applies a lane function to whole units and to the zero-padded rest.
+macro_rules! lanes {
+    ($s:ident, $out:expr, [$($x:ident: $from:expr),*], $body:expr) => {{
+        let (out, out_rest) = $out.as_chunks_mut::<16>();
+        $(let $x = $from.as_chunks::<16>();)*
+        for (unit, out) in out.iter_mut().enumerate() {
+            $(let $x = $s.load(&$x.0[unit]);)*
+            let value = $body;
+            $s.store(value, out);
+        }
+        if !out_rest.is_empty() {
+            $(let $x = $s.load(&padded($x.1, 0.0));)*
+            let value = $body;
+            let mut unit = [0.0; 16];
+            $s.store(value, &mut unit);
+            out_rest.copy_from_slice(&unit[..out_rest.len()]);
+        }
+    }};
+}
+
+#[inline(always)]
+fn padded(part: &[f32], with: f32) -> Unit {
+    let mut unit = [with; 16];
+    unit[..part.len()].copy_from_slice(part);
+    unit
+}
+
+/// Folds a slice into one register, four units at a time; the rest is padded with `with`.
+macro_rules! fold {
+    ($s:ident, $x:expr, $with:expr, |$sum:ident, $unit:ident| $body:expr, $join:ident) => {{
+        let (quads, rest) = $x.as_chunks::<64>();
+        let mut sums = [$s.splat($with); 4];
+        for quad in quads {
+            for ($sum, unit) in sums.iter_mut().zip(quad.as_chunks().0) {
+                let $unit = $s.load(unit);
+                *$sum = $body;
+            }
+        }
+        let (units, rest) = rest.as_chunks();
+        let $sum = &mut sums[0];
+        for unit in units {
+            let $unit = $s.load(unit);
+            *$sum = $body;
+        }
+        let $unit = $s.load(&padded(rest, $with));
+        *$sum = $body;
+        $s.$join($s.$join(sums[0], sums[1]), $s.$join(sums[2], sums[3]))
+    }};
+}
+
+/// Writes `x / sqrt(mean(x²) + epsilon) · weight`.
+///
+/// # Panics
+/// If the lengths differ.
+pub fn rms_norm(isa: Isa, x: &[f32], weight: &[f32], epsilon: f32, out: &mut [f32]) {
+    assert!(x.len() == weight.len() && x.len() == out.len(), "lengths differ");
+    isa.run(RmsNorm { x, weight, epsilon, out });
+}
+
+struct RmsNorm<'a> {
+    x: &'a [f32],
+    weight: &'a [f32],
+    epsilon: f32,
+    out: &'a mut [f32],
+}
+
+impl Op for RmsNorm<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    #[expect(clippy::cast_precision_loss, reason = "lengths of vectors are far below 2^24")]
+    fn run<S: Simd>(self, s: S) {
+        let squares = fold!(s, self.x, 0.0, |sum, unit| s.fma(unit, unit, *sum), add);
+        let mean = s.sum(squares) / self.x.len() as f32;
+        let scale = s.splat(1.0 / libm::sqrtf(mean + self.epsilon));
+        lanes!(s, self.out, [x: self.x, weight: self.weight], s.mul(s.mul(x, scale), weight));
+    }
+}
+
+/// `exp` of each lane, relative error below 2e-7; zero below -87, no overflow.
+#[inline(always)]
+pub(crate) fn exp_lanes<S: Simd>(s: S, x: S::V) -> S::V {
+    // Adding 1.5 · 2^23 leaves the nearest integer in the low bits.
+    const SHIFT: f32 = 12_582_912.0;
+    // ln 2 in two parts; the first has so few bits that its product with a small integer is exact.
+    const LN2: (f32, f32) = (0.693_359_4, -2.121_944_4e-4);
+    // 1/k! for k = 7 down to 2.
+    const TERMS: [f32; 6] = [1.0 / 5040.0, 1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5];
+    let floor = s.splat(EXP_RANGE.0);
+    // NaN passes: it is the second operand of both.
+    let bounded = s.min(s.splat(EXP_RANGE.1), s.max(floor, x));
+    let shifted = s.fma(bounded, s.splat(core::f32::consts::LOG2_E), s.splat(SHIFT));
+    let whole = s.sub(shifted, s.splat(SHIFT));
+    let rest = s.fma(whole, s.splat(-LN2.0), bounded);
+    let rest = s.fma(whole, s.splat(-LN2.1), rest);
+    let mut sum = s.splat(TERMS[0]);
+    for term in &TERMS[1..] {
+        sum = s.fma(sum, rest, s.splat(*term));
+    }
+    let sum = s.fma(s.mul(rest, rest), sum, rest);
+    let power = s.scale_by_power(s.add(sum, s.splat(1.0)), shifted);
+    s.zero_below(power, x, floor)
+}
+
+/// Replaces each element by its `exp`; see [`softmax`] for the use. Relative error below 2e-7; below -87 the
+/// result is 0.
+pub fn exp(isa: Isa, x: &mut [f32]) {
+    isa.run(Exp { x });
+}
+
+struct Exp<'a> {
+    x: &'a mut [f32],
+}
+
+impl Op for Exp<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let (units, rest) = self.x.as_chunks_mut();
+        for unit in units {
+            s.store(exp_lanes(s, s.load(unit)), unit);
+        }
+        let mut unit = padded(rest, 0.0);
+        s.store(exp_lanes(s, s.load(&unit)), &mut unit);
+        rest.copy_from_slice(&unit[..rest.len()]);
+    }
+}
+
+/// Replaces scores by probabilities: `exp(x - max) / sum`. Elements far below the largest become 0, so that
+/// `-inf` masks.
+pub fn softmax(isa: Isa, x: &mut [f32]) {
+    if !x.is_empty() {
+        isa.run(Softmax { x });
+    }
+}
+
+struct Softmax<'a> {
+    x: &'a mut [f32],
+}
+
+impl Op for Softmax<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let top = largest(s, self.x);
+        let shift = s.splat(top);
+        let (units, rest) = self.x.as_chunks_mut();
+        let mut sum = s.splat(0.0);
+        for unit in units {
+            let value = exp_lanes(s, s.sub(s.load(unit), shift));
+            sum = s.add(sum, value);
+            s.store(value, unit);
+        }
+        let mut unit = padded(rest, f32::NEG_INFINITY);
+        let value = exp_lanes(s, s.sub(s.load(&unit), shift));
+        s.store(value, &mut unit);
+        rest.copy_from_slice(&unit[..rest.len()]);
+        let scale = s.splat(1.0 / s.sum(s.add(sum, value)));
+        let (units, rest) = self.x.as_chunks_mut();
+        for unit in units {
+            s.store(s.mul(s.load(unit), scale), unit);
+        }
+        let mut unit = padded(rest, 0.0);
+        s.store(s.mul(s.load(&unit), scale), &mut unit);
+        rest.copy_from_slice(&unit[..rest.len()]);
+    }
+}
+
+#[inline(always)]
+fn largest<S: Simd>(s: S, x: &[f32]) -> f32 {
+    s.top(fold!(s, x, f32::NEG_INFINITY, |top, unit| s.max(unit, *top), max))
+}
+
+/// Writes `gate · sigmoid(gate) · up`.
+///
+/// # Panics
+/// If the lengths differ.
+pub fn silu_mul(isa: Isa, gate: &[f32], up: &[f32], out: &mut [f32]) {
+    assert!(gate.len() == up.len() && gate.len() == out.len(), "lengths differ");
+    isa.run(SiluMul { gate, up, out });
+}
+
+struct SiluMul<'a> {
+    gate: &'a [f32],
+    up: &'a [f32],
+    out: &'a mut [f32],
+}
+
+impl Op for SiluMul<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let (zero, one) = (s.splat(0.0), s.splat(1.0));
+        lanes!(s, self.out, [gate: self.gate, up: self.up], {
+            let divisor = s.add(one, exp_lanes(s, s.sub(zero, gate)));
+            s.mul(s.div(gate, divisor), up)
+        });
+    }
+}
+
+/// Adds `x` to `out`.
+///
+/// # Panics
+/// If the lengths differ.
+pub fn add(isa: Isa, x: &[f32], out: &mut [f32]) {
+    assert_eq!(x.len(), out.len(), "lengths differ");
+    isa.run(Add { x, out });
+}
+
+struct Add<'a> {
+    x: &'a [f32],
+    out: &'a mut [f32],
+}
+
+impl Op for Add<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        for (out, x) in self.out.iter_mut().zip(self.x) {
+            *out += x;
+        }
+    }
+}
+
+/// Place of the largest element, the first of equals; `None` if nothing is greater than `-inf`.
+#[must_use]
+pub fn argmax(isa: Isa, x: &[f32]) -> Option<usize> {
+    let top = isa.run(Largest { x });
+    if top == f32::NEG_INFINITY { None } else { x.iter().position(|&x| x == top) }
+}
+
+struct Largest<'a> {
+    x: &'a [f32],
+}
+
+impl Op for Largest<'_> {
+    type Out = f32;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) -> f32 {
+        largest(s, self.x)
+    }
+}
