@@ -1,0 +1,269 @@
+//! The sealed header: the first 4 KiB of the sealed partition, which say where everything lies.
+//!
+//! Nothing here is trusted: what lies at these places is compared with the manifest, and the manifest with the launch
+//! page. Layout, little endian: magic (8), format version (4), number of entries (4), then for each [`Part`] in order
+//! offset (8) and length (8); the rest is zero.
+
+/// Version of image and manifest that this vial writes and reads.
+pub const FORMAT_VERSION: u32 = 1;
+/// Bytes of the header.
+pub const HEADER_BYTES: usize = 4096;
+/// Every part starts on a multiple of this.
+pub const PART_ALIGN: u64 = 4096;
+const MAGIC: [u8; 8] = *b"VIALSEAL";
+
+/// What lies in the sealed partition, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Canonical CBOR.
+    Manifest,
+    /// The publisher's signature; length 0 if there is none.
+    Signature,
+    /// ROM and boot program as one ELF; read by the VMM.
+    Firmware,
+    /// Kernel ELF.
+    Kernel,
+    /// Engine ELF.
+    Engine,
+    /// Agent bundle.
+    Bundle,
+    /// Values of the leaves.
+    Tree,
+    /// The GGUF file.
+    Weights,
+}
+
+impl Part {
+    /// All parts in order.
+    pub const ALL: [Self; 8] = [
+        Self::Manifest,
+        Self::Signature,
+        Self::Firmware,
+        Self::Kernel,
+        Self::Engine,
+        Self::Bundle,
+        Self::Tree,
+        Self::Weights,
+    ];
+
+    /// Its name for people.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Manifest => "manifest",
+            Self::Signature => "signature",
+            Self::Firmware => "firmware",
+            Self::Kernel => "kernel",
+            Self::Engine => "engine",
+            Self::Bundle => "bundle",
+            Self::Tree => "tree",
+            Self::Weights => "weights",
+        }
+    }
+
+    /// Most bytes it may have, so that a hostile header cannot ask for all memory.
+    #[must_use]
+    pub const fn max_bytes(self) -> u64 {
+        match self {
+            Self::Manifest => 4096,
+            Self::Signature => 64,
+            Self::Firmware | Self::Kernel | Self::Engine => 8 << 20,
+            Self::Bundle => 4 << 20,
+            Self::Tree => 1 << 30,
+            Self::Weights => 1 << 45,
+        }
+    }
+}
+
+/// Where a part lies, in bytes from the partition's start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// First byte.
+    pub offset: u64,
+    /// Length.
+    pub len: u64,
+}
+
+/// A header whose parts lie in order, aligned, apart from each other, and inside their limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SealedHeader {
+    places: [Place; Part::ALL.len()],
+}
+
+/// Why a header is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeaderError {
+    /// No sealed image.
+    Magic,
+    /// Written by a newer vial.
+    Newer {
+        /// The version found.
+        found: u32,
+    },
+    /// A part that overlaps another, is not aligned, or too long.
+    Part {
+        /// Its name.
+        part: Part,
+        /// Where it is said to lie.
+        place: Place,
+    },
+    /// A count or padding byte that is not what this version writes.
+    Form,
+}
+
+impl core::fmt::Display for HeaderError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Magic => f.write_str("sealed header: found no VIALSEAL, expected a sealed image"),
+            Self::Newer { found } => {
+                write!(f, "format version: found {found}, expected {FORMAT_VERSION}: use a newer vial")
+            }
+            Self::Part { part, place: Place { offset, len } } => {
+                write!(f, "sealed header {}: found {len} bytes at {offset}, expected its place", part.name())
+            }
+            Self::Form => f.write_str("sealed header: found other bytes than its canonical form"),
+        }
+    }
+}
+
+impl core::error::Error for HeaderError {}
+
+impl SealedHeader {
+    /// The header for parts of these lengths, in the order of [`Part::ALL`]. The weights start where `partition_start`
+    /// plus their offset is a multiple of `weights_align`.
+    #[must_use]
+    pub fn plan(lens: [u64; Part::ALL.len()], partition_start: u64, weights_align: u64) -> Self {
+        let mut end = PART_ALIGN;
+        let places = core::array::from_fn(|at| {
+            let len = lens.get(at).copied().unwrap_or_default();
+            let is_weights = Part::ALL.get(at) == Some(&Part::Weights);
+            let (start, align) = if is_weights { (partition_start, weights_align) } else { (0, PART_ALIGN) };
+            let offset = round_up(start.saturating_add(end), align).saturating_sub(start);
+            end = offset.saturating_add(len);
+            Place { offset, len }
+        });
+        Self { places }
+    }
+
+    /// Where `part` lies.
+    #[must_use]
+    pub fn place(&self, part: Part) -> Place {
+        let found = Part::ALL.iter().zip(self.places).find(|(known, _)| **known == part);
+        found.map(|(_, place)| place).unwrap_or_default()
+    }
+
+    /// Bytes of the partition, a multiple of [`PART_ALIGN`].
+    #[must_use]
+    pub fn partition_bytes(&self) -> u64 {
+        let Place { offset, len } = self.place(Part::Weights);
+        round_up(offset.saturating_add(len), PART_ALIGN)
+    }
+
+    /// Its bytes.
+    #[must_use]
+    pub fn encode(&self) -> [u8; HEADER_BYTES] {
+        let mut bytes = [0; HEADER_BYTES];
+        let words = self.places.iter().flat_map(|place| [place.offset, place.len]);
+        let head = [FORMAT_VERSION, 8].into_iter().flat_map(u32::to_le_bytes);
+        let all = MAGIC.into_iter().chain(head).chain(words.flat_map(u64::to_le_bytes));
+        for (to, from) in bytes.iter_mut().zip(all) {
+            *to = from;
+        }
+        bytes
+    }
+
+    /// Reads a header.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn decode(bytes: &[u8; HEADER_BYTES]) -> Result<Self, HeaderError> {
+        let (magic, rest) = bytes.split_first_chunk::<8>().ok_or(HeaderError::Form)?;
+        let (version, rest) = rest.split_first_chunk::<4>().ok_or(HeaderError::Form)?;
+        if *magic != MAGIC {
+            return Err(HeaderError::Magic);
+        }
+        match u32::from_le_bytes(*version) {
+            0 => return Err(HeaderError::Form),
+            found if found > FORMAT_VERSION => return Err(HeaderError::Newer { found }),
+            _ => {}
+        }
+        let (_, words) = rest.split_first_chunk::<4>().ok_or(HeaderError::Form)?;
+        let (words, _) = words.as_chunks::<8>();
+        let word = |at: usize| words.get(at).map(|word| u64::from_le_bytes(*word)).unwrap_or_default();
+        let places = core::array::from_fn(|at| {
+            let first = at.saturating_mul(2);
+            Place { offset: word(first), len: word(first.saturating_add(1)) }
+        });
+        Self { places }.checked(bytes)
+    }
+
+    fn checked(self, bytes: &[u8; HEADER_BYTES]) -> Result<Self, HeaderError> {
+        let mut end = PART_ALIGN;
+        for (part, place) in Part::ALL.into_iter().zip(self.places) {
+            let is_placed = place.offset >= end && place.offset.is_multiple_of(PART_ALIGN);
+            if !is_placed || place.len > part.max_bytes() {
+                return Err(HeaderError::Part { part, place });
+            }
+            end = place.offset.saturating_add(place.len);
+        }
+        if self.encode() != *bytes { Err(HeaderError::Form) } else { Ok(self) }
+    }
+}
+
+fn round_up(value: u64, unit: u64) -> u64 {
+    value.checked_next_multiple_of(unit).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LENS: [u64; 8] = [300, 64, 5000, 4096, 10_000, 1, 64, 200_000];
+
+    fn header() -> SealedHeader {
+        SealedHeader::plan(LENS, 17 * 4096, 1 << 20)
+    }
+
+    #[test]
+    fn a_header_survives_its_encoding() {
+        assert_eq!(SealedHeader::decode(&header().encode()), Ok(header()));
+    }
+
+    #[test]
+    fn weights_are_aligned_from_the_start_of_the_disk() {
+        let weights = header().place(Part::Weights);
+        assert_eq!((17 * 4096 + weights.offset) % (1 << 20), 0);
+        assert_eq!(header().partition_bytes() % PART_ALIGN, 0);
+    }
+
+    #[test]
+    fn no_header_a_newer_one_and_one_with_padding_are_refused() {
+        let bytes = header().encode();
+        let refused = |at: usize, value: u8| {
+            let mut changed = bytes;
+            changed[at] = value;
+            SealedHeader::decode(&changed).unwrap_err()
+        };
+        assert_eq!(refused(0, b'v'), HeaderError::Magic);
+        assert_eq!(refused(8, 2), HeaderError::Newer { found: 2 });
+        assert_eq!(refused(8, 0), HeaderError::Form);
+        assert_eq!(refused(12, 9), HeaderError::Form);
+        assert_eq!(refused(4095, 1), HeaderError::Form);
+    }
+
+    #[test]
+    fn parts_that_overlap_stray_or_grow_are_refused() {
+        for (at, part) in Part::ALL.into_iter().enumerate() {
+            let place = header().place(part);
+            let long = Place { len: part.max_bytes() + 1, ..place };
+            let stray = Place { offset: place.offset + 1, ..place };
+            let back = Place { offset: 0, ..place };
+            for place in [long, stray, back] {
+                let mut changed = header();
+                changed.places[at] = place;
+                let refused = SealedHeader::decode(&changed.encode());
+                assert_eq!(refused, Err(HeaderError::Part { part, place }));
+            }
+        }
+    }
+}
