@@ -20,6 +20,7 @@ pub mod heap;
 pub mod memory;
 pub mod random;
 pub mod syscall;
+pub mod vector;
 pub mod virtio;
 mod width;
 

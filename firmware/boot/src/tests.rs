@@ -1,0 +1,238 @@
+//! A whole boot over a made image, and one refusal for each thing that can be changed.
+
+use alloc::vec;
+use alloc::vec::Vec;
+use vial_abi::call::REPORT_OUT_BYTES;
+use vial_abi::launch_page::{Machine as Vmm, Measure, Tee};
+use vial_abi::memory::{ENGINE_PA, HANDOFF_PA, KERNEL_TEXT_PA};
+use vial_abi::report::{REPORT_BYTES, ReportResponse};
+use vial_abi::{ExitCode, Handoff, LaunchPage, Mark};
+use vial_disk::{DiskPlan, PARTITION_START};
+use vial_weights::header::{Part, SealedHeader};
+use vial_weights::manifest::{Policy, Weights};
+use vial_weights::signature::PublisherKey;
+use vial_weights::tree::TreeBuilder;
+use vial_weights::{Lanes, Manifest, OutOfBounds, ReadAt, bundle, event_log, sha384};
+
+use crate::{Disk, Machine, boot};
+
+/// Memory that remembers what was put where.
+#[derive(Default)]
+struct FakeMachine {
+    marks: Vec<Mark>,
+    puts: Vec<(u64, Vec<u8>)>,
+    is_silent: bool,
+    flips_report: bool,
+}
+
+impl Machine for FakeMachine {
+    fn mark(&mut self, mark: Mark) {
+        self.marks.push(mark);
+    }
+
+    fn report(&mut self, report_data: &[u8; 64], response: &mut [u8; REPORT_OUT_BYTES]) -> Option<usize> {
+        let mut report = [0; REPORT_BYTES];
+        report[0x50..0x90].copy_from_slice(report_data);
+        report[0x50] ^= u8::from(self.flips_report);
+        let bytes = [&ReportResponse::header(1184, 0)[..], &report].concat();
+        response[..bytes.len()].copy_from_slice(&bytes);
+        (!self.is_silent).then_some(bytes.len())
+    }
+
+    fn put(&mut self, pa: u64, bytes: &[u8]) -> bool {
+        self.puts.push((pa, bytes.to_vec()));
+        pa >= KERNEL_TEXT_PA
+    }
+
+    fn clear(&mut self, pa: u64, _len: u64) -> bool {
+        pa >= KERNEL_TEXT_PA
+    }
+
+    fn lanes(&self) -> Lanes {
+        Lanes::Baseline
+    }
+}
+
+struct FakeDisk(Vec<u8>);
+
+impl core::fmt::Display for Short {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("the disk ends")
+    }
+}
+
+#[derive(Debug)]
+struct Short;
+
+impl ReadAt for FakeDisk {
+    type Error = Short;
+
+    fn read_at(&mut self, offset: u64, to: &mut [u8]) -> Result<(), Short> {
+        (&self.0[..]).read_at(offset, to).map_err(|OutOfBounds| Short)
+    }
+}
+
+impl Disk for FakeDisk {
+    fn bytes(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    fn stream(&mut self, offset: u64, len: u64, take: &mut dyn FnMut(&[u8]) -> bool) -> Result<(), Short> {
+        let start = usize::try_from(offset).unwrap();
+        let bytes = &self.0[start..start + usize::try_from(len).unwrap()];
+        bytes.chunks(2 << 17).all(take);
+        Ok(())
+    }
+}
+
+/// A program of one segment: its ELF file.
+fn elf(pa: u64) -> Vec<u8> {
+    let mut file = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\x3e\0\x01\0\0\0".to_vec();
+    file.extend([pa, 64, 0].into_iter().flat_map(u64::to_le_bytes));
+    file.extend([0, 0, 0, 0, 64, 0, 56, 0, 1, 0, 64, 0, 0, 0, 0, 0]);
+    file.extend([1_u32, 5].into_iter().flat_map(u32::to_le_bytes));
+    file.extend([120, pa, pa, 4, 8, 16_u64].into_iter().flat_map(u64::to_le_bytes));
+    file.extend([0x90; 4]);
+    file
+}
+
+struct Sealed {
+    disk: Vec<u8>,
+    header: SealedHeader,
+    launch: LaunchPage,
+}
+
+impl Sealed {
+    fn new() -> Self {
+        let weights: Vec<u8> = (0..=250_u8).cycle().take(5 << 17).collect();
+        let mut tree = TreeBuilder::new(Lanes::Baseline, weights.len() as u64);
+        tree.add(&weights);
+        let (tree, root) = tree.finish().unwrap();
+        let key = PublisherKey::from_secret(&[9; 32]);
+        let (kernel, engine) = (elf(KERNEL_TEXT_PA), elf(ENGINE_PA));
+        let bundle = bundle::encode(vec![]).unwrap();
+        let manifest = Manifest {
+            firmware: [1; 48],
+            kernel: sha384(&kernel),
+            engine: sha384(&engine),
+            bundle: sha384(&bundle),
+            model: "test".into(),
+            architecture: "llama".into(),
+            weights: Weights { root, sha256: [2; 32], bytes: weights.len() as u64 },
+            policy: Policy { max_streams: 8, max_context: 4096 },
+            publisher: Some(key.public()),
+        };
+        let digest = manifest.digest();
+        let parts =
+            [manifest.encode(), key.sign(&digest).to_vec(), vec![1], kernel, engine, bundle, tree, weights];
+        let header =
+            SealedHeader::plan(core::array::from_fn(|at| parts[at].len() as u64), PARTITION_START, 1 << 20);
+        let plan = DiskPlan::new(header.partition_bytes(), &digest);
+        let mut sealed =
+            Self { disk: vec![0; usize::try_from(plan.bytes()).unwrap()], header, launch: launch(digest) };
+        sealed.write(0, &plan.head());
+        sealed.write(plan.tail_offset(), &plan.tail());
+        sealed.write(PARTITION_START, &header.encode());
+        for (part, bytes) in Part::ALL.into_iter().zip(parts) {
+            sealed.write(sealed.at(part), &bytes);
+        }
+        sealed
+    }
+
+    fn at(&self, part: Part) -> u64 {
+        PARTITION_START + self.header.place(part).offset
+    }
+
+    fn write(&mut self, offset: u64, bytes: &[u8]) {
+        let start = usize::try_from(offset).unwrap();
+        self.disk[start..start + bytes.len()].copy_from_slice(bytes);
+    }
+
+    fn flip(mut self, offset: u64) -> Self {
+        self.disk[usize::try_from(offset).unwrap()] ^= 1;
+        self
+    }
+
+    fn flip_part(self, part: Part, at: u64) -> Self {
+        let offset = self.at(part) + at;
+        self.flip(offset)
+    }
+
+    fn measured(mut self, measure: Measure) -> Self {
+        self.launch.measure = measure;
+        self
+    }
+
+    fn boot(self, machine: &mut FakeMachine) -> Result<(), ExitCode> {
+        boot(machine, &mut FakeDisk(self.disk), &self.launch).map_err(|refusal| refusal.code)
+    }
+
+    fn refused(self) -> Option<ExitCode> {
+        let mut machine = FakeMachine::default();
+        let refused = self.boot(&mut machine).err();
+        assert!(!machine.puts.iter().any(|(pa, _)| *pa == HANDOFF_PA), "nothing is handed over");
+        refused
+    }
+}
+
+fn launch(manifest_digest: [u8; 48]) -> LaunchPage {
+    let (tee, machine, measure) = (Tee::Simulated, Vmm::Vial, Measure::Nodes);
+    LaunchPage { manifest_digest, memory_bytes: 512 << 20, cpus: 2, tee, machine, measure }
+}
+
+#[test]
+fn a_sealed_image_boots_and_its_log_replays_to_the_handoffs_head() {
+    for measure in [Measure::Nodes, Measure::Full] {
+        let mut machine = FakeMachine::default();
+        assert_eq!(Sealed::new().measured(measure).boot(&mut machine), Ok(()));
+        assert_eq!(machine.marks, [Mark::Found, Mark::Measured, Mark::Reported]);
+        let at = |pa: u64| machine.puts.iter().find(|put| put.0 == pa).map(|put| put.1.clone()).unwrap();
+        let handoff = Handoff::decode(at(HANDOFF_PA).first_chunk().unwrap()).unwrap();
+        let (events, head) = event_log::replay(&at(handoff.event_log.pa)).unwrap();
+        assert_eq!(head, handoff.event_log_head);
+        assert_eq!(events.len(), 6);
+        assert_eq!(at(KERNEL_TEXT_PA), [0x90; 4]);
+        assert_eq!(handoff.weights_disk_offset % (1 << 20), 0);
+    }
+}
+
+#[test]
+fn every_changed_part_is_refused_by_its_own_code() {
+    let refused = |part, at| Sealed::new().flip_part(part, at).refused();
+    assert_eq!(refused(Part::Manifest, 5), Some(ExitCode::ManifestDigest));
+    assert_eq!(refused(Part::Signature, 5), Some(ExitCode::ManifestForm));
+    assert_eq!(refused(Part::Kernel, 121), Some(ExitCode::KernelDigest));
+    assert_eq!(refused(Part::Engine, 0), Some(ExitCode::EngineDigest));
+    assert_eq!(refused(Part::Bundle, 0), Some(ExitCode::BundleDigest));
+    assert_eq!(refused(Part::Tree, 40), Some(ExitCode::WeightsRoot));
+    assert_eq!(Sealed::new().flip(512).refused(), Some(ExitCode::NoSealedPartition));
+    assert_eq!(Sealed::new().flip(PARTITION_START).refused(), Some(ExitCode::SealedHeader));
+}
+
+#[test]
+fn a_changed_leaf_is_refused_when_every_leaf_is_measured_and_left_to_the_engine_otherwise() {
+    let changed = || Sealed::new().flip_part(Part::Weights, 3 << 17);
+    assert_eq!(changed().measured(Measure::Full).refused(), Some(ExitCode::WeightsLeaf));
+    assert_eq!(changed().boot(&mut FakeMachine::default()), Ok(()));
+}
+
+#[test]
+fn another_launch_page_a_newer_format_and_a_short_disk_are_refused() {
+    let mut other = Sealed::new();
+    other.launch.manifest_digest[0] ^= 1;
+    assert_eq!(other.refused(), Some(ExitCode::ManifestDigest));
+    let mut newer = Sealed::new();
+    newer.write(PARTITION_START + 8, &[2]);
+    assert_eq!(newer.refused(), Some(ExitCode::NewerFormat));
+    let mut short = Sealed::new();
+    short.disk.truncate(usize::try_from(short.at(Part::Weights)).unwrap() + 100);
+    assert_eq!(short.refused(), Some(ExitCode::ImageShort));
+}
+
+#[test]
+fn no_report_and_a_report_over_other_data_are_refused() {
+    for (is_silent, flips_report) in [(true, false), (false, true)] {
+        let mut machine = FakeMachine { is_silent, flips_report, ..FakeMachine::default() };
+        assert_eq!(Sealed::new().boot(&mut machine), Err(ExitCode::NoReport));
+    }
+}
