@@ -17,6 +17,13 @@ core::arch::global_asm!(
     "ud2",
 );
 
+/// The toolchain's `alloc` was built to unwind and names this; programs here abort, so it never runs.
+#[cfg(feature = "freestanding")]
+#[unsafe(no_mangle)]
+extern "C" fn _Unwind_Resume() -> ! {
+    syscall::exit(ExitCode::EnginePanic)
+}
+
 /// Makes a freestanding program of a main function `fn(Memory, &'static Heap) -> !`.
 ///
 /// `view` is how the program sees physical memory, [`crate::memory::View`]. `panic` ends the program after one
