@@ -9,6 +9,10 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod generate;
 pub mod gguf;
+pub mod kv;
+pub mod llama;
 pub mod sample;
 pub mod tiny;
+pub mod weights;

@@ -1,6 +1,106 @@
-//! Writes small GGUF files in memory: fixtures for tests and benches, here and in other crates.
+//! Small GGUF files made in memory: fixtures for tests and benches, here and in other crates.
 
+use alloc::format;
 use alloc::vec::Vec;
+
+use crate::sample::Random;
+
+/// Shape of [`llama`]: elements of the residual stream, keys and values, feed-forward, vocabulary, layers.
+const WIDTH: u64 = 32;
+const KV_WIDTH: u64 = 16;
+const FEED_FORWARD: u64 = 64;
+const VOCABULARY: u64 = 64;
+const LAYERS: u32 = 2;
+
+/// A llama model with random weights: 2 layers, 4 heads of 8, 2 key heads, 64 tokens, a context of 512.
+///
+/// Matrices are F32 but for the output, which is Q8_0. There is no tokenizer in it.
+#[must_use]
+pub fn llama(seed: u64) -> Vec<u8> {
+    llama_without(seed, "").finish()
+}
+
+/// As [`llama`], unfinished and without the tensor of that name.
+#[must_use]
+pub fn llama_without(seed: u64, left_out: &str) -> GgufWriter {
+    let mut random = Random::from_seed(seed);
+    let mut file = llama_metadata();
+    for (name, dims) in llama_tensors() {
+        let elements = dims.iter().product();
+        let bytes = if dims.len() == 1 { ones(elements) } else { floats(&mut random, elements) };
+        if name != left_out {
+            file = file.tensor(&name, &dims, 0, &bytes);
+        }
+    }
+    let output = quantised(&mut random, WIDTH * VOCABULARY);
+    if left_out == "output.weight" {
+        file
+    } else {
+        file.tensor("output.weight", &[WIDTH, VOCABULARY], 8, &output)
+    }
+}
+
+fn llama_metadata() -> GgufWriter {
+    GgufWriter::new()
+        .string("general.architecture", "llama")
+        .u32("llama.block_count", LAYERS)
+        .u32("llama.context_length", 512)
+        .u32("llama.embedding_length", 32)
+        .u32("llama.feed_forward_length", 64)
+        .u32("llama.attention.head_count", 4)
+        .u32("llama.attention.head_count_kv", 2)
+        .f32("llama.attention.layer_norm_rms_epsilon", 1e-5)
+        .f32("llama.rope.freq_base", 10_000.0)
+}
+
+fn llama_tensors() -> Vec<(alloc::string::String, Vec<u64>)> {
+    let mut tensors = Vec::new();
+    for layer in 0..LAYERS {
+        let mut add =
+            |part: &str, dims: &[u64]| tensors.push((format!("blk.{layer}.{part}.weight"), dims.to_vec()));
+        add("attn_norm", &[WIDTH]);
+        add("attn_q", &[WIDTH, WIDTH]);
+        add("attn_k", &[WIDTH, KV_WIDTH]);
+        add("attn_v", &[WIDTH, KV_WIDTH]);
+        add("attn_output", &[WIDTH, WIDTH]);
+        add("ffn_norm", &[WIDTH]);
+        add("ffn_gate", &[WIDTH, FEED_FORWARD]);
+        add("ffn_up", &[WIDTH, FEED_FORWARD]);
+        add("ffn_down", &[FEED_FORWARD, WIDTH]);
+    }
+    tensors.push(("token_embd.weight".into(), [WIDTH, VOCABULARY].to_vec()));
+    tensors.push(("output_norm.weight".into(), [WIDTH].to_vec()));
+    tensors
+}
+
+fn ones(elements: u64) -> Vec<u8> {
+    (0..elements).flat_map(|_| 1.0_f32.to_le_bytes()).collect()
+}
+
+/// Even random numbers between -0.5 and 0.5.
+fn floats(random: &mut Random, elements: u64) -> Vec<u8> {
+    #[expect(clippy::cast_possible_truncation, reason = "random numbers lose nothing by rounding")]
+    let number = |unit: f64| (unit - 0.5) as f32;
+    (0..elements).flat_map(|_| number(random.next_unit()).to_le_bytes()).collect()
+}
+
+/// `Q8_0` blocks: a scale of 2^-7 (half-precision 0x2000) and 32 random bytes.
+fn quantised(random: &mut Random, elements: u64) -> Vec<u8> {
+    let mut blocks = Vec::new();
+    for _ in 0..elements / 32 {
+        blocks.extend([0x00, 0x20]);
+        blocks.extend((0..4).flat_map(|_| random.next_u64().to_le_bytes()));
+    }
+    blocks
+}
+
+/// The config of [`llama`].
+#[cfg(test)]
+pub(crate) fn config() -> crate::llama::Config {
+    let bytes = llama(1);
+    let gguf = crate::gguf::Gguf::parse(&bytes, bytes.len() as u64).unwrap();
+    crate::llama::Config::from_gguf(&gguf).unwrap()
+}
 
 /// Bytes of a GGUF file in the making. Entries appear in the order they are added.
 #[derive(Clone, Debug, Default)]

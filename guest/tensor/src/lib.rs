@@ -19,6 +19,7 @@ extern crate alloc;
 
 mod attention;
 mod buffer;
+mod chunks;
 mod dequantize;
 mod half;
 mod isa;
@@ -36,6 +37,7 @@ mod x86;
 
 pub use attention::{axpy_f16, dot_f16, mix_f16, scores_f16, store_f16};
 pub use buffer::Buffer;
+pub use chunks::{ChunkWork, for_each_chunk};
 pub use dequantize::dequantize_row;
 pub use half::{f16_to_f32, f32_to_f16};
 pub use isa::Isa;

@@ -1,0 +1,13 @@
+//! Generating answers to many requests at once.
+
+mod batcher;
+mod request;
+mod stream;
+#[cfg(test)]
+mod tests;
+mod text;
+
+pub use batcher::{Batcher, Limits};
+pub use request::{
+    Event, Finish, MAX_STOP_BYTES, MAX_STOPS, Request, RequestId, SubmitError, Usage, Vocabulary,
+};

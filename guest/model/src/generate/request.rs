@@ -1,0 +1,160 @@
+//! What the batcher is asked and what it tells.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::llama::PassError;
+use crate::sample::{Logprobs, Sampling, SamplingError};
+
+/// Most stop strings of a request.
+pub const MAX_STOPS: usize = 16;
+/// Most bytes of a stop string.
+pub const MAX_STOP_BYTES: usize = 1024;
+
+/// A prompt to continue.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Request {
+    /// Tokens of the prompt.
+    pub prompt: Vec<u32>,
+    /// How tokens are chosen.
+    pub sampling: Sampling,
+    /// Most tokens of the answer; the context's end may come sooner.
+    pub max_tokens: usize,
+    /// Texts that end the answer and are not part of it.
+    pub stop: Vec<String>,
+}
+
+/// Names a request in a batcher; never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RequestId(pub(super) u64);
+
+/// Why a request is not taken.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SubmitError {
+    /// There is nothing to continue.
+    #[error("the prompt is empty")]
+    EmptyPrompt,
+    /// No token would be asked for.
+    #[error("max_tokens is 0, expected 1 or more")]
+    NoTokens,
+    /// The prompt leaves no room for an answer.
+    #[error("the prompt has {found} tokens, this appliance's context holds {context} with the answer")]
+    TooLong {
+        /// Tokens of the prompt.
+        found: usize,
+        /// Tokens of the context.
+        context: usize,
+    },
+    /// A token outside the vocabulary.
+    #[error("token {found} is outside the vocabulary of {vocabulary}")]
+    Token {
+        /// The token.
+        found: u32,
+        /// Size of the vocabulary.
+        vocabulary: usize,
+    },
+    /// A sampling setting out of range.
+    #[error(transparent)]
+    Sampling(#[from] SamplingError),
+    /// Too many stop strings, or one that is empty or too long.
+    #[error("stop has {found} strings, expected at most 16 of 1 to 1024 bytes each")]
+    Stop {
+        /// How many there are.
+        found: usize,
+    },
+    /// As many requests wait as may.
+    #[error("{waiting} requests are waiting already")]
+    Full {
+        /// Requests waiting.
+        waiting: usize,
+    },
+}
+
+/// Why an answer ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finish {
+    /// The model ended its turn, or a stop string came.
+    Stop,
+    /// `max_tokens` or the end of the context.
+    Length,
+}
+
+/// Tokens of a finished request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// Of the prompt.
+    pub prompt_tokens: usize,
+    /// Of the answer, with the token that ended it.
+    pub completion_tokens: usize,
+}
+
+/// Something that happened to a request.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// A token was chosen. Content: never to be logged.
+    Token {
+        /// Whose.
+        id: RequestId,
+        /// Which.
+        token: u32,
+        /// Text that became whole with it; may be empty, or hold the text of earlier tokens too.
+        text: String,
+        /// Probabilities, where asked for.
+        logprobs: Option<Logprobs>,
+    },
+    /// The answer is complete. `text` is what had been held back.
+    Done {
+        /// Whose.
+        id: RequestId,
+        /// The last text; may be empty.
+        text: String,
+        /// Why.
+        finish: Finish,
+        /// Tokens used.
+        usage: Usage,
+    },
+    /// The answer cannot go on. No token of the failed pass has left.
+    Failed {
+        /// Whose.
+        id: RequestId,
+        /// Why.
+        error: PassError,
+    },
+}
+
+/// What the batcher needs to know of a vocabulary.
+pub trait Vocabulary {
+    /// Appends the bytes a token stands for; nothing for control tokens.
+    fn append_bytes(&self, token: u32, out: &mut Vec<u8>);
+
+    /// Whether the token ends the model's turn.
+    fn is_end(&self, token: u32) -> bool;
+}
+
+impl Request {
+    /// Checks a request against the model's vocabulary and the context there is.
+    pub(super) fn check(&self, vocabulary: usize, context: usize) -> Result<(), SubmitError> {
+        self.check_prompt(vocabulary, context)?;
+        self.sampling.check()?;
+        let is_usable = |stop: &String| (1..=MAX_STOP_BYTES).contains(&stop.len());
+        if self.stop.len() > MAX_STOPS || !self.stop.iter().all(is_usable) {
+            return Err(SubmitError::Stop { found: self.stop.len() });
+        }
+        if self.max_tokens == 0 { Err(SubmitError::NoTokens) } else { Ok(()) }
+    }
+
+    fn check_prompt(&self, vocabulary: usize, context: usize) -> Result<(), SubmitError> {
+        let found = self.prompt.len();
+        if found == 0 {
+            return Err(SubmitError::EmptyPrompt);
+        }
+        if found >= context {
+            return Err(SubmitError::TooLong { found, context });
+        }
+        match self.prompt.iter().find(|token| **token as usize >= vocabulary) {
+            Some(&found) => Err(SubmitError::Token { found, vocabulary }),
+            None => Ok(()),
+        }
+    }
+}

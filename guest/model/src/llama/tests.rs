@@ -1,0 +1,118 @@
+//! Passes over the tiny model: batching and chunking must not change what a sequence computes.
+
+use alloc::vec::Vec;
+use vial_tensor::{Alone, Isa, Team};
+
+use super::{Engine, Llama, Pass, PassError, Row};
+use crate::gguf::Gguf;
+use crate::kv::{KvCache, KvPlan, KvWish, Sequence};
+use crate::tiny;
+use crate::weights::{Resident, Weights, WeightsError};
+
+struct Bench {
+    file: Vec<u8>,
+    model: Llama,
+    cache: KvCache,
+    pass: Pass,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let file = tiny::llama(3);
+        let model = Llama::from_gguf(&Gguf::parse(&file, file.len() as u64).unwrap()).unwrap();
+        let plan =
+            KvPlan::new(&model.config, KvWish { streams: 4, context: 256, budget_bytes: 1 << 30 }).unwrap();
+        let (cache, pass) = (KvCache::new(&model.config, plan), Pass::new(&model, 16));
+        Self { file, model, cache, pass }
+    }
+
+    fn run(&mut self, isa: Isa, rows: &[Row<'_>]) -> Vec<f32> {
+        let team = Team::new(1, &Alone);
+        let engine = Engine { team: &team, isa };
+        let mut weights = Resident::new(&self.file);
+        self.pass.run(&self.model, &mut weights, &mut self.cache, engine, rows).unwrap().to_vec()
+    }
+}
+
+fn rows<'a>(sequence: &'a Sequence, tokens: &[u32], from: usize) -> Vec<Row<'a>> {
+    let row = |(at, &token)| Row { token, position: from + at, sequence, wants_logits: true };
+    tokens.iter().enumerate().map(row).collect()
+}
+
+fn close(one: &[f32], other: &[f32]) -> bool {
+    one.len() == other.len() && one.iter().zip(other).all(|(a, b)| (a - b).abs() < 1e-3)
+}
+
+const TOKENS: [u32; 12] = [1, 5, 9, 2, 33, 63, 0, 7, 7, 8, 40, 11];
+
+#[test]
+fn one_row_at_a_time_gives_what_one_pass_gives_on_every_instruction_set() {
+    let mut bench = Bench::new();
+    let sequence = bench.cache.open(100).unwrap();
+    let whole = bench.run(Isa::PORTABLE, &rows(&sequence, &TOKENS, 0));
+    for isa in Isa::supported() {
+        let other = bench.cache.open(100).unwrap();
+        let mut single = Vec::new();
+        for (at, token) in TOKENS.iter().enumerate() {
+            single.extend(bench.run(isa, &rows(&other, &[*token], at)));
+        }
+        assert!(close(&single, &whole), "{}", isa.name());
+        bench.cache.close(other);
+    }
+}
+
+#[test]
+fn sequences_of_one_pass_do_not_see_each_other() {
+    let mut bench = Bench::new();
+    let (one, other) = (bench.cache.open(100).unwrap(), bench.cache.open(100).unwrap());
+    let alone = bench.run(Isa::PORTABLE, &rows(&one, &TOKENS[..4], 0));
+    let mixed: Vec<_> = [rows(&other, &TOKENS[4..8], 0), rows(&one, &TOKENS[..4], 0)].concat();
+    let together = bench.run(Isa::PORTABLE, &mixed);
+    assert!(close(&together[4 * bench.model.config.vocabulary..], &alone));
+}
+
+#[test]
+fn a_context_over_several_pages_is_the_same_in_chunks() {
+    let mut bench = Bench::new();
+    let tokens: Vec<u32> = (0..150).map(|at| at * 7 % 64).collect();
+    let mut last = Vec::new();
+    for chunk in [16, 5] {
+        let sequence = bench.cache.open(200).unwrap();
+        let mut logits = Vec::new();
+        for (at, part) in tokens.chunks(chunk).enumerate() {
+            logits = bench.run(Isa::PORTABLE, &rows(&sequence, part, at * chunk));
+        }
+        let end = logits.split_off(logits.len() - bench.model.config.vocabulary);
+        assert!(last.is_empty() || close(&last, &end));
+        last = end;
+        bench.cache.close(sequence);
+    }
+}
+
+/// Weights whose every range fails.
+struct Broken;
+
+impl Weights for Broken {
+    fn require(&mut self, _range: core::ops::Range<u64>) -> Result<(), WeightsError> {
+        Err(WeightsError::Differs { leaf: 5 })
+    }
+
+    fn bytes(&self, _range: core::ops::Range<u64>) -> &[u8] {
+        &[]
+    }
+}
+
+#[test]
+fn a_leaf_that_differs_stops_the_pass_and_a_strange_token_is_refused() {
+    let mut bench = Bench::new();
+    let sequence = bench.cache.open(100).unwrap();
+    let team = Team::new(1, &Alone);
+    let engine = Engine { team: &team, isa: Isa::PORTABLE };
+    let row = rows(&sequence, &[1], 0);
+    let refused = bench.pass.run(&bench.model, &mut Broken, &mut bench.cache, engine, &row);
+    assert_eq!(refused, Err(PassError::Weights(WeightsError::Differs { leaf: 5 })));
+    let strange = rows(&sequence, &[1_000_000], 0);
+    let mut weights = Resident::new(&bench.file);
+    let refused = bench.pass.run(&bench.model, &mut weights, &mut bench.cache, engine, &strange);
+    assert!(matches!(refused, Err(PassError::Token { token: 1_000_000, .. })));
+}
