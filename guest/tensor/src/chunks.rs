@@ -42,13 +42,7 @@ pub type ChunkWork<'a> = dyn Fn(usize, &mut [f32], &mut [f32]) + Sync + 'a;
 ///
 /// # Panics
 /// If `out` is not whole chunks of `len`.
-pub fn for_each_chunk(
-    team: &Team<'_>,
-    out: &mut [f32],
-    len: usize,
-    scratch: usize,
-    work: &ChunkWork<'_>,
-) {
+pub fn for_each_chunk(team: &Team<'_>, out: &mut [f32], len: usize, scratch: usize, work: &ChunkWork<'_>) {
     assert!(len > 0 && out.len().is_multiple_of(len), "{} elements are not chunks of {len}", out.len());
     let chunks = Chunks { start: out.as_mut_ptr(), count: out.len() / len, len, next: AtomicUsize::new(0) };
     team.run(&|_cpu| {

@@ -126,7 +126,7 @@ fn q5_1(block: &[u8; 24], out: &mut [f32; 32]) {
 ///
 /// Source: `get_scale_min_k4` of `ggml-quants.c`.
 #[inline(always)]
-pub(crate) const fn scale_and_minimum(packed: &[u8; 12], group: usize) -> (u8, u8) {
+const fn scale_and_minimum(packed: &[u8; 12], group: usize) -> (u8, u8) {
     if group < 4 {
         (packed[group] & 63, packed[group + 4] & 63)
     } else {

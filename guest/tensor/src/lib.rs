@@ -30,6 +30,8 @@ mod quant;
 mod rope;
 mod simd;
 mod team;
+#[cfg(test)]
+mod tests;
 mod unpack;
 mod vector;
 #[cfg(target_arch = "x86_64")]

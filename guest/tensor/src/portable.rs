@@ -120,6 +120,14 @@ impl Simd for Portable {
         *to = each(&value, f32_to_f16);
     }
     #[inline(always)]
+    fn halves(self, from: &[u8; 32]) -> Unit {
+        let mut out = [0.0; 16];
+        for (out, &half) in out.iter_mut().zip(from.as_chunks().0) {
+            *out = f16_to_f32(u16::from_le_bytes(half));
+        }
+        out
+    }
+    #[inline(always)]
     fn bytes(self, from: &[u8; 16]) -> [i32; 16] {
         each(from, i32::from)
     }
@@ -183,6 +191,8 @@ impl Simd for Portable {
     fn high(self, (scale, offset): (f32, f32), bytes: [i32; 16]) -> Unit {
         each(&self.float(self.down::<4>(bytes)), |nibble| scale * nibble + offset)
     }
+    #[inline(always)]
+    fn prefetch(self, _from: &[u8], _ahead_bytes: usize) {}
     #[inline(always)]
     fn transpose(self, rows: &[Unit; 16], to: &mut [Unit], stride: usize) {
         for (column, out) in to.iter_mut().step_by(stride).take(16).enumerate() {

@@ -74,6 +74,8 @@ pub(crate) trait Simd: Copy {
     /// Sixteen floats as halves, to nearest, ties to even.
     fn narrow(self, value: Self::V, to: &mut [u16; 16]);
 
+    /// Sixteen halves out of their bytes as floats.
+    fn halves(self, from: &[u8; 32]) -> Self::V;
     /// Sixteen unsigned bytes.
     fn bytes(self, from: &[u8; 16]) -> Self::I;
     /// Sixteen signed bytes as floats.
@@ -101,6 +103,9 @@ pub(crate) trait Simd: Copy {
     fn low(self, table: Self::Table, bytes: Self::I) -> Self::V;
     /// The upper nibbles of lanes that hold bytes, through the table.
     fn high(self, table: Self::Table, bytes: Self::I) -> Self::V;
+
+    /// Asks for the cache line `ahead_bytes` after the start of `from`, which need not exist.
+    fn prefetch(self, from: &[u8], ahead_bytes: usize);
 
     /// Writes lane `c` of row `r` to lane `r` of column `c`; columns are `stride` units apart in `to`.
     fn transpose(self, rows: &[Unit; 16], to: &mut [Unit], stride: usize);

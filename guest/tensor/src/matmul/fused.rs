@@ -4,10 +4,13 @@ use core::marker::PhantomData;
 
 use super::Chunk;
 use crate::simd::{Op, Registers, Simd, Unit};
-use crate::unpack::{ForFormat, Format, Sink, for_format, padded};
+use crate::unpack::{ForFormat, Format, Scales, Sink, for_format, padded};
 
 /// Most rows computed side by side, so that their sums do not wait for each other.
 pub(super) const ROWS: usize = 4;
+
+/// How far ahead of its use a cache line is asked for: rows follow each other, so it will be of use.
+const AHEAD_BYTES: usize = 4096;
 
 /// Computes a tile.
 pub(super) fn compute<S: Simd>(s: S, chunk: Chunk<'_>) {
@@ -112,11 +115,20 @@ fn dot<F: Format<B>, const B: usize, const N: usize, const R: usize, S: Simd>(
     let mut sums = [[[s.splat(0.0); 2]; N]; R];
     let units = inputs.map(|input| input.as_chunks().0);
     let blocks = rows.map(|row| row.as_chunks::<B>().0);
-    let count = blocks[0].len();
-    for block in 0..count {
+    for start in (0..blocks[0].len()).step_by(F::GROUP) {
+        let end = blocks[0].len().min(start + F::GROUP);
+        let mut scales = [Scales::ZERO; R];
         for r in 0..R {
-            let mut join = Join { sums: &mut sums[r], inputs: &units, base: block * F::UNITS };
-            F::unpack(s, &blocks[r][block], &mut join);
+            scales[r] = F::scales(s, &blocks[r][start..end]);
+        }
+        for place in 0..end - start {
+            for r in 0..R {
+                let block = &blocks[r][start + place];
+                s.prefetch(block, AHEAD_BYTES);
+                let base = (start + place) * F::UNITS;
+                let mut join = Join { sums: &mut sums[r], inputs: &units, base };
+                F::unpack(s, block, &scales[r], place, &mut join);
+            }
         }
     }
     let rests = rows.map(|row| row.as_chunks::<B>().1);
@@ -124,8 +136,9 @@ fn dot<F: Format<B>, const B: usize, const N: usize, const R: usize, S: Simd>(
         let tails = inputs.map(|input| [padded::<f32, 16>(input.as_chunks::<16>().1)]);
         let tails = core::array::from_fn(|n| tails[n].as_slice());
         for r in 0..R {
+            // Only formats without scales have rows that are not whole blocks.
             let mut join = Join { sums: &mut sums[r], inputs: &tails, base: 0 };
-            F::unpack(s, &padded(rests[r]), &mut join);
+            F::unpack(s, &padded(rests[r]), &Scales::ZERO, 0, &mut join);
         }
     }
     let mut out = [[0.0; R]; N];

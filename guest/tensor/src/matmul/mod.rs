@@ -10,9 +10,6 @@ mod fused;
 mod panel;
 mod tiles;
 
-#[cfg(test)]
-mod tests;
-
 pub(crate) use panel::Scratch;
 
 use self::tiles::{Tile, Tiles};

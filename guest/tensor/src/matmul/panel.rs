@@ -10,7 +10,7 @@ use core::ops::Range;
 
 use super::Chunk;
 use crate::simd::{Op, Registers, Simd, Unit};
-use crate::unpack::{ForFormat, Format, Sink, for_format, padded};
+use crate::unpack::{ForFormat, Format, Scales, Sink, for_format, padded};
 
 /// Rows of a panel.
 pub(super) const ROWS: usize = WIDTH * 16;
@@ -113,12 +113,16 @@ fn unpack_row<F: Format<B>, const B: usize, S: Simd>(
 ) {
     let (blocks, rest) = row.as_chunks::<B>();
     let elements = F::UNITS * 16;
-    for block in &blocks[columns.start / elements..columns.end / elements] {
-        F::unpack(s, block, sink);
-        sink.base += F::UNITS;
+    for group in blocks[columns.start / elements..columns.end / elements].chunks(F::GROUP) {
+        let scales = F::scales(s, group);
+        for (place, block) in group.iter().enumerate() {
+            F::unpack(s, block, &scales, place, sink);
+            sink.base += F::UNITS;
+        }
     }
     if !columns.end.is_multiple_of(elements) {
-        F::unpack(s, &padded(rest), sink);
+        // Only formats without scales have rows that are not whole blocks.
+        F::unpack(s, &padded(rest), &Scales::ZERO, 0, sink);
     }
 }
 

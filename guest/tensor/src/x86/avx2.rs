@@ -1,8 +1,18 @@
 //! Sixteen lanes in two 256-bit registers.
 #![expect(unsafe_code, reason = "vector instructions behind a token that proves their support")]
 
-#[expect(clippy::wildcard_imports, reason = "some fifty instructions by their own names")]
-use core::arch::x86_64::*;
+use core::arch::x86_64::{
+    __m256, __m256i, _CMP_NLT_UQ, _MM_FROUND_TO_NEAREST_INT, _MM_HINT_T0, _mm_add_ps, _mm_add_ss,
+    _mm_cvtph_ps, _mm_cvtsi32_si128, _mm_cvtss_f32, _mm_loadu_si128, _mm_max_ps, _mm_max_ss, _mm_movehdup_ps,
+    _mm_movehl_ps, _mm_prefetch, _mm_storeu_si128, _mm_unpackhi_epi64, _mm256_add_epi32, _mm256_add_ps,
+    _mm256_and_ps, _mm256_and_si256, _mm256_castps_si256, _mm256_castps256_ps128, _mm256_castsi256_ps,
+    _mm256_castsi256_si128, _mm256_cmp_ps, _mm256_cmpeq_epi32, _mm256_cvtepi8_epi32, _mm256_cvtepi32_ps,
+    _mm256_cvtepu8_epi32, _mm256_cvtepu16_epi32, _mm256_cvtph_ps, _mm256_cvtps_ph, _mm256_div_ps,
+    _mm256_extractf128_ps, _mm256_extracti128_si256, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256,
+    _mm256_max_ps, _mm256_min_ps, _mm256_mul_ps, _mm256_or_si256, _mm256_permute2f128_ps, _mm256_set1_epi32,
+    _mm256_set1_ps, _mm256_shuffle_ps, _mm256_sll_epi32, _mm256_srl_epi32, _mm256_storeu_ps, _mm256_sub_ps,
+    _mm256_unpackhi_ps, _mm256_unpacklo_ps,
+};
 
 use super::detect;
 use crate::simd::{Op, Registers, Simd, Unit};
@@ -168,6 +178,13 @@ impl Simd for Avx2 {
         }
     }
     #[inline(always)]
+    fn halves(self, from: &[u8; 32]) -> Floats {
+        let (low, high) = from.split_at(16);
+        let low = memory!(_mm_loadu_si128(low.as_ptr().cast()));
+        let high = memory!(_mm_loadu_si128(high.as_ptr().cast()));
+        both!(_mm256_cvtph_ps, [low, high])
+    }
+    #[inline(always)]
     fn bytes(self, from: &[u8; 16]) -> Ints {
         let all = memory!(_mm_loadu_si128(from.as_ptr().cast()));
         let upper = lanes!(_mm_unpackhi_epi64(all, all));
@@ -235,6 +252,12 @@ impl Simd for Avx2 {
     #[inline(always)]
     fn high(self, [scale, offset]: Floats, bytes: Ints) -> Floats {
         self.fma(self.float(self.down::<4>(bytes)), [scale; 2], [offset; 2])
+    }
+    #[inline(always)]
+    fn prefetch(self, from: &[u8], ahead_bytes: usize) {
+        let line = from.as_ptr().wrapping_add(ahead_bytes).cast();
+        // SAFETY: the instruction reads nothing into the program and never faults, whatever the address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line) }
     }
     #[inline(always)]
     fn transpose(self, rows: &[Unit; 16], to: &mut [Unit], stride: usize) {

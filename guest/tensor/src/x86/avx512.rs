@@ -1,8 +1,18 @@
 //! Sixteen lanes in one 512-bit register.
 #![expect(unsafe_code, reason = "vector instructions behind a token that proves their support")]
 
-#[expect(clippy::wildcard_imports, reason = "some fifty instructions by their own names")]
-use core::arch::x86_64::*;
+use core::arch::x86_64::{
+    __m512, __m512i, _CMP_NLT_UQ, _MM_FROUND_NO_EXC, _MM_FROUND_TO_NEAREST_INT, _MM_HINT_T0, _mm_cvtph_ps,
+    _mm_cvtsi32_si128, _mm_cvtss_f32, _mm_loadu_si128, _mm_prefetch, _mm256_loadu_si256, _mm256_storeu_si256,
+    _mm512_add_epi32, _mm512_add_ps, _mm512_and_si512, _mm512_castpd_ps, _mm512_castps_pd,
+    _mm512_castps_si512, _mm512_castsi512_ps, _mm512_cmp_ps_mask, _mm512_cvtepi8_epi32, _mm512_cvtepi32_ps,
+    _mm512_cvtepu8_epi32, _mm512_cvtepu16_epi32, _mm512_cvtph_ps, _mm512_cvtps_ph, _mm512_div_ps,
+    _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_maskz_mov_ps, _mm512_maskz_set1_epi32, _mm512_max_ps,
+    _mm512_min_ps, _mm512_mul_ps, _mm512_or_si512, _mm512_permutexvar_ps, _mm512_reduce_add_ps,
+    _mm512_reduce_max_ps, _mm512_set1_epi32, _mm512_set1_ps, _mm512_shuffle_f32x4, _mm512_slli_epi32,
+    _mm512_srli_epi32, _mm512_storeu_ps, _mm512_sub_ps, _mm512_unpackhi_pd, _mm512_unpackhi_ps,
+    _mm512_unpacklo_pd, _mm512_unpacklo_ps,
+};
 
 use super::detect;
 use crate::simd::{Op, Registers, Simd, Unit};
@@ -124,6 +134,11 @@ impl Simd for Avx512 {
         memory!(_mm256_storeu_si256(to.as_mut_ptr().cast(), bits));
     }
     #[inline(always)]
+    fn halves(self, from: &[u8; 32]) -> __m512 {
+        let bits = memory!(_mm256_loadu_si256(from.as_ptr().cast()));
+        lanes!(_mm512_cvtph_ps(bits))
+    }
+    #[inline(always)]
     fn bytes(self, from: &[u8; 16]) -> __m512i {
         let bytes = memory!(_mm_loadu_si128(from.as_ptr().cast()));
         lanes!(_mm512_cvtepu8_epi32(bytes))
@@ -186,6 +201,12 @@ impl Simd for Avx512 {
     #[inline(always)]
     fn high(self, table: __m512, bytes: __m512i) -> __m512 {
         self.low(table, self.down::<4>(bytes))
+    }
+    #[inline(always)]
+    fn prefetch(self, from: &[u8], ahead_bytes: usize) {
+        let line = from.as_ptr().wrapping_add(ahead_bytes).cast();
+        // SAFETY: the instruction reads nothing into the program and never faults, whatever the address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line) }
     }
     #[inline(always)]
     fn transpose(self, rows: &[Unit; 16], to: &mut [Unit], stride: usize) {

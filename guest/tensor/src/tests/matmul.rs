@@ -1,0 +1,109 @@
+//! Products against sums of dequantised weights in double precision.
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+use super::{Random, assert_close};
+use crate::{Alone, Isa, Matrix, Product, Quant, Team, dequantize_row, matmul, matmul_shared};
+
+/// Around the sizes of kernels: rows at a time, panels; inputs at a time and where panels begin.
+const ROWS: [usize; 9] = [1, 3, 4, 5, 15, 17, 47, 48, 49];
+const INPUTS: [usize; 11] = [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17];
+
+/// Columns of at least one block, around the edges of groups of blocks and of panels.
+fn columns(quant: Quant) -> Vec<usize> {
+    match quant.block_elements() {
+        1 => vec![1, 15, 16, 17, 31, 33, 255, 257, 767, 768, 769],
+        32 => vec![32, 64, 480, 512, 544, 736, 768, 800],
+        _ => vec![256, 512, 768, 1024],
+    }
+}
+
+/// `[n, rows]` in double precision, and by how much sums in single precision may differ.
+fn exact(weights: &Matrix<'_>, x: &[f32]) -> Vec<f32> {
+    let mut row = vec![0.0; weights.cols()];
+    let inputs: Vec<_> = x.chunks(weights.cols()).collect();
+    let mut out = vec![0.0; inputs.len() * weights.rows()];
+    for r in 0..weights.rows() {
+        dequantize_row(Isa::PORTABLE, weights.quant(), weights.row(r), &mut row);
+        for (n, input) in inputs.iter().enumerate() {
+            out[n * weights.rows() + r] = dot(&row, input);
+        }
+    }
+    out
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the exact sum is rounded once")]
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>() as f32
+}
+
+/// Sums of up to 1,024 products of at most `size`.
+fn check(team: &Team<'_>, quant: Quant, rows: usize, cols: usize, inputs: usize) {
+    let mut random = Random((rows * 1_000_000 + cols * 100 + inputs) as u64);
+    let bytes = random.blocks(quant, rows * cols);
+    let x = random.floats(inputs * cols);
+    let weights = Matrix::new(quant, rows, cols, &bytes).unwrap();
+    let expected = exact(&weights, &x);
+    let largest = expected.iter().fold(1.0_f32, |top, value| top.max(value.abs()));
+    for isa in Isa::supported() {
+        let mut out = vec![f32::NAN; inputs * rows];
+        matmul(team, isa, &weights, &x, &mut out);
+        let name = alloc::format!("{weights:?} times {inputs} by {isa}");
+        assert_close(&name, 1e-5 * largest, &out, &expected);
+    }
+}
+
+#[test]
+fn products_agree_at_the_edges_of_columns() {
+    let team = Team::new(1, &Alone);
+    for quant in Quant::ALL {
+        for cols in columns(quant) {
+            for inputs in [1, 3, 9] {
+                check(&team, quant, 5, cols, inputs);
+            }
+        }
+    }
+}
+
+#[test]
+fn products_agree_at_the_edges_of_rows_and_inputs() {
+    let team = Team::new(1, &Alone);
+    for rows in ROWS {
+        for inputs in INPUTS {
+            check(&team, Quant::Q4_1, rows, 64, inputs);
+            check(&team, Quant::F16, rows, 33, inputs);
+        }
+    }
+}
+
+#[test]
+fn a_team_that_cuts_the_inputs_gives_the_same() {
+    let team = Team::new(4, &Alone);
+    for inputs in [63, 64, 65, 129, 200] {
+        check(&team, Quant::Q8_0, 50, 64, inputs);
+    }
+}
+
+#[test]
+fn shared_products_are_those_of_each() {
+    let mut random = Random(3);
+    let (team, x) = (Team::new(1, &Alone), random.floats(2 * 96));
+    let (first, second) = (random.blocks(Quant::Q4_0, 7 * 96), random.blocks(Quant::Q8_0, 9 * 96));
+    let first = Matrix::new(Quant::Q4_0, 7, 96, &first).unwrap();
+    let second = Matrix::new(Quant::Q8_0, 9, 96, &second).unwrap();
+    let (mut a, mut b) = (vec![0.0; 14], vec![0.0; 18]);
+    let products = &mut [Product { weights: first, out: &mut a }, Product { weights: second, out: &mut b }];
+    matmul_shared(&team, Isa::detect(), &x, products);
+    let (mut alone_a, mut alone_b) = (vec![0.0; 14], vec![0.0; 18]);
+    matmul(&team, Isa::detect(), &first, &x, &mut alone_a);
+    matmul(&team, Isa::detect(), &second, &x, &mut alone_b);
+    assert_eq!((a, b), (alone_a, alone_b));
+}
+
+#[test]
+#[should_panic(expected = "output of 1 inputs, 2 rows")]
+fn an_output_of_another_length_is_refused() {
+    let weights = Matrix::new(Quant::F32, 2, 1, &[0; 8]).unwrap();
+    matmul(&Team::new(1, &Alone), Isa::PORTABLE, &weights, &[1.0], &mut [0.0; 3]);
+}

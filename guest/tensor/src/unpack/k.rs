@@ -1,0 +1,135 @@
+//! Formats of 256 elements a block, in groups with small integer scales of their own.
+
+use super::{Format, Scales, Sink, cut};
+use crate::simd::Simd;
+
+pub(super) struct Q4K;
+pub(super) struct Q5K;
+pub(super) struct Q6K;
+
+#[inline(always)]
+fn half_at<S: Simd>(s: S, block: &[u8], at: usize) -> f32 {
+    s.half(u16::from_le_bytes(*cut(block, at)))
+}
+
+/// Scales and minima of the eight groups: both are six bits, the last four groups' in two places.
+///
+/// Source: `get_scale_min_k4` of `ggml-quants.c`, four groups at a time.
+#[inline(always)]
+fn six_bits<S: Simd>(s: S, block: &[u8]) -> Scales {
+    let scales = u32::from_le_bytes(*cut(block, 4));
+    let minima = u32::from_le_bytes(*cut(block, 8));
+    let both = u32::from_le_bytes(*cut(block, 12));
+    let words = [
+        scales & 0x3F3F_3F3F,
+        both & 0x0F0F_0F0F | (scales >> 6 & 0x0303_0303) << 4,
+        minima & 0x3F3F_3F3F,
+        both >> 4 & 0x0F0F_0F0F | (minima >> 6 & 0x0303_0303) << 4,
+    ];
+    let mut bytes = [0; 16];
+    for (out, word) in bytes.as_chunks_mut().0.iter_mut().zip(words) {
+        *out = word.to_le_bytes();
+    }
+    let integers = s.float(s.bytes(&bytes));
+    let mut out = Scales::ZERO;
+    s.store(s.mul(integers, s.splat(half_at(s, block, 0))), &mut out.scale);
+    s.store(s.mul(integers, s.splat(-half_at(s, block, 2))), &mut out.offset);
+    out.offset.copy_within(8.., 0);
+    out
+}
+
+impl Format<144> for Q4K {
+    const UNITS: usize = 16;
+    const GROUP: usize = 1;
+
+    #[inline(always)]
+    fn scales<S: Simd>(s: S, blocks: &[[u8; 144]]) -> Scales {
+        six_bits(s, &blocks[0])
+    }
+
+    #[inline(always)]
+    fn unpack<S: Simd, K: Sink<S>>(s: S, block: &[u8; 144], scales: &Scales, _: usize, sink: &mut K) {
+        for pair in 0..4 {
+            let (first, second) = (scales.table(s, pair * 2), scales.table(s, pair * 2 + 1));
+            for odd in 0..2 {
+                let bytes = s.bytes(cut(block, 16 + pair * 32 + odd * 16));
+                sink.take(s, pair * 4 + odd, s.low(first, bytes));
+                sink.take(s, pair * 4 + 2 + odd, s.high(second, bytes));
+            }
+        }
+    }
+}
+
+/// Groups `2 · N` and `2 · N + 1` of a `Q5_K` block; `LOW` is `2 · N`, `HIGH` the next.
+#[inline(always)]
+fn two_groups<const LOW: u32, const HIGH: u32, S: Simd, K: Sink<S>>(
+    s: S,
+    block: &[u8; 176],
+    scales: &Scales,
+    sink: &mut K,
+) {
+    let group = LOW as usize;
+    for odd in 0..2 {
+        let bytes = s.bytes(cut(block, 48 + group * 16 + odd * 16));
+        let fifths = s.bytes(cut(block, 16 + odd * 16));
+        let low = s.or(s.and(bytes, 15), s.up::<4>(s.and(s.down::<LOW>(fifths), 1)));
+        sink.take(s, group * 2 + odd, scales.apply(s, group, low));
+        let high = s.or(s.down::<4>(bytes), s.up::<4>(s.and(s.down::<HIGH>(fifths), 1)));
+        sink.take(s, group * 2 + 2 + odd, scales.apply(s, group + 1, high));
+    }
+}
+
+impl Format<176> for Q5K {
+    const UNITS: usize = 16;
+    const GROUP: usize = 1;
+
+    #[inline(always)]
+    fn scales<S: Simd>(s: S, blocks: &[[u8; 176]]) -> Scales {
+        six_bits(s, &blocks[0])
+    }
+
+    #[inline(always)]
+    fn unpack<S: Simd, K: Sink<S>>(s: S, block: &[u8; 176], scales: &Scales, _: usize, sink: &mut K) {
+        two_groups::<0, 1, S, K>(s, block, scales, sink);
+        two_groups::<2, 3, S, K>(s, block, scales, sink);
+        two_groups::<4, 5, S, K>(s, block, scales, sink);
+        two_groups::<6, 7, S, K>(s, block, scales, sink);
+    }
+}
+
+impl Format<210> for Q6K {
+    const UNITS: usize = 16;
+    const GROUP: usize = 1;
+
+    #[inline(always)]
+    fn scales<S: Simd>(s: S, blocks: &[[u8; 210]]) -> Scales {
+        let block = &blocks[0];
+        let scale = s.mul(s.signed_bytes(cut(block, 192)), s.splat(half_at(s, block, 208)));
+        let mut out = Scales::ZERO;
+        s.store(scale, &mut out.scale);
+        s.store(s.mul(scale, s.splat(-32.0)), &mut out.offset);
+        out
+    }
+
+    /// Each half of 128 elements has 64 bytes of nibbles and 32 bytes of bit pairs.
+    #[inline(always)]
+    fn unpack<S: Simd, K: Sink<S>>(s: S, block: &[u8; 210], scales: &Scales, _: usize, sink: &mut K) {
+        for half in 0..2 {
+            for odd in 0..2 {
+                let first = s.bytes(cut(block, half * 64 + odd * 16));
+                let second = s.bytes(cut(block, half * 64 + 32 + odd * 16));
+                let upper = s.bytes(cut(block, 128 + half * 32 + odd * 16));
+                let values = [
+                    s.or(s.and(first, 15), s.and(s.up::<4>(upper), 0x30)),
+                    s.or(s.and(second, 15), s.and(s.up::<2>(upper), 0x30)),
+                    s.or(s.down::<4>(first), s.and(upper, 0x30)),
+                    s.or(s.down::<4>(second), s.and(s.down::<2>(upper), 0x30)),
+                ];
+                for (quarter, value) in values.into_iter().enumerate() {
+                    let unit = half * 8 + quarter * 2 + odd;
+                    sink.take(s, unit, scales.apply(s, unit, value));
+                }
+            }
+        }
+    }
+}
