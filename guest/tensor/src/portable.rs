@@ -128,6 +128,17 @@ impl Simd for Portable {
         out
     }
     #[inline(always)]
+    fn half_pairs(self, pairs: [u32; 16]) -> [Unit; 2] {
+        let mut bytes = [[0; 4]; 16];
+        for (bytes, pair) in bytes.iter_mut().zip(pairs) {
+            *bytes = pair.to_le_bytes();
+        }
+        match bytes.as_flattened().as_chunks().0 {
+            [first, second] => [self.halves(first), self.halves(second)],
+            _ => unreachable!("64 bytes are two of 32"),
+        }
+    }
+    #[inline(always)]
     fn bytes(self, from: &[u8; 16]) -> [i32; 16] {
         each(from, i32::from)
     }
@@ -180,8 +191,8 @@ impl Simd for Portable {
         })
     }
     #[inline(always)]
-    fn table(self, scale: f32, offset: f32) -> (f32, f32) {
-        (scale, offset)
+    fn table(self, scale: Unit, offset: Unit) -> (f32, f32) {
+        (scale[0], offset[0])
     }
     #[inline(always)]
     fn low(self, (scale, offset): (f32, f32), bytes: [i32; 16]) -> Unit {

@@ -76,6 +76,8 @@ pub(crate) trait Simd: Copy {
 
     /// Sixteen halves out of their bytes as floats.
     fn halves(self, from: &[u8; 32]) -> Self::V;
+    /// Pairs of halves, the lower first, as floats.
+    fn half_pairs(self, pairs: [u32; 16]) -> [Self::V; 2];
     /// Sixteen unsigned bytes.
     fn bytes(self, from: &[u8; 16]) -> Self::I;
     /// Sixteen signed bytes as floats.
@@ -97,8 +99,8 @@ pub(crate) trait Simd: Copy {
     /// `value · 2^n`, where `shifted` is `1.5 · 2^23 + n` and the result is a normal number.
     fn scale_by_power(self, value: Self::V, shifted: Self::V) -> Self::V;
 
-    /// A table for nibbles.
-    fn table(self, scale: f32, offset: f32) -> Self::Table;
+    /// A table for nibbles; both operands have one value in all lanes.
+    fn table(self, scale: Self::V, offset: Self::V) -> Self::Table;
     /// The lower nibbles of lanes that hold bytes, through the table.
     fn low(self, table: Self::Table, bytes: Self::I) -> Self::V;
     /// The upper nibbles of lanes that hold bytes, through the table.

@@ -4,7 +4,7 @@ use core::marker::PhantomData;
 
 use super::Chunk;
 use crate::simd::{Op, Registers, Simd, Unit};
-use crate::unpack::{ForFormat, Format, Scales, Sink, for_format, padded};
+use crate::unpack::{ForFormat, Format, Scales, Sink, for_format, group, padded};
 
 /// Most rows computed side by side, so that their sums do not wait for each other.
 pub(super) const ROWS: usize = 4;
@@ -99,7 +99,7 @@ impl<S: Simd, const N: usize> Sink<S> for Join<'_, S::V, N> {
     fn take(&mut self, s: S, unit: usize, value: S::V) {
         for n in 0..N {
             let x = s.load(&self.inputs[n][self.base + unit]);
-            let sum = &mut self.sums[n][if N == 1 { unit % 2 } else { 0 }];
+            let sum = &mut self.sums[n][if N == 1 && S::REGISTERS == Registers::Many { unit % 2 } else { 0 }];
             *sum = s.fma(value, x, *sum);
         }
     }
@@ -116,16 +116,16 @@ fn dot<F: Format<B>, const B: usize, const N: usize, const R: usize, S: Simd>(
     let units = inputs.map(|input| input.as_chunks().0);
     let blocks = rows.map(|row| row.as_chunks::<B>().0);
     for start in (0..blocks[0].len()).step_by(F::GROUP) {
-        let end = blocks[0].len().min(start + F::GROUP);
+        let groups = blocks.map(|blocks| group::<F, B>(blocks, start));
         let mut scales = [Scales::ZERO; R];
         for r in 0..R {
-            scales[r] = F::scales(s, &blocks[r][start..end]);
+            scales[r] = F::scales(s, groups[r].0);
         }
-        for place in 0..end - start {
+        for place in groups[0].1..groups[0].0.len() {
             for r in 0..R {
-                let block = &blocks[r][start + place];
+                let block = &groups[r].0[place];
                 s.prefetch(block, AHEAD_BYTES);
-                let base = (start + place) * F::UNITS;
+                let base = (start - groups[0].1 + place) * F::UNITS;
                 let mut join = Join { sums: &mut sums[r], inputs: &units, base };
                 F::unpack(s, block, &scales[r], place, &mut join);
             }

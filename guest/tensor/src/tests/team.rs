@@ -96,8 +96,9 @@ fn a_run_inside_a_run_is_done_alone() {
 #[test]
 fn a_team_gives_the_bits_of_one_cpu() {
     let (rows, cols) = (100, 64);
-    let bytes: Vec<u8> =
-        (0..rows * cols / 32 * 20).map(|i: usize| if i % 20 < 4 { 0x2E } else { i.to_le_bytes()[0] }).collect();
+    let bytes: Vec<u8> = (0..rows * cols / 32 * 20)
+        .map(|i: usize| if i % 20 < 4 { 0x2E } else { i.to_le_bytes()[0] })
+        .collect();
     let weights = Matrix::new(Quant::Q4_1, rows, cols, &bytes).unwrap();
     for inputs in [1, 2, 40] {
         let x: Vec<f32> = (0..inputs * cols).map(|i| (i % 7) as f32 - 3.0).collect();

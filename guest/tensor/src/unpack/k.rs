@@ -7,12 +7,17 @@ pub(super) struct Q4K;
 pub(super) struct Q5K;
 pub(super) struct Q6K;
 
+/// Where the eight offsets of [`six_bits`] begin: sixteen numbers are multiplied by each half.
+const OFFSETS: usize = 24;
+
 #[inline(always)]
 fn half_at<S: Simd>(s: S, block: &[u8], at: usize) -> f32 {
     s.half(u16::from_le_bytes(*cut(block, at)))
 }
 
 /// Scales and minima of the eight groups: both are six bits, the last four groups' in two places.
+///
+/// Scales are put first, offsets at [`OFFSETS`].
 ///
 /// Source: `get_scale_min_k4` of `ggml-quants.c`, four groups at a time.
 #[inline(always)]
@@ -32,9 +37,8 @@ fn six_bits<S: Simd>(s: S, block: &[u8]) -> Scales {
     }
     let integers = s.float(s.bytes(&bytes));
     let mut out = Scales::ZERO;
-    s.store(s.mul(integers, s.splat(half_at(s, block, 0))), &mut out.scale);
-    s.store(s.mul(integers, s.splat(-half_at(s, block, 2))), &mut out.offset);
-    out.offset.copy_within(8.., 0);
+    s.store(s.mul(integers, s.splat(half_at(s, block, 0))), &mut out.0[0]);
+    s.store(s.mul(integers, s.splat(-half_at(s, block, 2))), &mut out.0[1]);
     out
 }
 
@@ -50,7 +54,10 @@ impl Format<144> for Q4K {
     #[inline(always)]
     fn unpack<S: Simd, K: Sink<S>>(s: S, block: &[u8; 144], scales: &Scales, _: usize, sink: &mut K) {
         for pair in 0..4 {
-            let (first, second) = (scales.table(s, pair * 2), scales.table(s, pair * 2 + 1));
+            let (scale, offset) = group_scales(s, scales, pair * 2);
+            let first = s.table(scale, offset);
+            let (scale, offset) = group_scales(s, scales, pair * 2 + 1);
+            let second = s.table(scale, offset);
             for odd in 0..2 {
                 let bytes = s.bytes(cut(block, 16 + pair * 32 + odd * 16));
                 sink.take(s, pair * 4 + odd, s.low(first, bytes));
@@ -58,6 +65,12 @@ impl Format<144> for Q4K {
             }
         }
     }
+}
+
+/// Scale and offset of a group of [`six_bits`].
+#[inline(always)]
+fn group_scales<S: Simd>(s: S, scales: &Scales, group: usize) -> (S::V, S::V) {
+    (scales.splat(s, group), scales.splat(s, OFFSETS + group))
 }
 
 /// Groups `2 · N` and `2 · N + 1` of a `Q5_K` block; `LOW` is `2 · N`, `HIGH` the next.
@@ -69,13 +82,15 @@ fn two_groups<const LOW: u32, const HIGH: u32, S: Simd, K: Sink<S>>(
     sink: &mut K,
 ) {
     let group = LOW as usize;
+    let (scale, offset) = group_scales(s, scales, group);
+    let (next_scale, next_offset) = group_scales(s, scales, group + 1);
     for odd in 0..2 {
         let bytes = s.bytes(cut(block, 48 + group * 16 + odd * 16));
         let fifths = s.bytes(cut(block, 16 + odd * 16));
         let low = s.or(s.and(bytes, 15), s.up::<4>(s.and(s.down::<LOW>(fifths), 1)));
-        sink.take(s, group * 2 + odd, scales.apply(s, group, low));
+        sink.take(s, group * 2 + odd, s.fma(s.float(low), scale, offset));
         let high = s.or(s.down::<4>(bytes), s.up::<4>(s.and(s.down::<HIGH>(fifths), 1)));
-        sink.take(s, group * 2 + 2 + odd, scales.apply(s, group + 1, high));
+        sink.take(s, group * 2 + 2 + odd, s.fma(s.float(high), next_scale, next_offset));
     }
 }
 
@@ -106,8 +121,8 @@ impl Format<210> for Q6K {
         let block = &blocks[0];
         let scale = s.mul(s.signed_bytes(cut(block, 192)), s.splat(half_at(s, block, 208)));
         let mut out = Scales::ZERO;
-        s.store(scale, &mut out.scale);
-        s.store(s.mul(scale, s.splat(-32.0)), &mut out.offset);
+        s.store(scale, &mut out.0[0]);
+        s.store(s.mul(scale, s.splat(-32.0)), &mut out.0[1]);
         out
     }
 
@@ -127,7 +142,8 @@ impl Format<210> for Q6K {
                 ];
                 for (quarter, value) in values.into_iter().enumerate() {
                     let unit = half * 8 + quarter * 2 + odd;
-                    sink.take(s, unit, scales.apply(s, unit, value));
+                    let (scale, offset) = (scales.splat(s, unit), scales.splat(s, 16 + unit));
+                    sink.take(s, unit, s.fma(s.float(value), scale, offset));
                 }
             }
         }

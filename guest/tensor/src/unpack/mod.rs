@@ -17,26 +17,18 @@ pub(crate) trait Sink<S: Simd> {
     fn take(&mut self, s: S, unit: usize, value: S::V);
 }
 
-/// Scales and offsets of up to sixteen runs of weights: `weight = scale · value + offset`.
+/// Scales and offsets of a group of blocks, where its format puts them: `weight = scale · value + offset`.
 #[derive(Clone, Copy)]
-pub(crate) struct Scales {
-    scale: Unit,
-    offset: Unit,
-}
+pub(crate) struct Scales([Unit; 2]);
 
 impl Scales {
     /// Of nothing.
-    pub(crate) const ZERO: Self = Self { scale: [0.0; 16], offset: [0.0; 16] };
+    pub(crate) const ZERO: Self = Self([[0.0; 16]; 2]);
 
+    /// Number `at` in all lanes.
     #[inline(always)]
-    fn table<S: Simd>(&self, s: S, run: usize) -> S::Table {
-        s.table(self.scale[run], self.offset[run])
-    }
-
-    /// `scale · value + offset`.
-    #[inline(always)]
-    fn apply<S: Simd>(&self, s: S, run: usize, value: S::I) -> S::V {
-        s.fma(s.float(value), s.splat(self.scale[run]), s.splat(self.offset[run]))
+    fn splat<S: Simd>(&self, s: S, at: usize) -> S::V {
+        s.splat(self.0.as_flattened()[at])
     }
 }
 
@@ -52,6 +44,14 @@ pub(crate) trait Format<const BYTES: usize> {
 
     /// Gives the units of block number `place` of a group to `sink`.
     fn unpack<S: Simd, K: Sink<S>>(s: S, block: &[u8; BYTES], scales: &Scales, place: usize, sink: &mut K);
+}
+
+/// A group of blocks that holds number `start`, and that one's place in it: the last group overlaps the one
+/// before, so that it is whole if any is.
+#[inline(always)]
+pub(crate) fn group<F: Format<B>, const B: usize>(blocks: &[[u8; B]], start: usize) -> (&[[u8; B]], usize) {
+    let first = start.min(blocks.len().saturating_sub(F::GROUP));
+    (&blocks[first..blocks.len().min(first + F::GROUP)], start - first)
 }
 
 /// A computation that is compiled once for each format.

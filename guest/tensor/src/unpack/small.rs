@@ -1,7 +1,7 @@
 //! Formats of 32 elements a block, with one scale and perhaps a minimum as halves.
 
 use super::{Format, Scales, Sink, cut};
-use crate::simd::{Simd, Unit};
+use crate::simd::Simd;
 
 pub(super) struct Q8_0;
 pub(super) struct Q4_0;
@@ -12,34 +12,46 @@ pub(super) struct Q5_1;
 /// Blocks whose scales fill a unit.
 const GROUP: usize = 16;
 
-/// The halves at `at` of up to sixteen blocks.
+/// Scale and minimum of each block side by side. Formats without a minimum have weights in its place, which
+/// are not used.
 #[inline(always)]
-fn halves<S: Simd, const B: usize>(s: S, blocks: &[[u8; B]], at: usize) -> S::V {
-    let mut halves = [0; 32];
-    for (half, block) in halves.as_chunks_mut().0.iter_mut().zip(blocks) {
-        *half = *cut::<2>(block, at);
+fn pairs<S: Simd, const B: usize>(s: S, blocks: &[[u8; B]]) -> Scales {
+    if let Some(blocks) = blocks.first_chunk::<GROUP>() {
+        // Of fixed length, so that the words go from register to register.
+        return floats(s, blocks.each_ref().map(first_word));
     }
-    s.halves(&halves)
+    let mut words = [0; GROUP];
+    for (word, block) in words.iter_mut().zip(blocks) {
+        *word = first_word(block);
+    }
+    floats(s, words)
 }
 
 #[inline(always)]
-fn unit<S: Simd>(s: S, value: S::V) -> Unit {
-    let mut unit = [0.0; 16];
-    s.store(value, &mut unit);
-    unit
+fn first_word<const B: usize>(block: &[u8; B]) -> u32 {
+    u32::from_le_bytes(*cut(block, 0))
 }
 
-/// Values lie around `middle`.
 #[inline(always)]
-fn around<S: Simd, const B: usize>(s: S, blocks: &[[u8; B]], middle: f32) -> Scales {
-    let scale = halves(s, blocks, 0);
-    Scales { scale: unit(s, scale), offset: unit(s, s.mul(scale, s.splat(-middle))) }
+fn floats<S: Simd>(s: S, words: [u32; GROUP]) -> Scales {
+    let [first, second] = s.half_pairs(words);
+    let mut out = Scales::ZERO;
+    s.store(first, &mut out.0[0]);
+    s.store(second, &mut out.0[1]);
+    out
 }
 
-/// Values begin at a minimum, stored after the scale.
+/// Scale and offset of values that lie around `middle`.
 #[inline(always)]
-fn from_minimum<S: Simd, const B: usize>(s: S, blocks: &[[u8; B]]) -> Scales {
-    Scales { scale: unit(s, halves(s, blocks, 0)), offset: unit(s, halves(s, blocks, 2)) }
+fn around<S: Simd>(s: S, scales: &Scales, place: usize, middle: f32) -> (S::V, S::V) {
+    let scale = scales.splat(s, place * 2);
+    (scale, s.mul(scale, s.splat(-middle)))
+}
+
+/// Scale and offset of values that begin at a minimum.
+#[inline(always)]
+fn from_minimum<S: Simd>(s: S, scales: &Scales, place: usize) -> (S::V, S::V) {
+    (scales.splat(s, place * 2), scales.splat(s, place * 2 + 1))
 }
 
 impl Format<34> for Q8_0 {
@@ -48,12 +60,12 @@ impl Format<34> for Q8_0 {
 
     #[inline(always)]
     fn scales<S: Simd>(s: S, blocks: &[[u8; 34]]) -> Scales {
-        Scales { scale: unit(s, halves(s, blocks, 0)), ..Scales::ZERO }
+        pairs(s, blocks)
     }
 
     #[inline(always)]
     fn unpack<S: Simd, K: Sink<S>>(s: S, block: &[u8; 34], scales: &Scales, place: usize, sink: &mut K) {
-        let scale = s.splat(scales.scale[place]);
+        let scale = scales.splat(s, place * 2);
         sink.take(s, 0, s.mul(s.signed_bytes(cut(block, 2)), scale));
         sink.take(s, 1, s.mul(s.signed_bytes(cut(block, 18)), scale));
     }
@@ -61,8 +73,8 @@ impl Format<34> for Q8_0 {
 
 /// 32 nibbles, the lower ones first.
 #[inline(always)]
-fn nibbles<S: Simd, K: Sink<S>>(s: S, packed: &[u8; 16], table: S::Table, sink: &mut K) {
-    let bytes = s.bytes(packed);
+fn nibbles<S: Simd, K: Sink<S>>(s: S, packed: &[u8; 16], (scale, offset): (S::V, S::V), sink: &mut K) {
+    let (table, bytes) = (s.table(scale, offset), s.bytes(packed));
     sink.take(s, 0, s.low(table, bytes));
     sink.take(s, 1, s.high(table, bytes));
 }
@@ -73,12 +85,12 @@ impl Format<18> for Q4_0 {
 
     #[inline(always)]
     fn scales<S: Simd>(s: S, blocks: &[[u8; 18]]) -> Scales {
-        around(s, blocks, 8.0)
+        pairs(s, blocks)
     }
 
     #[inline(always)]
     fn unpack<S: Simd, K: Sink<S>>(s: S, block: &[u8; 18], scales: &Scales, place: usize, sink: &mut K) {
-        nibbles(s, cut(block, 2), scales.table(s, place), sink);
+        nibbles(s, cut(block, 2), around(s, scales, place, 8.0), sink);
     }
 }
 
@@ -88,12 +100,12 @@ impl Format<20> for Q4_1 {
 
     #[inline(always)]
     fn scales<S: Simd>(s: S, blocks: &[[u8; 20]]) -> Scales {
-        from_minimum(s, blocks)
+        pairs(s, blocks)
     }
 
     #[inline(always)]
     fn unpack<S: Simd, K: Sink<S>>(s: S, block: &[u8; 20], scales: &Scales, place: usize, sink: &mut K) {
-        nibbles(s, cut(block, 4), scales.table(s, place), sink);
+        nibbles(s, cut(block, 4), from_minimum(s, scales, place), sink);
     }
 }
 
@@ -103,15 +115,14 @@ fn five_bits<S: Simd, K: Sink<S>>(
     s: S,
     upper: [u8; 4],
     packed: &[u8; 16],
-    scales: &Scales,
-    place: usize,
+    (scale, offset): (S::V, S::V),
     sink: &mut K,
 ) {
     let bytes = s.bytes(packed);
     let low = s.or(s.and(bytes, 15), s.fifth_bits(u16::from_le_bytes([upper[0], upper[1]])));
-    sink.take(s, 0, scales.apply(s, place, low));
+    sink.take(s, 0, s.fma(s.float(low), scale, offset));
     let high = s.or(s.down::<4>(bytes), s.fifth_bits(u16::from_le_bytes([upper[2], upper[3]])));
-    sink.take(s, 1, scales.apply(s, place, high));
+    sink.take(s, 1, s.fma(s.float(high), scale, offset));
 }
 
 impl Format<22> for Q5_0 {
@@ -120,12 +131,12 @@ impl Format<22> for Q5_0 {
 
     #[inline(always)]
     fn scales<S: Simd>(s: S, blocks: &[[u8; 22]]) -> Scales {
-        around(s, blocks, 16.0)
+        pairs(s, blocks)
     }
 
     #[inline(always)]
     fn unpack<S: Simd, K: Sink<S>>(s: S, block: &[u8; 22], scales: &Scales, place: usize, sink: &mut K) {
-        five_bits(s, *cut(block, 2), cut(block, 6), scales, place, sink);
+        five_bits(s, *cut(block, 2), cut(block, 6), around(s, scales, place, 16.0), sink);
     }
 }
 
@@ -135,11 +146,11 @@ impl Format<24> for Q5_1 {
 
     #[inline(always)]
     fn scales<S: Simd>(s: S, blocks: &[[u8; 24]]) -> Scales {
-        from_minimum(s, blocks)
+        pairs(s, blocks)
     }
 
     #[inline(always)]
     fn unpack<S: Simd, K: Sink<S>>(s: S, block: &[u8; 24], scales: &Scales, place: usize, sink: &mut K) {
-        five_bits(s, *cut(block, 4), cut(block, 8), scales, place, sink);
+        five_bits(s, *cut(block, 4), cut(block, 8), from_minimum(s, scales, place), sink);
     }
 }

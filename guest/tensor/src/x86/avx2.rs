@@ -4,14 +4,14 @@
 use core::arch::x86_64::{
     __m256, __m256i, _CMP_NLT_UQ, _MM_FROUND_TO_NEAREST_INT, _MM_HINT_T0, _mm_add_ps, _mm_add_ss,
     _mm_cvtph_ps, _mm_cvtsi32_si128, _mm_cvtss_f32, _mm_loadu_si128, _mm_max_ps, _mm_max_ss, _mm_movehdup_ps,
-    _mm_movehl_ps, _mm_prefetch, _mm_storeu_si128, _mm_unpackhi_epi64, _mm256_add_epi32, _mm256_add_ps,
-    _mm256_and_ps, _mm256_and_si256, _mm256_castps_si256, _mm256_castps256_ps128, _mm256_castsi256_ps,
-    _mm256_castsi256_si128, _mm256_cmp_ps, _mm256_cmpeq_epi32, _mm256_cvtepi8_epi32, _mm256_cvtepi32_ps,
-    _mm256_cvtepu8_epi32, _mm256_cvtepu16_epi32, _mm256_cvtph_ps, _mm256_cvtps_ph, _mm256_div_ps,
-    _mm256_extractf128_ps, _mm256_extracti128_si256, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256,
-    _mm256_max_ps, _mm256_min_ps, _mm256_mul_ps, _mm256_or_si256, _mm256_permute2f128_ps, _mm256_set1_epi32,
-    _mm256_set1_ps, _mm256_shuffle_ps, _mm256_sll_epi32, _mm256_srl_epi32, _mm256_storeu_ps, _mm256_sub_ps,
-    _mm256_unpackhi_ps, _mm256_unpacklo_ps,
+    _mm_movehl_ps, _mm_prefetch, _mm_set_epi32, _mm_storeu_si128, _mm_unpackhi_epi64, _mm256_add_epi32,
+    _mm256_add_ps, _mm256_and_ps, _mm256_and_si256, _mm256_castps_si256, _mm256_castps256_ps128,
+    _mm256_castsi256_ps, _mm256_castsi256_si128, _mm256_cmp_ps, _mm256_cmpeq_epi32, _mm256_cvtepi8_epi32,
+    _mm256_cvtepi32_ps, _mm256_cvtepu8_epi32, _mm256_cvtepu16_epi32, _mm256_cvtph_ps, _mm256_cvtps_ph,
+    _mm256_div_ps, _mm256_extractf128_ps, _mm256_extracti128_si256, _mm256_fmadd_ps, _mm256_loadu_ps,
+    _mm256_loadu_si256, _mm256_max_ps, _mm256_min_ps, _mm256_mul_ps, _mm256_or_si256, _mm256_permute2f128_ps,
+    _mm256_set1_epi32, _mm256_set1_ps, _mm256_shuffle_ps, _mm256_sll_epi32, _mm256_srl_epi32,
+    _mm256_storeu_ps, _mm256_sub_ps, _mm256_unpackhi_ps, _mm256_unpacklo_ps,
 };
 
 use super::detect;
@@ -185,6 +185,15 @@ impl Simd for Avx2 {
         both!(_mm256_cvtph_ps, [low, high])
     }
     #[inline(always)]
+    fn half_pairs(self, pairs: [u32; 16]) -> [Floats; 2] {
+        let p = pairs.map(u32::cast_signed);
+        let first = lanes!(_mm_set_epi32(p[3], p[2], p[1], p[0]));
+        let second = lanes!(_mm_set_epi32(p[7], p[6], p[5], p[4]));
+        let third = lanes!(_mm_set_epi32(p[11], p[10], p[9], p[8]));
+        let fourth = lanes!(_mm_set_epi32(p[15], p[14], p[13], p[12]));
+        [both!(_mm256_cvtph_ps, [first, second]), both!(_mm256_cvtph_ps, [third, fourth])]
+    }
+    #[inline(always)]
     fn bytes(self, from: &[u8; 16]) -> Ints {
         let all = memory!(_mm_loadu_si128(from.as_ptr().cast()));
         let upper = lanes!(_mm_unpackhi_epi64(all, all));
@@ -242,8 +251,8 @@ impl Simd for Avx2 {
         both!(_mm256_castsi256_ps, bits)
     }
     #[inline(always)]
-    fn table(self, scale: f32, offset: f32) -> Floats {
-        [self.splat(scale)[0], self.splat(offset)[0]]
+    fn table(self, scale: Floats, offset: Floats) -> Floats {
+        [scale[0], offset[0]]
     }
     #[inline(always)]
     fn low(self, [scale, offset]: Floats, bytes: Ints) -> Floats {

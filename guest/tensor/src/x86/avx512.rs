@@ -3,15 +3,15 @@
 
 use core::arch::x86_64::{
     __m512, __m512i, _CMP_NLT_UQ, _MM_FROUND_NO_EXC, _MM_FROUND_TO_NEAREST_INT, _MM_HINT_T0, _mm_cvtph_ps,
-    _mm_cvtsi32_si128, _mm_cvtss_f32, _mm_loadu_si128, _mm_prefetch, _mm256_loadu_si256, _mm256_storeu_si256,
-    _mm512_add_epi32, _mm512_add_ps, _mm512_and_si512, _mm512_castpd_ps, _mm512_castps_pd,
-    _mm512_castps_si512, _mm512_castsi512_ps, _mm512_cmp_ps_mask, _mm512_cvtepi8_epi32, _mm512_cvtepi32_ps,
-    _mm512_cvtepu8_epi32, _mm512_cvtepu16_epi32, _mm512_cvtph_ps, _mm512_cvtps_ph, _mm512_div_ps,
-    _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_maskz_mov_ps, _mm512_maskz_set1_epi32, _mm512_max_ps,
-    _mm512_min_ps, _mm512_mul_ps, _mm512_or_si512, _mm512_permutexvar_ps, _mm512_reduce_add_ps,
-    _mm512_reduce_max_ps, _mm512_set1_epi32, _mm512_set1_ps, _mm512_shuffle_f32x4, _mm512_slli_epi32,
-    _mm512_srli_epi32, _mm512_storeu_ps, _mm512_sub_ps, _mm512_unpackhi_pd, _mm512_unpackhi_ps,
-    _mm512_unpacklo_pd, _mm512_unpacklo_ps,
+    _mm_cvtsi32_si128, _mm_cvtss_f32, _mm_loadu_si128, _mm_prefetch, _mm256_loadu_si256, _mm256_set_epi32,
+    _mm256_storeu_si256, _mm512_add_epi32, _mm512_add_ps, _mm512_and_si512, _mm512_castpd_ps,
+    _mm512_castps_pd, _mm512_castps_si512, _mm512_castsi512_ps, _mm512_cmp_ps_mask, _mm512_cvtepi8_epi32,
+    _mm512_cvtepi32_ps, _mm512_cvtepu8_epi32, _mm512_cvtepu16_epi32, _mm512_cvtph_ps, _mm512_cvtps_ph,
+    _mm512_div_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_maskz_mov_ps, _mm512_maskz_set1_epi32,
+    _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps, _mm512_or_si512, _mm512_permutexvar_ps,
+    _mm512_reduce_add_ps, _mm512_reduce_max_ps, _mm512_set1_epi32, _mm512_set1_ps, _mm512_shuffle_f32x4,
+    _mm512_slli_epi32, _mm512_srli_epi32, _mm512_storeu_ps, _mm512_sub_ps, _mm512_unpackhi_pd,
+    _mm512_unpackhi_ps, _mm512_unpacklo_pd, _mm512_unpacklo_ps,
 };
 
 use super::detect;
@@ -139,6 +139,13 @@ impl Simd for Avx512 {
         lanes!(_mm512_cvtph_ps(bits))
     }
     #[inline(always)]
+    fn half_pairs(self, pairs: [u32; 16]) -> [__m512; 2] {
+        let p = pairs.map(u32::cast_signed);
+        let first = lanes!(_mm256_set_epi32(p[7], p[6], p[5], p[4], p[3], p[2], p[1], p[0]));
+        let second = lanes!(_mm256_set_epi32(p[15], p[14], p[13], p[12], p[11], p[10], p[9], p[8]));
+        [lanes!(_mm512_cvtph_ps(first)), lanes!(_mm512_cvtph_ps(second))]
+    }
+    #[inline(always)]
     fn bytes(self, from: &[u8; 16]) -> __m512i {
         let bytes = memory!(_mm_loadu_si128(from.as_ptr().cast()));
         lanes!(_mm512_cvtepu8_epi32(bytes))
@@ -190,8 +197,8 @@ impl Simd for Avx512 {
         lanes!(_mm512_castsi512_ps(bits))
     }
     #[inline(always)]
-    fn table(self, scale: f32, offset: f32) -> __m512 {
-        self.fma(self.load(&COUNT), self.splat(scale), self.splat(offset))
+    fn table(self, scale: __m512, offset: __m512) -> __m512 {
+        self.fma(self.load(&COUNT), scale, offset)
     }
     #[inline(always)]
     fn low(self, table: __m512, bytes: __m512i) -> __m512 {
