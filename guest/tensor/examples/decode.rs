@@ -1,4 +1,4 @@
-//! Passes of SmolLM2-135M's shapes over random weights: `decode [TOKENS]`.
+//! Passes of SmolLM2-135M's shapes over random weights: `decode [TOKENS [CPUS]]`.
 //!
 //! Prints the rate of decoding one token at a time and of reading a prompt, medians of several rounds. Only
 //! the kernels are measured: products, attention over a cache of halves, norms; no sampling, no file.
@@ -22,7 +22,6 @@ const VOCAB: usize = 49_152;
 /// Positions in the cache while decoding.
 const CONTEXT: usize = 128;
 const PROMPT: usize = 512;
-const CPUS: usize = 2;
 const ROUNDS: usize = 9;
 
 /// Never sleeps: the measurement is of kernels, not of wake-ups.
@@ -240,11 +239,13 @@ fn measure(model: &Model, team: &Team<'_>, isa: Isa, tokens: u32) {
 }
 
 fn main() {
-    let tokens = std::env::args().nth(1).and_then(|tokens| tokens.parse().ok()).unwrap_or(16);
+    let mut arguments = std::env::args().skip(1).map_while(|number| number.parse::<u16>().ok());
+    let tokens = u32::from(arguments.next().unwrap_or(16));
+    let cpus = usize::from(arguments.next().unwrap_or(2));
     let model = Model::random();
-    let team = Team::new(CPUS, &Spin);
+    let team = Team::new(cpus, &Spin);
     std::thread::scope(|scope| {
-        for cpu in 1..CPUS {
+        for cpu in 1..cpus {
             let team = &team;
             scope.spawn(move || team.serve(cpu));
         }

@@ -79,7 +79,11 @@ impl<F: Format<B>, const B: usize, const N: usize, const R: usize> Op for Rows<'
             let sums = dot::<F, B, N, R, S>(s, bytes, inputs);
             for (n, sums) in sums.iter().enumerate() {
                 let out = chunk.tile.part(input + n, rows.clone());
-                out.copy_from_slice(&sums[..rows.len()]);
+                match out.as_mut_array() {
+                    // The usual case without a call.
+                    Some(out) => *out = *sums,
+                    None => out.copy_from_slice(&sums[..rows.len()]),
+                }
             }
         }
     }

@@ -20,7 +20,7 @@ use crate::{Isa, Matrix, Team};
 pub const PRODUCTS_MAX: usize = 4;
 
 /// Tiles a cpu should find, so that a slow cpu holds up the others little.
-const TILES_PER_CPU: usize = 8;
+const TILES_PER_CPU: usize = 16;
 /// Most inputs for which unpacking in registers wins.
 const FUSED_MAX: usize = 8;
 

@@ -225,6 +225,10 @@ impl<const W: usize, const N: usize> Op for Block<'_, '_, '_, W, N> {
 /// Writes a sum, or adds it to what earlier columns gave.
 #[inline(always)]
 fn write<S: Simd>(s: S, sum: S::V, out: &mut [f32], is_later: bool) {
+    if let Some(out) = out.as_mut_array() {
+        // The usual case without a copy.
+        return s.store(if is_later { s.add(s.load(out), sum) } else { sum }, out);
+    }
     let sum = if is_later { s.add(s.load(&padded(out)), sum) } else { sum };
     let mut unit = [0.0; 16];
     s.store(sum, &mut unit);

@@ -46,12 +46,17 @@ pub(crate) trait Format<const BYTES: usize> {
     fn unpack<S: Simd, K: Sink<S>>(s: S, block: &[u8; BYTES], scales: &Scales, place: usize, sink: &mut K);
 }
 
-/// A group of blocks that holds number `start`, and that one's place in it: the last group overlaps the one
-/// before, so that it is whole if any is.
+/// Most blocks of a short group.
+const SHORT: usize = 8;
+
+/// A group of blocks that holds number `start` and those after it, and that one's place in it. The last group
+/// of a row overlaps the one before, so that its length is a fixed one where the row is long enough.
 #[inline(always)]
 pub(crate) fn group<F: Format<B>, const B: usize>(blocks: &[[u8; B]], start: usize) -> (&[[u8; B]], usize) {
-    let first = start.min(blocks.len().saturating_sub(F::GROUP));
-    (&blocks[first..blocks.len().min(first + F::GROUP)], start - first)
+    let left = blocks.len() - start;
+    let len = if F::GROUP > SHORT && left <= SHORT { SHORT } else { F::GROUP };
+    let first = start.min(blocks.len().saturating_sub(len));
+    (&blocks[first..blocks.len().min(first + len)], start - first)
 }
 
 /// A computation that is compiled once for each format.

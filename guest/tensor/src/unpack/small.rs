@@ -1,6 +1,6 @@
 //! Formats of 32 elements a block, with one scale and perhaps a minimum as halves.
 
-use super::{Format, Scales, Sink, cut};
+use super::{Format, Scales, Sink, cut, padded};
 use crate::simd::Simd;
 
 pub(super) struct Q8_0;
@@ -19,6 +19,11 @@ fn pairs<S: Simd, const B: usize>(s: S, blocks: &[[u8; B]]) -> Scales {
     if let Some(blocks) = blocks.first_chunk::<GROUP>() {
         // Of fixed length, so that the words go from register to register.
         return floats(s, blocks.each_ref().map(first_word));
+    }
+    if let Some([a, b, c, d, e, f, g, h]) = blocks.as_array() {
+        let word = first_word::<B>;
+        let words = [word(a), word(b), word(c), word(d), word(e), word(f), word(g), word(h)];
+        return floats(s, padded(&words));
     }
     let mut words = [0; GROUP];
     for (word, block) in words.iter_mut().zip(blocks) {
