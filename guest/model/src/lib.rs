@@ -14,5 +14,29 @@ pub mod gguf;
 pub mod kv;
 pub mod llama;
 pub mod sample;
+pub mod template;
 pub mod tiny;
+pub mod tokenizer;
 pub mod weights;
+
+use alloc::borrow::ToOwned as _;
+use alloc::string::String;
+
+/// What a header says of a model that this engine runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Supported {
+    /// Its architecture.
+    pub architecture: String,
+    /// Tokens it was trained to see at once.
+    pub context: u64,
+}
+
+/// Checks that this engine runs the model of a header.
+///
+/// # Errors
+/// What is missing or not supported, by name.
+pub fn check(gguf: &gguf::Gguf<'_>) -> Result<Supported, llama::ModelError> {
+    let model = llama::Llama::from_gguf(gguf)?;
+    let architecture = gguf.str("general.architecture").unwrap_or_default().to_owned();
+    Ok(Supported { architecture, context: model.config.context as u64 })
+}

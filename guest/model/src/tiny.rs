@@ -1,6 +1,7 @@
 //! Small GGUF files made in memory: fixtures for tests and benches, here and in other crates.
 
 use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::sample::Random;
@@ -9,12 +10,13 @@ use crate::sample::Random;
 const WIDTH: u64 = 32;
 const KV_WIDTH: u64 = 16;
 const FEED_FORWARD: u64 = 64;
-const VOCABULARY: u64 = 64;
+const VOCABULARY: u64 = 288;
 const LAYERS: u32 = 2;
 
-/// A llama model with random weights: 2 layers, 4 heads of 8, 2 key heads, 64 tokens, a context of 512.
+/// A llama model with random weights: 2 layers, 4 heads of 8, 2 key heads, 288 tokens, a context of 512.
 ///
-/// Matrices are F32 but for the output, which is Q8_0. There is no tokenizer in it.
+/// Matrices are F32 but for the output, which is Q8_0. Its tokenizer knows every byte and a
+/// few words; its chat template is ChatML.
 #[must_use]
 pub fn llama(seed: u64) -> Vec<u8> {
     llama_without(seed, "").finish()
@@ -41,6 +43,9 @@ pub fn llama_without(seed: u64, left_out: &str) -> GgufWriter {
 }
 
 fn llama_metadata() -> GgufWriter {
+    let tokens = tokens();
+    let texts: Vec<&str> = tokens.iter().map(String::as_str).collect();
+    let types: Vec<i32> = (0..288).map(|at| if at < 256 + 2 { 1 } else { 3 }).collect();
     GgufWriter::new()
         .string("general.architecture", "llama")
         .u32("llama.block_count", LAYERS)
@@ -51,9 +56,30 @@ fn llama_metadata() -> GgufWriter {
         .u32("llama.attention.head_count_kv", 2)
         .f32("llama.attention.layer_norm_rms_epsilon", 1e-5)
         .f32("llama.rope.freq_base", 10_000.0)
+        .string("general.name", "tiny")
+        .string("tokenizer.ggml.model", "gpt2")
+        .string("tokenizer.ggml.pre", "smollm")
+        .strings("tokenizer.ggml.tokens", &texts)
+        .i32s("tokenizer.ggml.token_type", &types)
+        .strings("tokenizer.ggml.merges", &["t h", "th e"])
+        .u32("tokenizer.ggml.eos_token_id", 259)
+        .string("tokenizer.chat_template", CHAT_TEMPLATE)
 }
 
-fn llama_tensors() -> Vec<(alloc::string::String, Vec<u64>)> {
+/// ChatML, as SmolLM2 writes it.
+const CHAT_TEMPLATE: &str = "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + \
+    message['content'] + '<|im_end|>' + '\\n' }}{% endfor %}\
+    {% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
+
+/// Every byte, two words, and control tokens.
+fn tokens() -> Vec<String> {
+    let bytes = (0..=u8::MAX).map(|byte| crate::tokenizer::character(byte).into());
+    let words = ["th", "the", "<|im_start|>", "<|im_end|>"].map(String::from);
+    let unused = (260..288).map(|at| format!("<|unused {at}|>"));
+    bytes.chain(words).chain(unused).collect()
+}
+
+fn llama_tensors() -> Vec<(String, Vec<u64>)> {
     let mut tensors = Vec::new();
     for layer in 0..LAYERS {
         let mut add =

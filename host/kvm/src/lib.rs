@@ -1,1 +1,13 @@
-//! The unsafe rim over KVM and guest memory.
+//! The unsafe rim over KVM and guest memory: everything above is safe code.
+//!
+//! Trust: guest memory is written by the guest at any time; it is reached through `vm-memory`'s volatile accesses only.
+
+mod cpu;
+mod file;
+mod machine;
+mod memory;
+
+pub use cpu::{Cpu, Exit};
+pub use file::read_volatile_at;
+pub use machine::{KvmError, Machine};
+pub use memory::{Memory, allocate, populate};

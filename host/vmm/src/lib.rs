@@ -1,1 +1,22 @@
-//! Builds and runs the machine of one appliance.
+//! The VMM: builds a machine by the load plan, runs it, and tells what happens in [`Event`]s.
+//!
+//! [`Vmm::start`] returns when the machine runs and the process has given up what it no longer needs ([`seccomp`]).
+//! Threads: one a cpu, one for memory, one for the network, a few for the disk. The process ends with its machine.
+#![forbid(unsafe_code)]
+
+mod bus;
+mod console;
+mod cpu;
+mod disk;
+mod event;
+mod forward;
+mod net;
+mod rng;
+mod seccomp;
+mod start;
+mod tee;
+
+pub use disk::FileDisk;
+pub use event::{Ended, Event};
+pub use start::{Config, StartError, Vmm};
+pub use tee::ReportDevice;

@@ -1,1 +1,18 @@
-//! Builds and inspects sealed images.
+//! Builds and opens sealed images.
+//!
+//! [`Recipe::build`] reads the GGUF file once: one thread reads and writes, another hashes. The image appears under its
+//! name whole or not at all. [`SealedImage::open`] checks that an image is consistent with itself; whether it is the
+//! *wanted* one is for the verifier to say.
+#![forbid(unsafe_code)]
+
+mod build;
+mod error;
+mod guest;
+mod model;
+mod open;
+mod stream;
+
+pub use build::{Recipe, Sealed};
+pub use error::ImageError;
+pub use guest::Guest;
+pub use open::SealedImage;

@@ -1,0 +1,90 @@
+//! Evidence as it comes over the network, into bytes.
+
+use alloc::vec::Vec;
+use vial_abi::evidence::{Evidence, FORMAT};
+use vial_abi::report::Purpose;
+
+/// Longest evidence in bytes of JSON.
+pub const EVIDENCE_MAX: usize = 256 << 10;
+
+/// Evidence whose fields are bytes of the right lengths. Proves nothing yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bytes {
+    /// Name of the TEE.
+    pub tee: alloc::string::String,
+    /// The report.
+    pub report: Vec<u8>,
+    /// Certificates sent with it.
+    pub certificates: Vec<u8>,
+    /// The event log.
+    pub event_log: Vec<u8>,
+    /// The manifest.
+    pub manifest: Vec<u8>,
+    /// Why the report was asked for.
+    pub purpose: Purpose,
+    /// The nonce it says it binds.
+    pub nonce: [u8; 64],
+    /// The appliance's key it says it binds.
+    pub channel_key: [u8; 32],
+}
+
+/// A field of the evidence that is malformed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EvidenceError {
+    /// Its name.
+    pub field: &'static str,
+}
+
+impl core::fmt::Display for EvidenceError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "evidence {}: not what the format says", self.field)
+    }
+}
+
+impl core::error::Error for EvidenceError {}
+
+impl Bytes {
+    /// Reads the JSON form.
+    ///
+    /// # Errors
+    /// The field that is malformed.
+    pub fn parse(json: &[u8]) -> Result<Self, EvidenceError> {
+        if json.len() > EVIDENCE_MAX {
+            return Err(EvidenceError { field: "length" });
+        }
+        let evidence: Evidence = serde_json::from_slice(json).map_err(|_| EvidenceError { field: "JSON" })?;
+        if evidence.format != FORMAT {
+            return Err(EvidenceError { field: "format" });
+        }
+        Ok(Self {
+            report: unhex(&evidence.report, "report")?,
+            certificates: unhex(&evidence.certificates, "certificates")?,
+            event_log: unhex(&evidence.event_log, "event_log")?,
+            manifest: unhex(&evidence.manifest, "manifest")?,
+            purpose: Purpose::from_value(evidence.purpose).ok_or(EvidenceError { field: "purpose" })?,
+            nonce: fixed(&evidence.nonce, "nonce")?,
+            channel_key: fixed(&evidence.channel_key, "channel_key")?,
+            tee: evidence.tee,
+        })
+    }
+}
+
+fn fixed<const N: usize>(text: &str, field: &'static str) -> Result<[u8; N], EvidenceError> {
+    unhex(text, field)?.try_into().map_err(|_| EvidenceError { field })
+}
+
+/// Bytes of lower-case hex.
+pub(crate) fn unhex(text: &str, field: &'static str) -> Result<Vec<u8>, EvidenceError> {
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    let byte = |[high, low]: &[u8; 2]| Some(digit(*high)?.checked_shl(4)? | digit(*low)?);
+    let bytes: Option<Vec<u8>> = pairs.iter().map(byte).collect();
+    bytes.filter(|_| rest.is_empty()).ok_or(EvidenceError { field })
+}
+
+fn digit(character: u8) -> Option<u8> {
+    match character {
+        b'0'..=b'9' => character.checked_sub(b'0'),
+        b'a'..=b'f' => character.checked_sub(b'a')?.checked_add(10),
+        _ => None,
+    }
+}

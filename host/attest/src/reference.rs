@@ -1,0 +1,140 @@
+//! Reference values: what an appliance must show, computed from its image without booting it.
+
+use alloc::string::{String, ToString as _};
+use serde::{Deserialize, Serialize};
+use vial_abi::LaunchPage;
+use vial_abi::launch_page::{Machine, Measure, Tee};
+use vial_launch::{LoadPlan, PlanError};
+use vial_weights::tree::Hex;
+use vial_weights::{Manifest, sha384};
+
+/// Value of [`Reference::format`].
+const FORMAT: &str = "vial-reference-1";
+
+/// The machine a launch page describes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MachineShape {
+    /// Cpus.
+    pub cpus: u32,
+    /// Memory in bytes.
+    pub memory_bytes: u64,
+    /// Which VMM's devices.
+    pub machine: Machine,
+    /// How much firmware reads before hand-over.
+    pub measure: Measure,
+}
+
+/// Expected values, as `vial measure` prints them. Byte strings are lower-case hex.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reference {
+    /// `vial-reference-1`.
+    pub format: String,
+    /// The TEE of the launch page.
+    pub tee: String,
+    /// What the TEE measures before the first instruction.
+    pub launch_measurement: String,
+    /// SHA-384 of the launch page.
+    pub launch_page: String,
+    /// SHA-384 of the manifest.
+    pub manifest_digest: String,
+    /// BLAKE3 of the model.
+    pub weights_root: String,
+    /// SHA-384 of the firmware.
+    pub firmware: String,
+    /// SHA-384 of the kernel.
+    pub kernel: String,
+    /// SHA-384 of the engine.
+    pub engine: String,
+    /// SHA-384 of the agent bundle.
+    pub bundle: String,
+    /// The model's name.
+    pub model: String,
+    /// Cpus of the launch page.
+    pub cpus: u32,
+    /// Memory of the launch page in bytes.
+    pub memory_bytes: u64,
+    /// `nodes` or `full`.
+    pub measure: String,
+}
+
+/// Why there are no reference values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReferenceError {
+    /// No load plan.
+    Plan(PlanError),
+    /// Not the format this verifier reads.
+    Form(String),
+}
+
+impl core::fmt::Display for ReferenceError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Plan(error) => error.fmt(f),
+            Self::Form(what) => write!(f, "reference values: {what}"),
+        }
+    }
+}
+
+impl core::error::Error for ReferenceError {}
+
+impl MachineShape {
+    /// The launch page of an appliance with that manifest on this machine.
+    #[must_use]
+    pub fn launch_page(&self, manifest: &Manifest) -> LaunchPage {
+        LaunchPage {
+            manifest_digest: manifest.digest(),
+            memory_bytes: self.memory_bytes,
+            cpus: self.cpus,
+            tee: Tee::Simulated,
+            machine: self.machine,
+            measure: self.measure,
+        }
+    }
+}
+
+impl Reference {
+    /// The values of an image's manifest and firmware on a machine.
+    ///
+    /// # Errors
+    /// The firmware gives no load plan.
+    pub fn of_image(
+        manifest: &Manifest,
+        firmware: &[u8],
+        shape: &MachineShape,
+    ) -> Result<Self, ReferenceError> {
+        let page = shape.launch_page(manifest);
+        let plan = LoadPlan::new(firmware, &page).map_err(ReferenceError::Plan)?;
+        let hex = |bytes: &[u8]| Hex(bytes).to_string();
+        Ok(Self {
+            format: FORMAT.to_string(),
+            tee: crate::simulated::NAME.to_string(),
+            launch_measurement: hex(&plan.digest()),
+            launch_page: hex(&sha384(&page.encode())),
+            manifest_digest: hex(&page.manifest_digest),
+            weights_root: hex(&manifest.weights.root),
+            firmware: hex(&manifest.firmware),
+            kernel: hex(&manifest.kernel),
+            engine: hex(&manifest.engine),
+            bundle: hex(&manifest.bundle),
+            model: manifest.model.clone(),
+            cpus: shape.cpus,
+            memory_bytes: shape.memory_bytes,
+            measure: if shape.measure == Measure::Full { "full" } else { "nodes" }.to_string(),
+        })
+    }
+
+    /// Reads what `vial measure` printed.
+    ///
+    /// # Errors
+    /// Not JSON, a missing or unknown field, or another format.
+    pub fn parse(json: &[u8]) -> Result<Self, ReferenceError> {
+        let reference: Self =
+            serde_json::from_slice(json).map_err(|error| ReferenceError::Form(error.to_string()))?;
+        if reference.format != FORMAT {
+            let found = reference.format;
+            return Err(ReferenceError::Form(alloc::format!("found format {found:?}, expected {FORMAT:?}")));
+        }
+        Ok(reference)
+    }
+}

@@ -1,0 +1,89 @@
+//! `vial key`: publisher keys.
+
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use vial_weights::signature::PublisherKey;
+use vial_weights::tree::Hex;
+
+use crate::failure::Failure;
+use crate::terminal::print;
+
+/// First line of a key file, so that nobody mistakes it for something else.
+const HEADING: &str = "vial publisher key (Ed25519, secret)";
+
+/// Make publisher keys.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Make a new secret key, readable by you alone, and print its public half.
+    New {
+        /// Where it goes; never overwritten.
+        file: PathBuf,
+    },
+    /// Print the public half of a key.
+    Public {
+        /// The key.
+        file: PathBuf,
+    },
+}
+
+/// Runs it.
+pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    let key = match &args.command {
+        Command::New { file } => create(file)?,
+        Command::Public { file } => read(file)?,
+    };
+    print(&Hex(&key.public()).to_string());
+    Ok(())
+}
+
+fn create(path: &Path) -> Result<PublisherKey, Failure> {
+    let mut secret = [0; 32];
+    let failed = |error: &dyn ToString| Failure::new(error.to_string(), "the system gives no randomness");
+    getrandom::fill(&mut secret).map_err(|error| failed(&error))?;
+    let hint = "name a file that does not exist yet, in a folder you can write";
+    let failed = |error: std::io::Error| Failure::new(format!("{}: {error}", path.display()), hint);
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
+    file.write_all(format!("{HEADING}\n{}\n", Hex(&secret)).as_bytes()).map_err(failed)?;
+    Ok(PublisherKey::from_secret(&secret))
+}
+
+/// Reads a key file.
+pub(crate) fn read(path: &Path) -> Result<PublisherKey, Failure> {
+    let hint = "make one with `vial key new FILE`";
+    let text = std::fs::read_to_string(path);
+    let text = text.map_err(|error| Failure::new(format!("{}: {error}", path.display()), hint))?;
+    let secret = text.strip_prefix(HEADING).and_then(|rest| unhex(rest.trim()));
+    let secret =
+        secret.ok_or_else(|| Failure::new(format!("{}: found no publisher key", path.display()), hint))?;
+    Ok(PublisherKey::from_secret(&secret))
+}
+
+/// `N` bytes of hex.
+pub(crate) fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let digits: Vec<u8> =
+        text.chars().map(|digit| digit.to_digit(16)?.try_into().ok()).collect::<Option<_>>()?;
+    let (pairs, rest) = digits.as_chunks::<2>();
+    let bytes: Vec<u8> = pairs.iter().map(|[high, low]| high << 4 | low).collect();
+    rest.is_empty().then(|| bytes.try_into().ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hex_of_the_right_length_alone_is_read() {
+        assert_eq!(unhex("00fFa1"), Some([0, 255, 161]));
+        assert_eq!(unhex::<3>("00fFa"), None);
+        assert_eq!(unhex::<3>("00fFa1a1"), None);
+        assert_eq!(unhex::<1>("0g"), None);
+    }
+}

@@ -1,0 +1,63 @@
+//! The `vial` command: seals models, runs appliances, verifies them.
+//!
+//! Standard output is data, standard error is talk. Every failure is one line that names what was found and what was
+//! expected, a hint what to do next, and a fixed exit code.
+#![forbid(unsafe_code)]
+
+mod build;
+mod failure;
+mod inspect;
+mod key;
+mod measure;
+mod run;
+mod screen;
+mod shape;
+mod terminal;
+mod timeline;
+mod verify;
+
+use clap::{Parser, Subcommand};
+use failure::Failure;
+use std::process::ExitCode;
+
+/// Seals a model into an image, boots it as an appliance, and verifies appliances far away.
+///
+/// Exit codes: 0 done or accepted; 1 refused by `verify`; 2 could not do it (bad input, no permission, no connection);
+/// 32 to 127 why an appliance of `run` ended, named on standard error.
+#[derive(Parser)]
+#[command(name = "vial", version, propagate_version = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Seal a GGUF model into an image.
+    Build(build::Args),
+    /// Show what an image holds.
+    Inspect(inspect::Args),
+    /// Boot an image as an appliance.
+    Run(run::Args),
+    /// Check what an appliance far away is.
+    Verify(verify::Args),
+    /// Print what an appliance of an image must show.
+    Measure(measure::Args),
+    /// Make publisher keys.
+    Key(key::Args),
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Command::Build(args) => build::run(&args),
+        Command::Inspect(args) => inspect::run(&args),
+        Command::Run(args) => run::run(&args),
+        Command::Verify(args) => verify::run(&args),
+        Command::Measure(args) => measure::run(&args),
+        Command::Key(args) => key::run(&args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}

@@ -1,0 +1,173 @@
+//! `vial run`: boots an image as an appliance.
+
+use serde::Serialize;
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Arc;
+use vial_abi::{ExitCode, Mark};
+use vial_attest::simulated::SimulatedTee;
+use vial_image::SealedImage;
+use vial_launch::LoadPlan;
+use vial_vmm::{Config, Ended, Event, FileDisk, ReportDevice, StartError, Vmm};
+
+use crate::failure::Failure;
+use crate::shape::{Shape, VmmArg};
+use crate::terminal::{Style, json, print, say};
+use crate::timeline::Timeline;
+
+/// Boot an image as an appliance and serve until it is stopped.
+///
+/// The address is open to this machine only: the encrypted channel that would make another one safe comes later.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The image.
+    image: PathBuf,
+    #[command(flatten)]
+    shape: Shape,
+    /// Where clients connect; port 0 picks a free one.
+    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
+    publish: SocketAddr,
+    /// Print events as JSON, one a line.
+    #[arg(long)]
+    json: bool,
+}
+
+/// One line of `--json`.
+#[derive(Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+enum Line<'a> {
+    /// A stage was reached.
+    Mark { name: &'a str, microseconds: u128 },
+    /// Requests are accepted.
+    Ready { address: String },
+    /// A line of the appliance's console.
+    Console { line: &'a str },
+    /// The appliance ended.
+    Ended { code: u8, reason: String },
+}
+
+/// Runs it.
+pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    check_address(args.publish)?;
+    let image = SealedImage::open(&args.image)?;
+    let machine = args.shape.machine(args.shape.vmm)?;
+    if args.shape.vmm == VmmArg::Qemu {
+        return Err(Failure::new(
+            "--vmm qemu: found no support in this vial yet",
+            "leave it out: vial's own VMM runs on KVM",
+        ));
+    }
+    let plan = LoadPlan::new(image.firmware(), &machine.launch_page(image.manifest()));
+    let plan = plan.map_err(|error| Failure::new(error.to_string(), "build the image again"))?;
+    let tee =
+        SimulatedTee::new(plan.digest()).ok_or_else(|| Failure::new("the simulated TEE has no key", ""))?;
+    let disk = FileDisk::open(image.path());
+    let disk = disk.map_err(|error| {
+        Failure::new(format!("{}: {error}", image.path().display()), "check its permissions")
+    })?;
+    let config = Config {
+        plan,
+        memory_bytes: machine.memory_bytes,
+        disk: Arc::new(disk),
+        listener: listen(args.publish)?,
+        tee: Box::new(Tee(tee)),
+    };
+    serve(args, Vmm::start(config).map_err(start_failure)?)
+}
+
+/// Until there is an encrypted channel, nobody else may read prompts on their way.
+fn check_address(address: SocketAddr) -> Result<(), Failure> {
+    let is_own = match address.ip() {
+        IpAddr::V4(ip) => ip.is_loopback(),
+        IpAddr::V6(ip) => ip.is_loopback(),
+    };
+    let text = format!("--publish: found {address}, expected a loopback address");
+    let hint = "prompts would cross the network in clear; publish on 127.0.0.1 and tunnel (ssh -L) until the encrypted channel is there";
+    if is_own { Ok(()) } else { Err(Failure::new(text, hint)) }
+}
+
+fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
+    let hint = "name a free one with --publish 127.0.0.1:PORT (0 picks one)";
+    TcpListener::bind(address).map_err(|error| Failure::new(format!("--publish {address}: {error}"), hint))
+}
+
+fn start_failure(error: StartError) -> Failure {
+    let hint = match &error {
+        StartError::Kvm(kvm) if kvm.error.kind() == std::io::ErrorKind::PermissionDenied => {
+            "join the group that owns /dev/kvm: sudo usermod -aG kvm $USER, then log in again"
+        }
+        StartError::Kvm(kvm) if kvm.error.kind() == std::io::ErrorKind::NotFound => {
+            "switch on virtualisation, and load the module kvm_amd or kvm_intel"
+        }
+        StartError::System { .. } => "is there enough memory and are enough files allowed (ulimit -n)?",
+        _ => "try another --memory, or report this line",
+    };
+    Failure::new(error.to_string(), hint)
+}
+
+/// The simulated TEE as the VMM's device.
+struct Tee(SimulatedTee);
+
+impl ReportDevice for Tee {
+    fn report(&mut self, report_data: &[u8; 64]) -> (Vec<u8>, Vec<u8>) {
+        (self.0.report(report_data), Vec::new())
+    }
+}
+
+fn serve(args: &Args, vmm: Vmm) -> Result<(), Failure> {
+    let stop = vmm.sender.clone();
+    // Told as if the appliance had stopped by itself; a second signal finds nobody listening.
+    let stopped = move || drop(stop.send(Event::Ended(Ended::Exit(ExitCode::Stopped))));
+    ctrlc::set_handler(stopped).map_err(|error| Failure::new(format!("signals: {error}"), ""))?;
+    let mut timeline = Timeline::default();
+    for event in &vmm.events {
+        match event {
+            Event::Mark(mark, after) => {
+                timeline.add(mark, after);
+                tell(args, &Line::Mark { name: mark.name(), microseconds: after.as_micros() });
+                if mark == Mark::Listening {
+                    ready(args, vmm.address, &timeline);
+                }
+            }
+            Event::Console(line) => console(args, &line),
+            Event::Ended(ended) => return end(args, &ended),
+        }
+    }
+    Ok(())
+}
+
+fn tell(args: &Args, line: &Line<'_>) {
+    if args.json {
+        print(&json(line));
+    }
+}
+
+fn ready(args: &Args, address: SocketAddr, timeline: &Timeline) {
+    tell(args, &Line::Ready { address: address.to_string() });
+    if !args.json {
+        timeline.lines().iter().for_each(|line| say(line));
+        say(&format!("{} http://{address}  (SIMULATED TEE; Ctrl-C stops)", Style::Good.paint("listening")));
+    }
+}
+
+fn console(args: &Args, line: &str) {
+    tell(args, &Line::Console { line });
+    if !args.json {
+        say(&format!("{} {line}", Style::Dim.paint("appliance:")));
+    }
+}
+
+/// Says why the appliance ended; its code is the command's.
+fn end(args: &Args, ended: &Ended) -> Result<(), Failure> {
+    let (code, reason) = match ended {
+        Ended::Exit(code) => (code.value(), code.text().to_owned()),
+        Ended::Unknown(code) => (*code, format!("ended with unknown code {code}")),
+        Ended::Broken(why) => (ExitCode::Trap.value(), format!("the machine broke: {why}")),
+    };
+    tell(args, &Line::Ended { code, reason: reason.clone() });
+    if code == 0 {
+        return Ok(());
+    }
+    let hint = "the appliance's own line above names what differed";
+    Err(Failure::new(format!("appliance: {reason}"), hint).with_code(code))
+}

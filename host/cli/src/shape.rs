@@ -1,0 +1,93 @@
+//! The machine an appliance runs on, as flags: `run`, `measure` and `verify` must agree on it.
+
+use vial_abi::launch_page::{Machine, Measure};
+use vial_abi::memory::{LARGE_PAGE, MAX_CPUS, MAX_MEMORY_BYTES, MIN_MEMORY_BYTES};
+use vial_attest::MachineShape;
+
+use crate::failure::Failure;
+
+/// Flags of the machine.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct Shape {
+    /// Memory: bytes, or with K, M or G.
+    #[arg(long, default_value = "512M", value_parser = size)]
+    memory: u64,
+    /// Cpus.
+    #[arg(long, default_value_t = 2)]
+    cpus: u32,
+    /// What firmware reads before the engine starts: the tree's nodes, or every leaf too.
+    #[arg(long, default_value = "nodes", value_enum)]
+    measure: MeasureArg,
+    /// Which VMM: vial's own on KVM, or QEMU's microvm.
+    #[arg(long, default_value = "kvm", value_enum)]
+    pub(crate) vmm: VmmArg,
+}
+
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+enum MeasureArg {
+    /// The tree's nodes.
+    Nodes,
+    /// Every leaf.
+    Full,
+}
+
+/// Which VMM runs the appliance.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum VmmArg {
+    /// vial's own.
+    Kvm,
+    /// QEMU's microvm.
+    Qemu,
+}
+
+impl Shape {
+    /// The machine, if its numbers are in range.
+    pub(crate) fn machine(&self, vmm: VmmArg) -> Result<MachineShape, Failure> {
+        if !(1..=MAX_CPUS).contains(&self.cpus) {
+            let text = format!("--cpus: found {}, expected 1 to {MAX_CPUS}", self.cpus);
+            return Err(Failure::new(text, "2 is a good start"));
+        }
+        if !(MIN_MEMORY_BYTES..=MAX_MEMORY_BYTES).contains(&self.memory)
+            || !self.memory.is_multiple_of(LARGE_PAGE)
+        {
+            let (least, most) = (MIN_MEMORY_BYTES >> 20, MAX_MEMORY_BYTES >> 20);
+            let text =
+                format!("--memory: found {} bytes, expected {least}M to {most}M in steps of 2M", self.memory);
+            return Err(Failure::new(text, "512M suits a model of 100 MB"));
+        }
+        Ok(MachineShape {
+            cpus: self.cpus,
+            memory_bytes: self.memory,
+            machine: if vmm == VmmArg::Kvm { Machine::Vial } else { Machine::Qemu },
+            measure: if self.measure == MeasureArg::Full { Measure::Full } else { Measure::Nodes },
+        })
+    }
+}
+
+/// Bytes of `512M` and the like.
+fn size(text: &str) -> Result<u64, String> {
+    let (digits, shift) = match text.char_indices().last() {
+        Some((end, 'K' | 'k')) => (text.get(..end), 10),
+        Some((end, 'M' | 'm')) => (text.get(..end), 20),
+        Some((end, 'G' | 'g')) => (text.get(..end), 30),
+        _ => (Some(text), 0),
+    };
+    let number =
+        digits.unwrap_or_default().parse::<u64>().map_err(|_| "expected a number such as 512M".to_owned())?;
+    number.checked_mul(1 << shift).ok_or_else(|| "more than there can be".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read_with_their_unit() {
+        assert_eq!(size("512M"), Ok(512 << 20));
+        assert_eq!(size("1g"), Ok(1 << 30));
+        assert_eq!(size("4096"), Ok(4096));
+        for text in ["", "M", "1T", "-1M", "99999999999999G"] {
+            assert!(size(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Talking to people: colours and progress on a terminal, plain lines elsewhere.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the one place that prints")]
+
+use indicatif::{ProgressBar, ProgressStyle};
+use std::io::IsTerminal as _;
+
+/// How a word looks on a terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Style {
+    Good,
+    Bad,
+    Warn,
+    Dim,
+    Bold,
+}
+
+impl Style {
+    /// `text` in this style, or as it is where standard error is no terminal or `NO_COLOR` is set.
+    pub(crate) fn paint(self, text: &str) -> String {
+        let code = match self {
+            Self::Good => "32",
+            Self::Bad => "31;1",
+            Self::Warn => "33;1",
+            Self::Dim => "2",
+            Self::Bold => "1",
+        };
+        if has_colours() { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+}
+
+fn has_colours() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// A line for people, on standard error.
+pub(crate) fn say(line: &str) {
+    eprintln!("{line}");
+}
+
+/// A line of data, on standard output.
+pub(crate) fn print(line: &str) {
+    println!("{line}");
+}
+
+/// A bar over `bytes` with rate and time left; hidden where standard error is no terminal.
+pub(crate) fn bar(name: &str, bytes: u64) -> ProgressBar {
+    let bar = ProgressBar::new(bytes);
+    let template = "{msg:10} {bar:32} {bytes:>11} of {total_bytes}  {binary_bytes_per_sec}  {eta} left";
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar.set_message(name.to_owned());
+    bar
+}
+
+/// A value as one line of JSON.
+pub(crate) fn json(value: &impl serde::Serialize) -> String {
+    // Our own structs have string keys and finite numbers; nothing else fails.
+    serde_json::to_string(value).unwrap_or_default()
+}

@@ -1,0 +1,208 @@
+//! Building a machine and starting it.
+
+use std::fs::File;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+use vial_abi::memory::{VIRTIO_IRQ, VIRTIO_PA, VIRTIO_SLOT_BYTES, ram};
+use vial_devices::block::Backend;
+use vial_devices::network::GUEST_MAC;
+use vial_devices::{Lanes, Transport, block, net, rng};
+use vial_kvm::{Cpu, KvmError, Machine, Memory, allocate, populate};
+use vial_launch::LoadPlan;
+use vm_memory::{Bytes as _, GuestAddress};
+use vmm_sys_util::eventfd::EventFd;
+
+use crate::bus::Bus;
+use crate::disk::Disk;
+use crate::event::Event;
+use crate::net::Net;
+use crate::tee::ReportDevice;
+use crate::{console, cpu, rng as randomness, seccomp};
+
+/// Offset of the register a driver rings. Spec: virtio 1.2 §4.2.2.
+const QUEUE_NOTIFY: u64 = 0x50;
+
+/// What to start.
+pub struct Config {
+    /// What is loaded, and the cpus' first registers.
+    pub plan: LoadPlan,
+    /// Memory in bytes, as in the plan's launch page.
+    pub memory_bytes: u64,
+    /// The disk.
+    pub disk: Arc<dyn Backend>,
+    /// Where clients connect; forwarded to the appliance.
+    pub listener: TcpListener,
+    /// The simulated TEE.
+    pub tee: Box<dyn ReportDevice>,
+}
+
+impl core::fmt::Debug for Config {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Config").field("memory_bytes", &self.memory_bytes).finish_non_exhaustive()
+    }
+}
+
+/// Why a machine does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// KVM refused something.
+    #[error(transparent)]
+    Kvm(#[from] KvmError),
+    /// Memory, events or sockets.
+    #[error("{what}: {error}")]
+    System {
+        /// What was asked of the system.
+        what: &'static str,
+        /// Why it was refused.
+        error: std::io::Error,
+    },
+    /// The load plan does not fit the memory.
+    #[error("load plan: {0} bytes at {1:#x} lie outside memory")]
+    Plan(usize, u64),
+    /// The filter could not be applied.
+    #[error("seccomp: {0}")]
+    Seccomp(String),
+}
+
+fn system(what: &'static str) -> impl Fn(std::io::Error) -> StartError {
+    move |error| StartError::System { what, error }
+}
+
+/// A running machine.
+#[derive(Debug)]
+pub struct Vmm {
+    /// What it tells.
+    pub events: Receiver<Event>,
+    /// Tells as if the machine did; for signal handlers.
+    pub sender: Sender<Event>,
+    /// Where clients connect.
+    pub address: SocketAddr,
+}
+
+/// One virtio device: its registers, and what connects its threads.
+struct Slot {
+    lanes: Lanes,
+    doorbell: Arc<EventFd>,
+    interrupt: Arc<EventFd>,
+}
+
+impl Vmm {
+    /// Starts a machine. Afterwards the process can open no more files.
+    ///
+    /// # Errors
+    /// What the system refused.
+    pub fn start(config: Config) -> Result<Self, StartError> {
+        let started = Instant::now();
+        let [low, high] = ram(config.memory_bytes);
+        let memory = allocate(&[(low.pa, low.len), (high.pa, high.len)]).map_err(system("guest memory"))?;
+        load(&config.plan, &memory)?;
+        let machine = Machine::new(&memory)?;
+        let (sender, events) = channel();
+        let address = config.listener.local_addr().map_err(system("listener"))?;
+        let listening = Arc::new(event()?);
+        let transports = transports(config.disk.bytes());
+        let slots = connect(&machine, &transports)?;
+        let threads = devices(&slots, &memory, config.disk, config.listener, &listening)?;
+        let bus = Arc::new(Bus {
+            memory: memory.clone(),
+            slots: transports.into_iter().map(Mutex::new).collect(),
+            console: Mutex::new(console::port(sender.clone())),
+            tee: Mutex::new(config.tee),
+            events: Mutex::new(sender.clone()),
+            started,
+            listening,
+        });
+        let cpus = (0..config.plan.cpus()).map(|index| machine.cpu(index, config.plan.start()));
+        let cpus: Vec<Cpu> = cpus.collect::<Result<_, _>>()?;
+        spawn(threads, cpus, &bus, memory);
+        seccomp::apply().map_err(StartError::Seccomp)?;
+        // The machine lives as long as its cpus' threads.
+        Ok(Self { events, sender, address })
+    }
+}
+
+fn load(plan: &LoadPlan, memory: &Memory) -> Result<(), StartError> {
+    for range in plan.ranges() {
+        let written = memory.write_slice(&range.bytes, GuestAddress(range.gpa));
+        written.map_err(|_| StartError::Plan(range.bytes.len(), range.gpa))?;
+    }
+    Ok(())
+}
+
+/// Disk, network, randomness: the slots in order.
+fn transports(disk_bytes: u64) -> [Transport; 3] {
+    [
+        Transport::new(block::DEVICE, block::READ_ONLY, block::config(disk_bytes), 1, block::QUEUE_SIZE),
+        Transport::new(net::DEVICE, net::HAS_MAC, GUEST_MAC.to_vec(), 2, net::QUEUE_SIZE),
+        Transport::new(rng::DEVICE, 0, Vec::new(), 1, rng::QUEUE_SIZE),
+    ]
+}
+
+fn connect(machine: &Machine, transports: &[Transport; 3]) -> Result<Vec<Slot>, StartError> {
+    let mut slots = Vec::new();
+    for (pin, transport) in (VIRTIO_IRQ..).zip(transports) {
+        let address = VIRTIO_PA + u64::from(pin - VIRTIO_IRQ) * VIRTIO_SLOT_BYTES + QUEUE_NOTIFY;
+        let (doorbell, interrupt) = (Arc::new(event()?), Arc::new(event()?));
+        machine.interrupt(&interrupt, pin)?;
+        // The network's two queues ring one bell.
+        (0..2).try_for_each(|queue| machine.doorbell(&doorbell, address, queue))?;
+        slots.push(Slot { lanes: transport.lanes(), doorbell, interrupt });
+    }
+    Ok(slots)
+}
+
+type Thread = Box<dyn FnOnce() + Send>;
+
+/// The threads of the devices, everything opened that they need.
+fn devices(
+    slots: &[Slot],
+    memory: &Memory,
+    backend: Arc<dyn Backend>,
+    listener: TcpListener,
+    listening: &Arc<EventFd>,
+) -> Result<Vec<Thread>, StartError> {
+    let [disk, net, random] = slots else { return Ok(Vec::new()) };
+    let mut source = File::open("/dev/urandom").map_err(system("/dev/urandom"))?;
+    let mut seed = [0; 8];
+    std::io::Read::read_exact(&mut source, &mut seed).map_err(system("/dev/urandom"))?;
+    let block = Disk {
+        lanes: disk.lanes.clone(),
+        memory: memory.clone(),
+        backend,
+        interrupt: disk.interrupt.clone(),
+    };
+    let net = Net {
+        lanes: net.lanes.clone(),
+        memory: memory.clone(),
+        interrupt: net.interrupt.clone(),
+        doorbell: net.doorbell.clone(),
+        listening: listening.clone(),
+        listener,
+        seed: u64::from_le_bytes(seed),
+    };
+    let network = net.prepare().map_err(system("network"))?;
+    let doorbell = disk.doorbell.clone();
+    let (lanes, random_memory) = (random.lanes.clone(), memory.clone());
+    let (random_bell, interrupt) = (random.doorbell.clone(), random.interrupt.clone());
+    Ok(vec![
+        Box::new(move || block.serve(&doorbell)),
+        Box::new(network),
+        Box::new(move || randomness::serve(&lanes, &random_memory, &mut source, &random_bell, &interrupt)),
+    ])
+}
+
+fn spawn(threads: Vec<Thread>, cpus: Vec<Cpu>, bus: &Arc<Bus>, memory: Memory) {
+    for (index, cpu) in (0..).zip(cpus) {
+        let bus = Arc::clone(bus);
+        std::thread::spawn(move || cpu::run(cpu, index, &bus));
+    }
+    threads.into_iter().for_each(|thread| drop(std::thread::spawn(thread)));
+    std::thread::spawn(move || populate(&memory));
+}
+
+fn event() -> Result<EventFd, StartError> {
+    EventFd::new(0).map_err(system("event"))
+}
