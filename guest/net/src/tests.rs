@@ -1,0 +1,227 @@
+//! The server over a cable, with a client made of smoltcp and a scripted generator.
+
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
+use alloc::{format, vec};
+
+use crate::api::generation;
+use crate::error::ApiError;
+use crate::http::{Parsed, parse};
+use crate::route::asked;
+use crate::stack::Stack;
+use crate::{Action, Finish, JobId, Server, ServerConfig, Status, Usage};
+
+fn whole(bytes: &[u8]) -> crate::http::Request {
+    match parse(bytes) {
+        Ok(Parsed::Whole(request, taken)) if taken == bytes.len() => request,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn refused(bytes: &[u8]) -> u16 {
+    parse(bytes).unwrap_err().status
+}
+
+#[test]
+fn requests_are_read_whole_and_in_parts() {
+    let text = b"POST /v1/completions?a=b HTTP/1.1\r\nContent-Length: 4\r\n\r\nbody";
+    let request = whole(text);
+    assert_eq!((request.path.as_str(), request.query.as_str()), ("/v1/completions", "a=b"));
+    assert_eq!(request.body, b"body");
+    for end in 0..text.len() {
+        assert_eq!(parse(&text[..end]), Ok(Parsed::Partial { expects_continue: false }), "{end}");
+    }
+    let chunked =
+        whole(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n");
+    assert_eq!(chunked.body, b"abc");
+}
+
+#[test]
+fn hostile_heads_and_lengths_are_refused_by_status() {
+    assert_eq!(refused(b"\x00\x01\r\n\r\n"), 400);
+    assert_eq!(refused(b"GET / HTTP/2.0\r\n\r\n"), 505);
+    assert_eq!(refused(b"GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n"), 400);
+    assert_eq!(refused(b"GET / HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n"), 413);
+    assert_eq!(refused(b"GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n"), 400);
+    assert_eq!(refused(b"GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nfffffff\r\n"), 413);
+    assert_eq!(refused(b"GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nabc"), 400);
+    assert_eq!(refused(format!("GET /{} HTTP/1.1\r\n\r\n", "a".repeat(20_000)).as_bytes()), 431);
+    assert_eq!(refused(format!("GET / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(100)).as_bytes()), 431);
+}
+
+fn field(body: &str) -> (u16, String) {
+    let error = generation(body.as_bytes(), true, "m").unwrap_err();
+    (error.status, error.param.unwrap_or_default())
+}
+
+#[test]
+fn fields_of_a_chat_are_read_and_each_bad_one_is_named() {
+    let body = br#"{"model":"m","messages":[{"role":"developer","content":[{"type":"text","text":"a"}]}],
+        "stop":"x","temperature":0.5,"max_completion_tokens":7,"logprobs":true,"top_logprobs":2,"user":"u"}"#;
+    let read = generation(body, true, "m").unwrap();
+    assert_eq!((read.max_tokens, read.logprobs, read.stop), (Some(7), Some(2), vec!["x".to_string()]));
+    assert_eq!(field(r#"{"model":"x","messages":[]}"#), (404, "model".to_string()));
+    assert_eq!(field(r#"{"messages":[]}"#), (400, "messages".to_string()));
+    assert_eq!(field(r#"{"messages":[{"role":"x","content":""}]}"#), (400, "messages[0].role".to_string()));
+    assert_eq!(field(r#"{"messages":[{"role":"user"}]}"#), (400, "messages[0].content".to_string()));
+    assert_eq!(field(r#"{"messages":[{"role":"user","content":"a"}],"n":2}"#), (400, "n".to_string()));
+    assert_eq!(field(r#"{"messages":[{"role":"user","content":"a"}],"top_logprobs":2}"#).1, "top_logprobs");
+    assert_eq!(field(r#"{"messages":[{"role":"user","content":"a"}],"tools":[{}]}"#).1, "tools");
+    assert_eq!(field("{").0, 400);
+}
+
+#[test]
+fn json_errors_do_not_quote_content() {
+    let error = generation(br#"{"messages":"my secret"}"#, true, "m").unwrap_err();
+    assert!(!error.message.contains("secret"), "{}", error.message);
+}
+
+#[test]
+fn paths_methods_and_nonces_are_checked() {
+    let status = Status::default();
+    let ask = |text: &str| asked(&whole(format!("{text} HTTP/1.1\r\n\r\n").as_bytes()), "m", 0, &status);
+    let code = |text: &str| ask(text).unwrap_err().status;
+    assert_eq!([code("GET /x"), code("GET /v1/completions"), code("POST /health")], [404, 405, 405]);
+    ask(&format!("GET /v1/attestation?nonce={}", "0a".repeat(32))).unwrap();
+    for nonce in ["", "nonce=", &format!("nonce={}", "0".repeat(63)), &format!("nonce={}", "zz".repeat(32))] {
+        assert_eq!(code(&format!("GET /v1/attestation?{nonce}")), 400);
+    }
+}
+
+/// A server and a client on one cable.
+struct Bench {
+    server: Server,
+    client: Stack,
+    now_ns: u64,
+    status: Status,
+    actions: Vec<Action>,
+    received: Vec<u8>,
+}
+
+impl Bench {
+    fn connected() -> Self {
+        let config =
+            ServerConfig { mac: [2, 0, 0, 0, 0, 1], seed: 1, connections: 2, model: "m".to_string() };
+        let mut bench = Self {
+            server: Server::new(config, 0),
+            client: Stack::gateway(0),
+            now_ns: 0,
+            status: Status::default(),
+            actions: Vec::new(),
+            received: Vec::new(),
+        };
+        bench.turns();
+        bench
+    }
+
+    fn turns(&mut self) {
+        for _ in 0..60 {
+            self.now_ns += 1_000_000;
+            self.client.poll(self.now_ns);
+            let socket = self.client.socket(0);
+            let _ = socket.recv(|bytes| {
+                self.received.extend_from_slice(bytes);
+                (bytes.len(), ())
+            });
+            self.client.poll(self.now_ns);
+            while let Some(frame) = self.client.cable.to_send.pop_front() {
+                self.server.receive(frame);
+            }
+            self.actions.extend(self.server.poll(self.now_ns, 5, &self.status));
+            while let Some(frame) = self.server.next_frame() {
+                self.client.cable.received.push_back(frame);
+            }
+        }
+    }
+
+    fn send(&mut self, text: &str) {
+        self.client.socket(0).send_slice(text.as_bytes()).unwrap();
+        self.turns();
+    }
+
+    fn chat(&mut self, rest: &str) {
+        let body = format!(r#"{{"messages":[{{"role":"user","content":"hi"}}]{rest}}}"#);
+        self.send(&format!(
+            "POST /v1/chat/completions HTTP/1.1\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        ));
+    }
+
+    fn text(&mut self) -> String {
+        self.turns();
+        String::from_utf8(core::mem::take(&mut self.received)).unwrap()
+    }
+}
+
+const USAGE: Usage = Usage { prompt_tokens: 3, completion_tokens: 2 };
+
+#[test]
+fn a_whole_answer_and_the_next_request_on_one_connection() {
+    let mut bench = Bench::connected();
+    bench.chat("");
+    assert!(matches!(bench.actions[..], [Action::Generate(JobId(0), _)]));
+    bench.server.token(JobId(0), "Hel", None);
+    bench.server.finish(JobId(0), "lo", Finish::Stop, USAGE);
+    let text = bench.text();
+    assert!(text.starts_with("HTTP/1.1 200 OK\r\n"), "{text}");
+    assert!(text.contains(r#""content":"Hello""#) && text.contains(r#""total_tokens":5"#), "{text}");
+    bench.send("GET /health HTTP/1.1\r\n\r\n");
+    assert!(bench.text().ends_with(r#"{"status":"ok"}"#));
+}
+
+#[test]
+fn a_stream_ends_with_done_and_usage_where_it_is_asked_for() {
+    let mut bench = Bench::connected();
+    bench.chat(r#","stream":true,"stream_options":{"include_usage":true}"#);
+    bench.server.token(JobId(0), "Hi", None);
+    assert!(bench.text().contains(r#""content":"Hi""#));
+    bench.server.finish(JobId(0), "", Finish::Length, USAGE);
+    let text = bench.text();
+    assert!(text.contains(r#""finish_reason":"length""#) && text.contains(r#""prompt_tokens":3"#), "{text}");
+    assert!(text.contains("data: [DONE]") && text.ends_with("0\r\n\r\n"), "{text}");
+}
+
+#[test]
+fn a_client_that_leaves_ends_its_generation() {
+    let mut bench = Bench::connected();
+    bench.chat("");
+    bench.client.socket(0).abort();
+    bench.turns();
+    assert_eq!(bench.actions.last(), Some(&Action::Cancel(JobId(0))));
+}
+
+#[test]
+fn errors_come_in_openais_form_with_retry_after() {
+    let mut bench = Bench::connected();
+    bench.chat("");
+    bench.server.fail(JobId(0), &ApiError::busy());
+    let text = bench.text();
+    assert!(text.starts_with("HTTP/1.1 429") && text.contains("Retry-After: 1\r\n"), "{text}");
+    assert!(text.contains(r#""type":"rate_limit_error""#), "{text}");
+}
+
+#[test]
+fn an_unhealthy_appliance_says_so_and_generates_nothing() {
+    let mut bench = Bench::connected();
+    bench.status.unhealthy = Some("a leaf of the weights differs");
+    bench.chat("");
+    assert!(bench.text().starts_with("HTTP/1.1 503"));
+    bench.send("GET /health HTTP/1.1\r\n\r\n");
+    assert!(bench.text().starts_with("HTTP/1.1 503") && bench.actions.is_empty());
+}
+
+#[test]
+fn a_slow_reader_pauses_its_own_generation() {
+    let mut bench = Bench::connected();
+    bench.chat(r#","stream":true"#);
+    for _ in 0..40 {
+        bench.server.token(JobId(0), &"x".repeat(10_000), None);
+    }
+    bench.actions.clear();
+    let actions = bench.server.poll(bench.now_ns, 5, &Status::default());
+    assert_eq!(actions, [Action::Pause(JobId(0), true)]);
+    for _ in 0..60 {
+        bench.turns();
+    }
+    assert_eq!(bench.actions, [Action::Pause(JobId(0), false)]);
+}
