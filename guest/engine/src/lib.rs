@@ -1,1 +1,38 @@
-//! The ring-3 program: joins model, net and user runtime.
+//! The engine: model, network and user runtime joined.
+//!
+//! - [`arriving`]: weights read leaf by leaf, each private copy checked before anything is computed on it;
+//! - [`load`]: the model out of checked bytes, and how much memory its cache gets;
+//! - [`serve`]: the loop over network, passes and waiting;
+//! - [`evidence`]: reports for verifiers.
+//!
+//! Trust: ring 0 and the handoff are measured. Disk and network come from the host.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod arriving;
+pub mod evidence;
+pub mod load;
+pub mod requests;
+pub mod serve;
+
+use alloc::string::{String, ToString as _};
+use vial_abi::ExitCode;
+
+/// Why the engine stops: one line and the exit code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stop {
+    /// The exit code.
+    pub code: ExitCode,
+    /// What was found and what was expected.
+    pub line: String,
+}
+
+impl Stop {
+    /// A stop for what an error says.
+    #[must_use]
+    pub fn of(code: ExitCode, error: &(impl core::fmt::Display + ?Sized)) -> Self {
+        Self { code, line: error.to_string() }
+    }
+}

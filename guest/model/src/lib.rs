@@ -31,12 +31,26 @@ pub struct Supported {
     pub context: u64,
 }
 
-/// Checks that this engine runs the model of a header.
+/// Why this engine does not run a model.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error(transparent)]
+pub enum CheckError {
+    /// Its numbers or tensors.
+    Model(#[from] llama::ModelError),
+    /// Its tokenizer.
+    Tokenizer(#[from] tokenizer::TokenizerError),
+    /// Its chat template.
+    Template(#[from] template::TemplateError),
+}
+
+/// Checks that this engine runs the model of a header, tokenizer and chat template with it.
 ///
 /// # Errors
 /// What is missing or not supported, by name.
-pub fn check(gguf: &gguf::Gguf<'_>) -> Result<Supported, llama::ModelError> {
+pub fn check(gguf: &gguf::Gguf<'_>) -> Result<Supported, CheckError> {
     let model = llama::Llama::from_gguf(gguf)?;
+    tokenizer::Tokenizer::from_gguf(gguf)?;
+    gguf.str("tokenizer.chat_template").map(template::Template::parse).transpose()?;
     let architecture = gguf.str("general.architecture").unwrap_or_default().to_owned();
     Ok(Supported { architecture, context: model.config.context as u64 })
 }

@@ -1,0 +1,172 @@
+//! Start of the engine: handoff, heap, devices, cpus, model; then the loop.
+#![expect(unsafe_code, reason = "worker cpus get their seat by address")]
+
+use alloc::boxed::Box;
+use alloc::format;
+use ed25519_dalek::SigningKey;
+use vial_abi::{ExitCode, Handoff, Mark};
+use vial_engine::Stop;
+use vial_engine::arriving::Arriving;
+use vial_engine::evidence::Bound;
+use vial_engine::load::load;
+use vial_engine::serve::Appliance;
+use vial_model::llama::Engine;
+use vial_net::{Server, ServerConfig};
+use vial_tensor::{Isa, Parker, Team};
+use vial_user::clock::Clock;
+use vial_user::memory::View;
+use vial_user::vector::Vector;
+use vial_user::virtio::block::Slots;
+use vial_user::virtio::{Block, DeviceError, Kind, Net, find};
+use vial_user::{Heap, Memory, console, cpus, program, random, syscall};
+use vial_weights::{Lanes, Manifest, Tree};
+
+/// Reads in flight: 4 MiB of the DMA window, in pieces of whole leaves.
+const SLOTS: Slots = Slots { count: 8, bytes: 4 << 17 };
+/// Frames each way.
+const FRAMES: u16 = 128;
+/// Connections at once: streams, and others that ask for health or evidence.
+const CONNECTIONS: usize = 24;
+
+program!(main, view: View::Linear, panic: ExitCode::EnginePanic, out_of_memory: ExitCode::EngineMemory);
+
+fn main(mut memory: Memory, heap: &'static Heap) -> ! {
+    let stop = match run(&mut memory, heap) {
+        Err(stop) => stop,
+    };
+    console::print(format_args!("{}: {}", stop.code.text(), stop.line));
+    syscall::exit(stop.code)
+}
+
+fn run(memory: &mut Memory, heap: &Heap) -> Result<core::convert::Infallible, Stop> {
+    syscall::mark(Mark::Engine);
+    let Ok(handoff) = Handoff::decode(&memory.argument_page()) else { syscall::exit(ExitCode::HandoffForm) };
+    memory.give_engine_heap(heap, &handoff);
+    let team = team(handoff.launch.cpus);
+    let (disk, net) = devices(memory)?;
+    let sealed = Sealed::of(memory, &handoff)?;
+    let lanes = lanes();
+    let missing = || Stop { code: ExitCode::ModelMemory, line: no_room(&handoff) };
+    let mut weights =
+        Arriving::new(disk, sealed.tree, lanes, handoff.weights_disk_offset).ok_or_else(missing)?;
+    let loaded = load(&mut weights, &handoff, &sealed.manifest, sealed.bundle)?;
+    syscall::mark(Mark::Model);
+    let clock = Clock::new(&handoff);
+    let (key, seed) = secrets()?;
+    let bound = Bound { manifest: sealed.manifest_bytes, event_log: sealed.event_log, channel_key: key };
+    let config = ServerConfig { mac: net.mac(), seed, connections: CONNECTIONS, model: loaded.name.clone() };
+    let server = Server::new(config, clock.now_ns());
+    let engine = Engine { team, isa: Isa::detect() };
+    let appliance =
+        Appliance { net, server, loaded, weights, engine, bound, clock, seed: seed.rotate_left(32) };
+    appliance.serve().map_err(|error| Stop::of(ExitCode::NoNetwork, &error))
+}
+
+/// Measured blobs, checked again where that is cheap.
+struct Sealed {
+    manifest: Manifest,
+    manifest_bytes: &'static [u8],
+    event_log: &'static [u8],
+    bundle: &'static [u8],
+    tree: Tree<'static>,
+}
+
+impl Sealed {
+    fn of(memory: &Memory, handoff: &Handoff) -> Result<Self, Stop> {
+        let lost = || Stop { code: ExitCode::HandoffForm, line: "blob: found it outside its area".into() };
+        let blob = |region| memory.blob(region).ok_or_else(lost);
+        let manifest_bytes = blob(handoff.manifest)?;
+        let manifest =
+            Manifest::decode(manifest_bytes).map_err(|error| Stop::of(ExitCode::HandoffForm, &error))?;
+        let tree = Tree::new(blob(handoff.tree)?, handoff.weights_bytes, &handoff.weights_root);
+        let tree = tree.map_err(|error| Stop::of(ExitCode::HandoffForm, &error))?;
+        let (event_log, bundle) = (blob(handoff.event_log)?, blob(handoff.bundle)?);
+        Ok(Self { manifest, manifest_bytes, event_log, bundle, tree })
+    }
+}
+
+fn no_room(handoff: &Handoff) -> alloc::string::String {
+    let (memory, weights) = (handoff.launch.memory_bytes, handoff.weights_bytes);
+    format!(
+        "memory: found {memory} bytes, expected room for {weights} bytes of weights: start with more --memory"
+    )
+}
+
+fn devices(memory: &mut Memory) -> Result<(Block, Net), Stop> {
+    let none = |code, line: &str| Stop { code, line: line.into() };
+    let failed = |code| move |error: DeviceError| Stop::of(code, &error);
+    let taken = memory.take_devices();
+    let (mut window, mut slots) = taken.ok_or_else(|| none(ExitCode::EnginePanic, "devices: taken twice"))?;
+    let disk =
+        find(&mut slots, Kind::Block).ok_or_else(|| none(ExitCode::NoDisk, "block device: found none"))?;
+    let card =
+        find(&mut slots, Kind::Net).ok_or_else(|| none(ExitCode::NoNetwork, "network device: found none"))?;
+    let disk = Block::new(disk, &mut window, SLOTS).map_err(failed(ExitCode::NoDisk))?;
+    let net = Net::new(card, &mut window, FRAMES).map_err(failed(ExitCode::NoNetwork))?;
+    Ok((disk, net))
+}
+
+fn lanes() -> Lanes {
+    match Vector::detect() {
+        Vector::Baseline => Lanes::Baseline,
+        Vector::Avx2 => Lanes::Avx2,
+        Vector::Avx512 => Lanes::Avx512,
+    }
+}
+
+/// The public half of the appliance's key, and a seed that is no secret. Both from the processor alone. The secret half is
+/// for the encrypted channel to come; until then it is dropped, and the heap wipes it.
+fn secrets() -> Result<([u8; 32], u64), Stop> {
+    let none = || Stop {
+        code: ExitCode::EnginePanic,
+        line: "processor randomness: found none, expected RDRAND".into(),
+    };
+    let key = SigningKey::from_bytes(&random::seed().ok_or_else(none)?);
+    let [a, b, c, d, e, f, g, h, ..] = random::seed().ok_or_else(none)?;
+    Ok((key.verifying_key().to_bytes(), u64::from_le_bytes([a, b, c, d, e, f, g, h])))
+}
+
+/// Sleeps by ring 0's wait, wakes by its call.
+struct Calls;
+
+impl Parker for Calls {
+    fn park(&self, _cpu: usize) {
+        cpus::park();
+    }
+
+    fn wake(&self, cpu: usize) {
+        cpus::wake(u32::try_from(cpu).unwrap_or(u32::MAX));
+    }
+}
+
+static CALLS: Calls = Calls;
+
+/// What a worker cpu gets.
+struct Seat {
+    team: &'static Team<'static>,
+    cpu: usize,
+}
+
+/// All cpus as one team; those that do not start are left out, which the team does not mind.
+fn team(count: u32) -> &'static Team<'static> {
+    let count = usize::try_from(count).unwrap_or(1);
+    let team: &'static Team<'static> = Box::leak(Box::new(Team::new(count, &CALLS)));
+    for cpu in 1..count {
+        let seat: &'static Seat = Box::leak(Box::new(Seat { team, cpu }));
+        let argument = core::ptr::from_ref(seat).expose_provenance() as u64;
+        if let Err(error) = cpus::start(u32::try_from(cpu).unwrap_or(u32::MAX), work, argument) {
+            console::print(format_args!("cpu {cpu}: not started: {error:?}"));
+        }
+    }
+    team
+}
+
+extern "C" fn work(argument: u64) -> ! {
+    let seat = core::ptr::with_exposed_provenance::<Seat>(usize::try_from(argument).unwrap_or(0));
+    // SAFETY: the address of a seat that was leaked, handed to this cpu by `team`.
+    let seat: &'static Seat = unsafe { &*seat };
+    seat.team.serve(seat.cpu);
+    loop {
+        cpus::park();
+    }
+}

@@ -1,0 +1,47 @@
+//! Evidence for verifiers: a fresh report over their nonce, with what was measured at boot.
+
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
+use vial_abi::call::REPORT_OUT_BYTES;
+use vial_abi::evidence::{Evidence, FORMAT};
+use vial_abi::report::{Purpose, ReportRequest, ReportResponse};
+use vial_net::ApiError;
+use vial_user::syscall;
+use vial_weights::tree::Hex;
+
+/// What stays the same in all evidence of this appliance.
+#[derive(Clone, Copy, Debug)]
+pub struct Bound {
+    /// The manifest's bytes.
+    pub manifest: &'static [u8],
+    /// The event log.
+    pub event_log: &'static [u8],
+    /// The appliance's key, made in memory at boot.
+    pub channel_key: [u8; 32],
+}
+
+/// Evidence over `nonce` as JSON.
+///
+/// # Errors
+/// The TEE gave no report.
+pub fn json(bound: &Bound, nonce: &[u8; 64]) -> Result<Vec<u8>, ApiError> {
+    let request =
+        ReportRequest { purpose: Purpose::Attestation, nonce: *nonce, channel_key: bound.channel_key };
+    let mut response = [0; REPORT_OUT_BYTES];
+    let refused = || ApiError::server("the TEE gave no report");
+    let used = syscall::report(&request, &mut response).map_err(|_| refused())?;
+    let response = ReportResponse::decode(response.get(..used).unwrap_or_default()).map_err(|_| refused())?;
+    let hex = |bytes: &[u8]| -> String { Hex(bytes).to_string() };
+    let evidence = Evidence {
+        format: FORMAT.to_string(),
+        tee: "simulated".to_string(),
+        report: hex(response.report),
+        certificates: hex(response.certificates),
+        event_log: hex(bound.event_log),
+        manifest: hex(bound.manifest),
+        purpose: Purpose::Attestation.value(),
+        nonce: hex(nonce),
+        channel_key: hex(&bound.channel_key),
+    };
+    serde_json::to_vec(&evidence).map_err(|_| refused())
+}

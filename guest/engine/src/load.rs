@@ -1,0 +1,103 @@
+//! The model out of checked bytes, and its share of the memory.
+
+use alloc::format;
+use alloc::string::String;
+use vial_abi::memory::heap;
+use vial_abi::{ExitCode, Handoff};
+use vial_agent::Agent;
+use vial_model::generate::{Batcher, Limits};
+use vial_model::gguf::{Gguf, GgufError, limit};
+use vial_model::kv::{KvCache, KvPlan, KvWish};
+use vial_model::llama::{Llama, Pass};
+use vial_model::template::Template;
+use vial_model::tokenizer::Tokenizer;
+use vial_model::weights::Weights as _;
+use vial_weights::Manifest;
+
+use crate::Stop;
+use crate::arriving::Arriving;
+
+/// Memory for the network, the tokenizer and requests.
+const RESERVE_BYTES: u64 = 40 << 20;
+/// Rows of a pass: as many as prefill well.
+const ROWS: usize = 128;
+/// First part of the header that is read.
+const HEADER_BYTES: u64 = 1 << 20;
+
+/// A model ready to answer.
+#[derive(Debug)]
+pub struct Loaded {
+    /// Generates.
+    pub batcher: Batcher<Tokenizer>,
+    /// The file's chat template, if it has one.
+    pub template: Option<Template>,
+    /// Beginning and end token as text.
+    pub marks: (String, String),
+    /// The agent of the bundle.
+    pub agent: Agent,
+    /// The model's name.
+    pub name: String,
+}
+
+/// Loads the model; needs the file's header only, not its weights.
+///
+/// # Errors
+/// What is not understood, or the arithmetic of what does not fit.
+pub fn load(
+    weights: &mut Arriving,
+    handoff: &Handoff,
+    manifest: &Manifest,
+    bundle: &[u8],
+) -> Result<Loaded, Stop> {
+    let agent = Agent::from_bundle(bundle).map_err(|error| Stop::of(ExitCode::BundleForm, &error))?;
+    let mut wanted = HEADER_BYTES;
+    loop {
+        let end = wanted.min(manifest.weights.bytes);
+        weights.require(0..end).map_err(|error| Stop::of(ExitCode::ModelForm, &error))?;
+        let header = weights.bytes(0..end);
+        match Gguf::parse(header, manifest.weights.bytes) {
+            Ok(gguf) => return of_header(&gguf, handoff, manifest, agent),
+            Err(GgufError::NeedMore { .. }) if end < manifest.weights.bytes.min(limit::HEADER_BYTES) => {
+                wanted *= 2
+            }
+            Err(error) => return Err(Stop::of(ExitCode::ModelForm, &error)),
+        }
+    }
+}
+
+fn of_header(gguf: &Gguf<'_>, handoff: &Handoff, manifest: &Manifest, agent: Agent) -> Result<Loaded, Stop> {
+    let unsupported = |error: &dyn core::fmt::Display| Stop::of(ExitCode::ModelUnsupported, error);
+    let model = Llama::from_gguf(gguf).map_err(|error| unsupported(&error))?;
+    let tokenizer = Tokenizer::from_gguf(gguf).map_err(|error| unsupported(&error))?;
+    let template = gguf.str("tokenizer.chat_template").map(Template::parse).transpose();
+    let template = template.map_err(|error| unsupported(&error))?;
+    let plan = plan(&model, handoff, manifest)?;
+    let cache = KvCache::new(&model.config, plan);
+    let pass = Pass::new(&model, ROWS);
+    let streams = usize::try_from(manifest.policy.max_streams).unwrap_or(1);
+    let marks = tokenizer.marks();
+    let limits = Limits { streams, waiting: 2 * streams };
+    let batcher = Batcher::new(model, tokenizer, cache, pass, limits);
+    Ok(Loaded { batcher, template, marks, agent, name: manifest.model.clone() })
+}
+
+/// What is left for the cache when everything else has its memory.
+fn plan(model: &Llama, handoff: &Handoff, manifest: &Manifest) -> Result<KvPlan, Stop> {
+    let launch = &handoff.launch;
+    let all: u64 =
+        heap(launch.memory_bytes, launch.cpus, handoff.blobs_bytes).iter().map(|region| region.len).sum();
+    let streams = manifest.policy.max_streams;
+    let logits = 4 * model.config.vocabulary as u64 * u64::from(streams);
+    let (weights, activations) = (manifest.weights.bytes, Pass::bytes(model, ROWS) + logits);
+    let taken = weights + activations + RESERVE_BYTES;
+    let Some(budget_bytes) = all.checked_sub(taken) else {
+        let line = format!(
+            "memory: found {all} bytes of heap, expected at least {weights} of weights + {activations} of activations + \
+             {RESERVE_BYTES} of reserve = {taken}: start with more --memory"
+        );
+        return Err(Stop { code: ExitCode::ModelMemory, line });
+    };
+    let size = |value: u32| usize::try_from(value).unwrap_or(usize::MAX);
+    let wish = KvWish { streams: size(streams), context: size(manifest.policy.max_context), budget_bytes };
+    KvPlan::new(&model.config, wish).map_err(|error| Stop::of(ExitCode::ModelMemory, &error))
+}

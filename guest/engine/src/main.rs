@@ -1,0 +1,7 @@
+//! The engine's program.
+#![no_std]
+#![no_main]
+
+extern crate alloc;
+
+mod entry;

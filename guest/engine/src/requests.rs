@@ -1,0 +1,106 @@
+//! Requests of the API as requests of the batcher, and events back.
+
+use alloc::string::ToString as _;
+use alloc::vec;
+use alloc::vec::Vec;
+use vial_agent::{Agent, Defaults};
+use vial_model::generate::{Request, SubmitError};
+use vial_model::sample::{Logprobs, Sampling};
+use vial_model::template::{Message, Template};
+use vial_model::tokenizer::Tokenizer;
+use vial_net::{ApiError, Generation, Prompt, TokenLogprob};
+
+use crate::load::Loaded;
+
+/// The batcher's request; `seed` is used where the client names none.
+///
+/// # Errors
+/// What the template or the limits do not take.
+pub fn request(loaded: &Loaded, generation: Generation, seed: u64) -> Result<Request, ApiError> {
+    let tokenizer = loaded.batcher.vocabulary();
+    let mut prompt: Vec<u32> = tokenizer.prefix().into_iter().collect();
+    match &generation.prompt {
+        Prompt::Text(text) => prompt.extend(tokenizer.encode(text, false)),
+        Prompt::Chat(messages) => {
+            let text = render(loaded, messages)?;
+            // A template that writes the first mark itself does not get it twice.
+            let tokens = tokenizer.encode(&text, true);
+            prompt.retain(|mark| tokens.first() != Some(mark));
+            prompt.extend(tokens);
+        }
+    }
+    let room = loaded.batcher.context().saturating_sub(prompt.len());
+    let asked = generation.max_tokens.map(|tokens| usize::try_from(tokens).unwrap_or(usize::MAX));
+    let of_agent = usize::try_from(loaded.agent.sampling.max_tokens).ok().filter(|&tokens| tokens > 0);
+    Ok(Request {
+        prompt,
+        sampling: sampling(&generation, &loaded.agent.sampling, seed),
+        max_tokens: asked.or(of_agent).unwrap_or(room.max(1)),
+        stop: generation.stop,
+    })
+}
+
+fn render(loaded: &Loaded, messages: &[vial_net::Message]) -> Result<alloc::string::String, ApiError> {
+    let refused = |line: &str| ApiError::invalid("messages", line);
+    let template: &Template = loaded
+        .template
+        .as_ref()
+        .ok_or_else(|| refused("this model has no chat template, use /v1/completions"))?;
+    let mut all = system(&loaded.agent, messages);
+    all.extend(
+        messages
+            .iter()
+            .map(|message| Message { role: message.role.clone(), content: message.content.clone() }),
+    );
+    let marks = (loaded.marks.0.as_str(), loaded.marks.1.as_str());
+    template.render(&all, marks).map_err(|error| refused(&error.to_string()))
+}
+
+/// The agent's own system message, where the conversation has none.
+fn system(agent: &Agent, messages: &[vial_net::Message]) -> Vec<Message> {
+    let has_own = messages.iter().any(|message| message.role == "system");
+    if has_own || agent.prompt.is_empty() {
+        return vec![];
+    }
+    vec![Message { role: "system".into(), content: agent.prompt.clone() }]
+}
+
+fn sampling(generation: &Generation, defaults: &Defaults, seed: u64) -> Sampling {
+    let asked = &generation.sampling;
+    let count = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
+    Sampling {
+        temperature: asked.temperature.unwrap_or(defaults.temperature),
+        top_k: count(asked.top_k.unwrap_or(defaults.top_k)),
+        top_p: asked.top_p.unwrap_or(defaults.top_p),
+        min_p: asked.min_p.unwrap_or(defaults.min_p),
+        repetition_penalty: asked.repetition_penalty.unwrap_or(defaults.repetition_penalty),
+        presence_penalty: asked.presence_penalty.unwrap_or(0.0),
+        frequency_penalty: asked.frequency_penalty.unwrap_or(0.0),
+        seed: asked.seed.unwrap_or(seed),
+        logprobs: generation.logprobs.map(count),
+    }
+}
+
+/// How a client is told that its request is not taken.
+#[must_use]
+pub fn refusal(error: &SubmitError) -> ApiError {
+    let param = match error {
+        SubmitError::Full { .. } => return ApiError::busy(),
+        SubmitError::Sampling(error) => error.field,
+        SubmitError::Stop { .. } => "stop",
+        SubmitError::NoTokens => "max_tokens",
+        _ => "messages",
+    };
+    ApiError::invalid(param, error.to_string())
+}
+
+/// Probabilities of a token as the API tells them.
+#[must_use]
+pub fn logprob(tokenizer: &Tokenizer, token: u32, logprobs: &Logprobs) -> TokenLogprob {
+    let bytes = |token: u32| tokenizer.piece(token).to_vec();
+    TokenLogprob {
+        token: bytes(token),
+        logprob: logprobs.chosen,
+        top: logprobs.top.iter().map(|&(token, logprob)| (bytes(token), logprob)).collect(),
+    }
+}

@@ -1,0 +1,231 @@
+//! The loop: frames, requests, passes, waiting.
+
+use alloc::collections::BTreeMap;
+use alloc::vec;
+use alloc::vec::Vec;
+use vial_abi::Mark;
+use vial_model::generate::{Event, Finish, RequestId, Usage};
+use vial_model::llama::Engine;
+use vial_net::{Action, ApiError, JobId, Server, Status};
+use vial_user::clock::Clock;
+use vial_user::virtio::net::FRAME_BYTES;
+use vial_user::virtio::{DeviceError, Net};
+use vial_user::{console, syscall};
+
+use crate::arriving::Arriving;
+use crate::evidence::{self, Bound};
+use crate::load::Loaded;
+use crate::requests::{logprob, refusal, request};
+
+/// What a client is told once a leaf has differed.
+const UNHEALTHY: &str = "the weights on the disk differ from what was sealed; this appliance answers no more";
+
+/// Everything the loop joins.
+#[derive(Debug)]
+pub struct Appliance<'a> {
+    /// The card.
+    pub net: Net,
+    /// Its connections.
+    pub server: Server,
+    /// The model.
+    pub loaded: Loaded,
+    /// Its weights.
+    pub weights: Arriving,
+    /// What computes.
+    pub engine: Engine<'a>,
+    /// For verifiers.
+    pub bound: Bound,
+    /// The time.
+    pub clock: Clock,
+    /// Where seeds of requests come from.
+    pub seed: u64,
+}
+
+/// The loop's own state.
+#[derive(Debug, Default)]
+struct Turns {
+    status: Status,
+    jobs: BTreeMap<RequestId, JobId>,
+    has_whole_weights: bool,
+    has_first_token: bool,
+}
+
+impl Appliance<'_> {
+    /// Serves for ever.
+    ///
+    /// # Errors
+    /// The card misbehaves.
+    pub fn serve(mut self) -> Result<core::convert::Infallible, DeviceError> {
+        let mut turns = Turns::default();
+        syscall::mark(Mark::Listening);
+        loop {
+            let is_busy = self.turn(&mut turns)?;
+            if !is_busy {
+                self.wait()?;
+            }
+        }
+    }
+
+    /// One turn; `true` if there is more to do at once.
+    fn turn(&mut self, turns: &mut Turns) -> Result<bool, DeviceError> {
+        let mut is_busy = self.take_frames()?;
+        let now_ns = self.clock.now_ns();
+        let unix_seconds = self.clock.unix_ns(now_ns).unwrap_or(0) / 1_000_000_000;
+        self.update(turns);
+        for action in self.server.poll(now_ns, unix_seconds, &turns.status) {
+            is_busy = true;
+            self.act(action, turns);
+        }
+        if self.loaded.batcher.is_idle() {
+            is_busy |= self.weights.poll();
+        } else {
+            is_busy = true;
+            for event in self.loaded.batcher.step(&mut self.weights, self.engine) {
+                self.tell(event, turns);
+            }
+            self.server
+                .poll(self.clock.now_ns(), unix_seconds, &turns.status)
+                .into_iter()
+                .for_each(|action| self.act(action, turns));
+        }
+        self.note_weights(turns);
+        Ok(self.send_frames()? || is_busy)
+    }
+
+    fn update(&self, turns: &mut Turns) {
+        let (streams, waiting) = self.loaded.batcher.load();
+        (turns.status.streams, turns.status.waiting) = (streams, waiting);
+        turns.status.checked_bytes = self.weights.checked_bytes();
+    }
+
+    fn note_weights(&self, turns: &mut Turns) {
+        if self.weights.is_whole() && !turns.has_whole_weights {
+            turns.has_whole_weights = true;
+            syscall::mark(Mark::Weights);
+        }
+        if let Some(error) = self.weights.failure().filter(|_| turns.status.unhealthy.is_none()) {
+            console::print(format_args!("{error}"));
+            turns.status.unhealthy = Some(UNHEALTHY);
+        }
+    }
+
+    fn act(&mut self, action: Action, turns: &mut Turns) {
+        match action {
+            Action::Generate(job, generation) => {
+                turns.status.requests += 1;
+                self.seed =
+                    self.seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                let request = request(&self.loaded, generation, self.seed);
+                let submitted =
+                    request.and_then(|request| self.loaded.batcher.submit(request).map_err(|e| refusal(&e)));
+                match submitted {
+                    Ok(id) => drop(turns.jobs.insert(id, job)),
+                    Err(error) => {
+                        turns.status.refused += 1;
+                        self.server.fail(job, &error);
+                    }
+                }
+            }
+            Action::Cancel(job) => {
+                let ids: Vec<_> = turns.ids(job);
+                ids.into_iter().for_each(|id| {
+                    turns.jobs.remove(&id);
+                    self.loaded.batcher.cancel(id);
+                });
+            }
+            Action::Pause(job, is_paused) => {
+                turns.ids(job).into_iter().for_each(|id| self.loaded.batcher.set_paused(id, is_paused));
+            }
+            Action::Attest(job, nonce) => match evidence::json(&self.bound, &nonce) {
+                Ok(json) => self.server.attested(job, &json),
+                Err(error) => self.server.fail(job, &error),
+            },
+        }
+    }
+
+    fn tell(&mut self, event: Event, turns: &mut Turns) {
+        match event {
+            Event::Token { id, token, text, logprobs } => {
+                let Some(&job) = turns.jobs.get(&id) else { return };
+                let logprobs =
+                    logprobs.map(|logprobs| logprob(self.loaded.batcher.vocabulary(), token, &logprobs));
+                self.server.token(job, &text, logprobs);
+                if !turns.has_first_token {
+                    turns.has_first_token = true;
+                    syscall::mark(Mark::FirstToken);
+                }
+            }
+            Event::Done { id, text, finish, usage } => {
+                turns.count(usage);
+                let Some(job) = turns.jobs.remove(&id) else { return };
+                self.server.finish(job, &text, finish_of(finish), usage_of(usage));
+            }
+            Event::Failed { id, error } => {
+                // The error names a leaf or a token's number, never text.
+                console::print(format_args!("{error}"));
+                let Some(job) = turns.jobs.remove(&id) else { return };
+                self.server.fail(job, &ApiError::server(UNHEALTHY));
+            }
+        }
+    }
+
+    fn take_frames(&mut self) -> Result<bool, DeviceError> {
+        let mut is_any = false;
+        let mut frame = [0; FRAME_BYTES];
+        while let Some(len) = self.net.receive(&mut frame)? {
+            self.server.receive(frame.get(..len).unwrap_or_default().to_vec());
+            is_any = true;
+        }
+        Ok(is_any)
+    }
+
+    fn send_frames(&mut self) -> Result<bool, DeviceError> {
+        let mut is_any = false;
+        while let Some(frame) = self.server.next_frame() {
+            if !self.net.send(&frame)? {
+                self.server.keep_frame(frame);
+                break;
+            }
+            is_any = true;
+        }
+        self.net.notify();
+        Ok(is_any)
+    }
+
+    /// Sleeps until a frame comes or a timer is due.
+    fn wait(&mut self) -> Result<(), DeviceError> {
+        let now_ns = self.clock.now_ns();
+        let delay_ns = self.server.poll_delay_ns(now_ns).unwrap_or(u64::MAX);
+        self.net.set_interrupts(true);
+        // A frame that came before the switch would not interrupt.
+        if !self.take_frames()? && delay_ns > 0 {
+            syscall::wait(self.clock.ticks_at(now_ns.saturating_add(delay_ns)));
+        }
+        self.net.set_interrupts(false);
+        self.net.acknowledge();
+        Ok(())
+    }
+}
+
+impl Turns {
+    fn ids(&self, job: JobId) -> Vec<RequestId> {
+        let found = self.jobs.iter().find(|(_, known)| **known == job);
+        found.map_or_else(Vec::new, |(id, _)| vec![*id])
+    }
+
+    fn count(&mut self, usage: Usage) {
+        self.status.prompt_tokens += usage.prompt_tokens as u64;
+        self.status.completion_tokens += usage.completion_tokens as u64;
+    }
+}
+
+fn finish_of(finish: Finish) -> vial_net::Finish {
+    match finish {
+        Finish::Stop => vial_net::Finish::Stop,
+        Finish::Length => vial_net::Finish::Length,
+    }
+}
+
+fn usage_of(usage: Usage) -> vial_net::Usage {
+    vial_net::Usage { prompt_tokens: usage.prompt_tokens, completion_tokens: usage.completion_tokens }
+}
