@@ -24,7 +24,8 @@ impl Isa {
     /// Plain Rust: the reference.
     pub const PORTABLE: Self = Self(Kind::Portable(Portable));
 
-    /// The fastest supported instruction set.
+    /// The fastest supported instruction set. Ask once: in a virtual machine each `cpuid` leaves the guest, and
+    /// the call takes as long as a small product.
     #[must_use]
     pub fn detect() -> Self {
         Self::avx512().or_else(Self::avx2).unwrap_or(Self::PORTABLE)
