@@ -25,7 +25,7 @@ const INSIDE: u64 = OPEN - 1;
 ///
 /// # Duties of the implementer
 /// - A [`Parker::wake`] that happens before the [`Parker::park`] it is meant for makes that `park` return at
-///   once (one remembered wake is enough), as a pending interrupt or `std::thread::park` does.
+///   once (one remembered wake is enough), as a pending interrupt or the parking of a thread does.
 /// - `park` may return early for any reason.
 pub trait Parker: Sync {
     /// Sleeps on cpu `cpu` until woken.

@@ -6,7 +6,6 @@ use crate::{Isa, Quant};
 
 mod attention;
 mod matmul;
-mod team;
 mod vector;
 mod vectors;
 

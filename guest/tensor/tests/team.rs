@@ -1,14 +1,11 @@
 //! Cpus that share passes, on threads.
+#![expect(clippy::tests_outside_test_module, reason = "an integration test is one")]
 
-extern crate std;
-
-use alloc::vec;
-use alloc::vec::Vec;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Mutex;
 use std::thread;
 
-use crate::{Alone, Isa, Matrix, Parker, Quant, Team, matmul};
+use vial_tensor::{Alone, Isa, Matrix, Parker, Quant, Team, matmul};
 
 /// Threads that sleep as `std` does it.
 struct Threads(Vec<Mutex<Option<thread::Thread>>>);
@@ -21,12 +18,12 @@ impl Threads {
 
 impl Parker for Threads {
     fn park(&self, cpu: usize) {
-        *self.0[cpu].lock().unwrap() = Some(thread::current());
+        *self.0[cpu].lock().expect("no holder panics") = Some(thread::current());
         thread::park_timeout(core::time::Duration::from_millis(20));
     }
 
     fn wake(&self, cpu: usize) {
-        if let Some(thread) = &*self.0[cpu].lock().unwrap() {
+        if let Some(thread) = &*self.0[cpu].lock().expect("no holder panics") {
             thread.unpark();
         }
     }
