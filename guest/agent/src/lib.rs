@@ -82,7 +82,9 @@ impl core::fmt::Display for AgentError {
             Self::Bundle(error) => error.fmt(f),
             Self::Text => write!(f, "{FILE}: found other bytes, expected UTF-8 text"),
             Self::Toml { line, message } => write!(f, "{FILE} line {line}: {message}"),
-            Self::Range { key, found, expected } => write!(f, "{FILE} {key}: found {found}, expected {expected}"),
+            Self::Range { key, found, expected } => {
+                write!(f, "{FILE} {key}: found {found}, expected {expected}")
+            }
         }
     }
 }

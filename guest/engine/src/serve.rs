@@ -17,6 +17,9 @@ use crate::evidence::{self, Bound};
 use crate::load::Loaded;
 use crate::requests::{logprob, refusal, request};
 
+/// Longest sleep. The host may lose an interrupt, or withhold it; a frame then waits no longer than this.
+const NAP_NS: u64 = 1_000_000;
+
 /// What a client is told once a leaf has differed.
 const UNHEALTHY: &str = "the weights on the disk differ from what was sealed; this appliance answers no more";
 
@@ -195,7 +198,7 @@ impl Appliance<'_> {
     /// Sleeps until a frame comes or a timer is due.
     fn wait(&mut self) -> Result<(), DeviceError> {
         let now_ns = self.clock.now_ns();
-        let delay_ns = self.server.poll_delay_ns(now_ns).unwrap_or(u64::MAX);
+        let delay_ns = self.server.poll_delay_ns(now_ns).unwrap_or(NAP_NS).min(NAP_NS);
         self.net.set_interrupts(true);
         // A frame that came before the switch would not interrupt.
         if !self.take_frames()? && delay_ns > 0 {

@@ -5,7 +5,7 @@ use vial_abi::evidence::{Evidence, FORMAT};
 use vial_abi::report::Purpose;
 
 /// Longest evidence in bytes of JSON.
-pub const EVIDENCE_MAX: usize = 256 << 10;
+const EVIDENCE_MAX: usize = 256 << 10;
 
 /// Evidence whose fields are bytes of the right lengths. Proves nothing yet.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -17,7 +17,6 @@ mod timeline;
 mod verify;
 
 use clap::{Parser, Subcommand};
-use failure::Failure;
 use std::process::ExitCode;
 
 /// Seals a model into an image, boots it as an appliance, and verifies appliances far away.

@@ -9,9 +9,7 @@ use std::io::IsTerminal as _;
 pub(crate) enum Style {
     Good,
     Bad,
-    Warn,
     Dim,
-    Bold,
 }
 
 impl Style {
@@ -20,9 +18,7 @@ impl Style {
         let code = match self {
             Self::Good => "32",
             Self::Bad => "31;1",
-            Self::Warn => "33;1",
             Self::Dim => "2",
-            Self::Bold => "1",
         };
         if has_colours() { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }

@@ -9,9 +9,9 @@ use vial_disk::{DiskPlan, PARTITION_START};
 use vial_weights::bundle::{self, File as BundleFile};
 use vial_weights::header::{Part, SealedHeader};
 use vial_weights::manifest::{Manifest, Policy, Weights};
+use vial_weights::sha384;
 use vial_weights::signature::{PublisherKey, SIGNATURE_BYTES};
 use vial_weights::tree::leaves;
-use vial_weights::sha384;
 
 use crate::stream::{Copy, Hashed};
 use crate::{Guest, ImageError, model};
@@ -112,7 +112,13 @@ impl Recipe {
     }
 
     /// Writes everything but the weights; gives the image's length.
-    fn finish(&self, draft: &Draft, manifest: &Manifest, bundle: Vec<u8>, hashed: Hashed) -> Result<u64, ImageError> {
+    fn finish(
+        &self,
+        draft: &Draft,
+        manifest: &Manifest,
+        bundle: Vec<u8>,
+        hashed: Hashed,
+    ) -> Result<u64, ImageError> {
         let digest = manifest.digest();
         let manifest_bytes = manifest.encode();
         let signature = self.publisher.as_ref().map(|key| key.sign(&digest).to_vec()).unwrap_or_default();
@@ -125,7 +131,8 @@ impl Recipe {
         draft.write(plan.tail_offset(), &plan.tail())?;
         draft.write(PARTITION_START, &header.encode())?;
         let Guest { firmware, kernel, engine } = &self.guest;
-        let parts: [&[u8]; 7] = [&manifest_bytes, &signature, firmware, kernel, engine, &bundle, &hashed.tree];
+        let parts: [&[u8]; 7] =
+            [&manifest_bytes, &signature, firmware, kernel, engine, &bundle, &hashed.tree];
         for (part, bytes) in Part::ALL.into_iter().zip(parts) {
             draft.write(PARTITION_START + header.place(part).offset, bytes)?;
         }
@@ -176,7 +183,8 @@ struct Draft {
 
 impl Draft {
     fn create(output: &Path) -> Result<Self, ImageError> {
-        let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder =
+            output.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let file = tempfile::Builder::new().prefix(".vial-").suffix(".part").tempfile_in(folder);
         let write = |error| ImageError::Write { path: output.to_owned(), error };
         Ok(Self { file: file.map_err(write)?, output: output.to_owned() })

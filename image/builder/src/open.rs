@@ -34,7 +34,8 @@ impl SealedImage {
         let bytes = file.metadata().map_err(read)?.len();
         let partition = find(&mut FileReader(&mut file)).map_err(|error| gpt_error(path, &error))?;
         let mut header = [0; HEADER_BYTES];
-        let short = |_| ImageError::Short { path: path.to_owned(), found: bytes, expected: partition.start + 4096 };
+        let short =
+            |_| ImageError::Short { path: path.to_owned(), found: bytes, expected: partition.start + 4096 };
         file.read_exact_at(&mut header, partition.start).map_err(short)?;
         let header = SealedHeader::decode(&header).map_err(|error| header_error(path, error))?;
         let expected = partition.start.saturating_add(header.partition_bytes());
@@ -125,7 +126,8 @@ impl ReadAt for FileReader<'_> {
 }
 
 fn gpt_error(path: &Path, error: &GptError<std::io::Error>) -> ImageError {
-    let is_short = matches!(error, GptError::Read(error) if error.kind() == std::io::ErrorKind::UnexpectedEof);
+    let is_short =
+        matches!(error, GptError::Read(error) if error.kind() == std::io::ErrorKind::UnexpectedEof);
     let what = if is_short { "found too few bytes for a sealed image".to_owned() } else { error.to_string() };
     ImageError::Form { path: path.to_owned(), what }
 }

@@ -23,7 +23,8 @@ fn build(recipe: &Recipe, folder: &Path) -> Result<PathBuf, ImageError> {
 #[test]
 fn two_builds_in_different_folders_give_equal_bytes() {
     let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
-    let images = folders.each_ref().map(|folder| std::fs::read(build(&recipe(folder.path()), folder.path()).unwrap()));
+    let images =
+        folders.each_ref().map(|folder| std::fs::read(build(&recipe(folder.path()), folder.path()).unwrap()));
     let [one, other] = images.map(Result::unwrap);
     assert!(one == other, "{} and {} bytes", one.len(), other.len());
 }

@@ -54,7 +54,7 @@ pub enum TokenizerError {
         /// Its number.
         at: usize,
     },
-    /// A token that stands twice, or a byte without a token.
+    /// A token that cannot be used.
     #[error("token {at}: {what}")]
     Token {
         /// Its number.
@@ -72,7 +72,8 @@ pub struct Tokenizer {
     is_control: Vec<bool>,
     /// Control and user-defined tokens, longest first.
     specials: Vec<(Vec<u8>, u32)>,
-    bytes: [u32; 256],
+    /// The token of each byte. A byte without one is dropped, as the models' own tokenizers do.
+    bytes: [Option<u32>; 256],
     merges: Merges,
     splitter: Splitter,
     ends: Vec<u32>,
@@ -133,7 +134,7 @@ impl Tokenizer {
                 None => (rest, None, ""),
             };
             for piece in self.splitter.pieces(plain) {
-                self.merges.apply(piece.bytes().map(|byte| self.bytes[usize::from(byte)]), &mut out);
+                self.merges.apply(piece.bytes().filter_map(|byte| self.bytes[usize::from(byte)]), &mut out);
             }
             out.extend(special);
             rest = after;
@@ -233,13 +234,19 @@ fn ids(pieces: &[Vec<u8>]) -> Result<HashMap<&[u8], u32>, TokenizerError> {
     Ok(ids)
 }
 
-fn byte_tokens(ids: &HashMap<&[u8], u32>) -> Result<[u32; 256], TokenizerError> {
-    let mut tokens = [0; 256];
+/// The token of each byte, where it has one.
+///
+/// # Errors
+/// Not even the space has one: such a vocabulary is not of bytes.
+fn byte_tokens(ids: &HashMap<&[u8], u32>) -> Result<[Option<u32>; 256], TokenizerError> {
+    let mut tokens = [None; 256];
     for (byte, token) in (0..=u8::MAX).zip(&mut tokens) {
-        let what = "a byte has no token";
-        *token = *ids.get([byte].as_slice()).ok_or(TokenizerError::Token { at: byte.into(), what })?;
+        *token = ids.get([byte].as_slice()).copied();
     }
-    Ok(tokens)
+    match tokens[usize::from(b' ')] {
+        Some(_) => Ok(tokens),
+        None => Err(TokenizerError::Token { at: b' '.into(), what: "the space has no token" }),
+    }
 }
 
 fn specials(pieces: &[Vec<u8>], is_special: impl Fn(usize) -> bool) -> Vec<(Vec<u8>, u32)> {
