@@ -15,11 +15,3 @@ test:
 # Format, lints, documentation.
 lint:
     cargo xtask lint
-
-# Figures against peers.
-bench:
-    cargo xtask bench
-
-# Fuzz every parser on a trust boundary.
-fuzz:
-    cargo xtask fuzz

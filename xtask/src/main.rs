@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, reason = "its results are for the terminal")]
 #![forbid(unsafe_code)]
 
+mod demo;
 mod guest;
 mod image;
 mod lint;
@@ -9,6 +10,7 @@ mod model;
 mod self_test;
 mod setup;
 mod step;
+mod talk;
 mod test;
 mod toolchain;
 
@@ -25,6 +27,8 @@ struct Arguments {
 enum Verb {
     /// Install what building and testing need: compiler targets, QEMU, the quick-start model.
     Setup,
+    /// Build everything, seal the quick-start model, boot it, verify it, talk to it.
+    Demo,
     /// Run every test: lints, unit tests, ring-0 self-test, boots.
     Test(test::Options),
     /// Check format, lints and documentation.
@@ -38,6 +42,7 @@ enum Verb {
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().verb {
         Verb::Setup => setup::run(),
+        Verb::Demo => demo::run(),
         Verb::Test(options) => test::run(&options),
         Verb::Lint => lint::run(),
         Verb::Guest => guest::run(),

@@ -1,7 +1,7 @@
 //! Every test, from the fast and pure to the real boots.
 
 use crate::step::{cargo, has_program, run as step};
-use crate::{guest, lint, model, self_test, setup};
+use crate::{demo, lint, model, self_test, setup};
 use anyhow::Result;
 use std::process::Command;
 
@@ -16,12 +16,12 @@ pub(crate) struct Options {
 /// Runs them all; the first failure ends it.
 pub(crate) fn run(options: &Options) -> Result<()> {
     setup::run()?;
-    guest::run()?;
+    let vial = demo::build()?;
     if !options.no_lint {
         lint::run()?;
     }
     let model = model::fetch()?;
-    step("unit and integration tests", tests()?.env("VIAL_TEST_MODEL", &model))?;
+    step("unit and integration tests", tests()?.env("VIAL_TEST_MODEL", &model).env("VIAL_TEST_VIAL", &vial))?;
     step("documentation tests", &mut cargo(["test", "--workspace", "--doc", "--quiet"])?)?;
     self_test::run(&self_test::Options::default())
 }
