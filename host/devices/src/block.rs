@@ -116,7 +116,8 @@ mod tests {
         }
 
         fn read(&self, offset: u64, memory: &Memory, to: GuestAddress, len: u32) -> std::io::Result<()> {
-            let bytes: Vec<u8> = (offset..offset + u64::from(len)).map(|at| (at / 512) as u8).collect();
+            let bytes: Vec<u8> =
+                (offset..offset + u64::from(len)).map(|at| u8::try_from(at / 512).unwrap()).collect();
             memory.write_slice(&bytes, to).map_err(std::io::Error::other)
         }
     }

@@ -1,8 +1,13 @@
 //! A virtual machine: memory, interrupt controllers, doorbells, cpus.
 #![expect(unsafe_code, reason = "registers guest memory with the kernel")]
 
-use kvm_bindings::{CpuId, KVM_MAX_CPUID_ENTRIES, kvm_userspace_memory_region};
+use kvm_bindings::{
+    CpuId, KVM_IRQ_ROUTING_IRQCHIP, KVM_IRQCHIP_IOAPIC, KVM_MAX_CPUID_ENTRIES, KvmIrqRouting,
+    kvm_irq_routing_entry, kvm_irq_routing_entry__bindgen_ty_1, kvm_irq_routing_irqchip,
+    kvm_userspace_memory_region,
+};
 use kvm_ioctls::{IoEventAddress, Kvm, VmFd};
+use std::io::ErrorKind;
 use vial_launch::StartState;
 use vm_memory::{GuestMemoryBackend as _, GuestMemoryRegion as _};
 use vmm_sys_util::eventfd::EventFd;
@@ -12,6 +17,8 @@ use crate::memory::Memory;
 
 /// Three pages for the processor's real-mode emulation, in the hole below 4 GiB.
 const TSS_PA: usize = 0xFFFB_D000;
+/// Pins of KVM's I/O APIC.
+const IO_APIC_PINS: u32 = 24;
 
 /// What KVM refused.
 #[derive(Debug)]
@@ -54,8 +61,17 @@ impl Machine {
         let cpuid =
             kvm.get_supported_cpuid(KVM_MAX_CPUID_ENTRIES).map_err(refused("read supported features"))?;
         let machine = Self { vm, cpuid };
+        machine.route()?;
         machine.add(memory)?;
         Ok(machine)
+    }
+
+    /// Pins lead to the I/O APIC alone: the older controller, which nobody programs, would raise vectors of its own.
+    fn route(&self) -> Result<(), KvmError> {
+        let entries: Vec<_> = (0..IO_APIC_PINS).map(route).collect();
+        let failed = |_| KvmError { what: "route interrupts", error: ErrorKind::OutOfMemory.into() };
+        let routing = KvmIrqRouting::from_entries(&entries).map_err(failed)?;
+        self.vm.set_gsi_routing(&routing).map_err(refused("route interrupts"))
     }
 
     fn add(&self, memory: &Memory) -> Result<(), KvmError> {
@@ -103,6 +119,13 @@ impl Machine {
         }
         Ok(cpu)
     }
+}
+
+/// Interrupt `pin` leads to the I/O APIC's pin of that number.
+fn route(pin: u32) -> kvm_irq_routing_entry {
+    let irqchip = kvm_irq_routing_irqchip { irqchip: KVM_IRQCHIP_IOAPIC, pin };
+    let u = kvm_irq_routing_entry__bindgen_ty_1 { irqchip };
+    kvm_irq_routing_entry { gsi: pin, type_: KVM_IRQ_ROUTING_IRQCHIP, u, ..kvm_irq_routing_entry::default() }
 }
 
 /// The host's features with the cpu's own number, the deadline timer and the hypervisor bit.

@@ -11,8 +11,9 @@ use vm_memory::{
 pub type Memory = GuestMemoryMmap<()>;
 
 const LARGE_PAGE: usize = 2 << 20;
-/// Bytes populated by one call, so that the first pages are there soon.
-const STEP: usize = 32 << 20;
+/// Bytes populated by one call. Each holds the address space's lock, behind which a thread that maps something, and
+/// then every fault of the guest, waits.
+const STEP: usize = LARGE_PAGE;
 
 /// Memory of these runs (address, bytes), zero, not yet backed by pages.
 ///

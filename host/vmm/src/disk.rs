@@ -49,7 +49,7 @@ impl Backend for FileDisk {
             let slice = slice.map_err(std::io::Error::other)?;
             // Direct reads need alignment that a request may not have; the cache then serves it.
             let direct = self.direct.as_ref().map(|file| read_volatile_at(file, at, &slice));
-            if !direct.is_some_and(|read| read.is_ok()) {
+            if direct.is_none_or(|read| read.is_err()) {
                 read_volatile_at(&self.cached, at, &slice)?;
             }
             at += slice.len() as u64;

@@ -25,8 +25,8 @@ impl Forward {
 
     /// Moves what can be moved; `false` when both ends are done.
     pub(crate) fn pump(&mut self, network: &mut Network) -> bool {
-        self.to_guest(network);
-        self.to_host(network);
+        self.send(network);
+        self.receive(network);
         match network.progress(self.guest) {
             Progress::Over => return false,
             Progress::GuestFinished if !self.is_guest_finished => {
@@ -39,7 +39,7 @@ impl Forward {
         !(self.is_broken || self.is_guest_finished && self.is_host_finished)
     }
 
-    fn to_guest(&mut self, network: &mut Network) {
+    fn send(&mut self, network: &mut Network) {
         let mut piece = [0; PIECE_BYTES];
         while !self.is_host_finished && !self.is_broken {
             let room = network.room(self.guest).min(PIECE_BYTES);
@@ -58,7 +58,7 @@ impl Forward {
         }
     }
 
-    fn to_host(&mut self, network: &mut Network) {
+    fn receive(&mut self, network: &mut Network) {
         let host = &mut self.host;
         let mut failure = None;
         network.take(self.guest, |bytes| match host.write(bytes) {

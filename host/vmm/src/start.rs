@@ -1,7 +1,8 @@
 //! Building a machine and starting it.
 
+use core::net::SocketAddr;
 use std::fs::File;
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
