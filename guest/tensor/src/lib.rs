@@ -3,7 +3,7 @@
 //! - [`Quant`], [`Matrix`]: weights as they lie in a GGUF file, checked once;
 //! - [`Isa`]: which instruction set computes, detected by `cpuid`;
 //! - [`Team`]: the cpus that share one pass;
-//! - [`matmul`], [`matmul_shared`]: `W · x` with f32 activations;
+//! - [`matmul()`], [`matmul_shared`]: `W · x` with f32 activations;
 //! - [`dequantize_row`], [`rms_norm`], [`softmax`], [`rope_pairs`], [`scores_f16`] and the other pieces of a
 //!   layer.
 //!

@@ -1,6 +1,6 @@
 //! Evidence into accepted or refused, with every step named.
 //!
-//! Authenticity ([`authentic`]) is apart from policy ([`verify`]): first a report is proven to come from a root of trust,
+//! Authenticity ([`authentic()`]) is apart from policy ([`verify()`]): first a report is proven to come from a root of trust,
 //! then each field of it is compared with what is expected. Only signed fields are read.
 //!
 //! Pure: no clock, randomness or network; the caller brings nonce, evidence and reference values. Fails closed: a check

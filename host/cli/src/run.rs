@@ -1,7 +1,8 @@
 //! `vial run`: boots an image as an appliance.
 
+use core::net::{IpAddr, SocketAddr};
 use serde::Serialize;
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::Arc;
 use vial_abi::{ExitCode, Mark};
