@@ -5,7 +5,7 @@ use vial_attest::Reference;
 use vial_image::SealedImage;
 
 use crate::failure::Failure;
-use crate::shape::Shape;
+use crate::shape::{Shape, VmmArg};
 use crate::terminal::print;
 
 /// Print what an appliance of this image must show, as JSON, without booting it.
@@ -26,7 +26,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 
 /// The reference values of an image on a machine.
 pub(crate) fn reference(image: &SealedImage, shape: &Shape) -> Result<Reference, Failure> {
-    let machine = shape.machine(shape.vmm)?;
+    let machine = shape.machine(shape.vmm.unwrap_or(VmmArg::Kvm))?;
     let reference = Reference::of_image(image.manifest(), image.firmware(), &machine);
     reference.map_err(|error| Failure::new(error.to_string(), "build the image again"))
 }

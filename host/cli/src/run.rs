@@ -3,13 +3,13 @@
 use core::net::{IpAddr, SocketAddr};
 use serde::Serialize;
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use vial_abi::{ExitCode, Mark};
 use vial_attest::simulated::SimulatedTee;
 use vial_image::SealedImage;
 use vial_launch::LoadPlan;
-use vial_vmm::{Config, Ended, Event, FileDisk, ReportDevice, StartError, Vmm};
+use vial_vmm::{Config, Ended, Event, FileDisk, QemuConfig, ReportDevice, StartError, Vmm};
 
 use crate::failure::Failure;
 use crate::shape::{Shape, VmmArg};
@@ -51,29 +51,44 @@ enum Line<'a> {
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     check_address(args.publish)?;
     let image = SealedImage::open(&args.image)?;
-    let machine = args.shape.machine(args.shape.vmm)?;
-    if args.shape.vmm == VmmArg::Qemu {
-        return Err(Failure::new(
-            "--vmm qemu: found no support in this vial yet",
-            "leave it out: vial's own VMM runs on KVM",
-        ));
-    }
+    let vmm = chosen(args.shape.vmm);
+    let machine = args.shape.machine(vmm)?;
     let plan = LoadPlan::new(image.firmware(), &machine.launch_page(image.manifest()));
     let plan = plan.map_err(|error| Failure::new(error.to_string(), "build the image again"))?;
-    let tee =
-        SimulatedTee::new(plan.digest()).ok_or_else(|| Failure::new("the simulated TEE has no key", ""))?;
-    let disk = FileDisk::open(image.path());
-    let disk = disk.map_err(|error| {
-        Failure::new(format!("{}: {error}", image.path().display()), "check its permissions")
-    })?;
-    let config = Config {
-        plan,
-        memory_bytes: machine.memory_bytes,
-        disk: Arc::new(disk),
-        listener: listen(args.publish)?,
-        tee: Box::new(Tee(tee)),
+    let tee = SimulatedTee::new(plan.digest());
+    let tee = Box::new(Tee(tee.ok_or_else(|| Failure::new("the simulated TEE has no key", ""))?));
+    let listener = listen(args.publish)?;
+    let memory_bytes = machine.memory_bytes;
+    let started = match vmm {
+        VmmArg::Kvm => {
+            let disk = Arc::new(disk(&image)?);
+            Vmm::start(Config { plan, memory_bytes, disk, listener, tee })
+        }
+        VmmArg::Qemu => {
+            // QEMU binds the address itself.
+            let address = listener.local_addr().unwrap_or(args.publish);
+            drop(listener);
+            let disk = image.path().to_owned();
+            Vmm::start_qemu(QemuConfig { plan, memory_bytes, disk, address, tee })
+        }
     };
-    serve(args, Vmm::start(config).map_err(start_failure)?)
+    serve(args, &started.map_err(|error| start_failure(&error))?)
+}
+
+/// The VMM asked for, else the one this host can run.
+fn chosen(asked: Option<VmmArg>) -> VmmArg {
+    asked.unwrap_or_else(|| {
+        let has_kvm = Path::new("/dev/kvm").exists();
+        if !has_kvm {
+            say("found no /dev/kvm: running under QEMU, emulated and slow; measure and verify with --vmm qemu");
+        }
+        if has_kvm { VmmArg::Kvm } else { VmmArg::Qemu }
+    })
+}
+
+fn disk(image: &SealedImage) -> Result<FileDisk, Failure> {
+    let failed = |error| format!("{}: {error}", image.path().display());
+    FileDisk::open(image.path()).map_err(|error| Failure::new(failed(error), "check its permissions"))
 }
 
 /// Until there is an encrypted channel, nobody else may read prompts on their way.
@@ -92,14 +107,15 @@ fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
     TcpListener::bind(address).map_err(|error| Failure::new(format!("--publish {address}: {error}"), hint))
 }
 
-fn start_failure(error: StartError) -> Failure {
-    let hint = match &error {
+fn start_failure(error: &StartError) -> Failure {
+    let hint = match error {
         StartError::Kvm(kvm) if kvm.error.kind() == std::io::ErrorKind::PermissionDenied => {
             "join the group that owns /dev/kvm: sudo usermod -aG kvm $USER, then log in again"
         }
         StartError::Kvm(kvm) if kvm.error.kind() == std::io::ErrorKind::NotFound => {
             "switch on virtualisation, and load the module kvm_amd or kvm_intel"
         }
+        StartError::System { what: "qemu-system-x86_64", .. } => "install QEMU: apt install qemu-system-x86",
         StartError::System { .. } => "is there enough memory and are enough files allowed (ulimit -n)?",
         _ => "try another --memory, or report this line",
     };
@@ -115,7 +131,7 @@ impl ReportDevice for Tee {
     }
 }
 
-fn serve(args: &Args, vmm: Vmm) -> Result<(), Failure> {
+fn serve(args: &Args, vmm: &Vmm) -> Result<(), Failure> {
     let stop = vmm.sender.clone();
     // Told as if the appliance had stopped by itself; a second signal finds nobody listening.
     let stopped = move || drop(stop.send(Event::Ended(Ended::Exit(ExitCode::Stopped))));

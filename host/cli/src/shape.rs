@@ -18,9 +18,9 @@ pub(crate) struct Shape {
     /// What firmware reads before the engine starts: the tree's nodes, or every leaf too.
     #[arg(long, default_value = "nodes", value_enum)]
     measure: MeasureArg,
-    /// Which VMM: vial's own on KVM, or QEMU's microvm.
-    #[arg(long, default_value = "kvm", value_enum)]
-    pub(crate) vmm: VmmArg,
+    /// Which VMM: vial's own on KVM (the default), or QEMU's microvm, which is measured differently.
+    #[arg(long, value_enum)]
+    pub(crate) vmm: Option<VmmArg>,
 }
 
 #[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]

@@ -54,13 +54,16 @@ impl Write for Lines {
 
 impl Lines {
     fn end(&mut self) {
-        // Control characters of a hostile guest must not reach a terminal.
-        let text = String::from_utf8_lossy(&self.line);
-        let line = text.chars().map(|character| if character.is_control() { '\u{fffd}' } else { character });
         // Nobody listens when the process ends.
-        let _ended = self.events.send(Event::Console(line.collect()));
+        let _ended = self.events.send(Event::Console(printable(&self.line)));
         self.line.clear();
     }
+}
+
+/// A line of the guest for people: control characters of a hostile guest must not reach a terminal.
+pub(crate) fn printable(line: &[u8]) -> String {
+    let text = String::from_utf8_lossy(line);
+    text.chars().map(|character| if character.is_control() { '\u{fffd}' } else { character }).collect()
 }
 
 #[cfg(test)]

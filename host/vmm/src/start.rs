@@ -19,6 +19,7 @@ use crate::bus::Bus;
 use crate::disk::Disk;
 use crate::event::Event;
 use crate::net::Net;
+use crate::qemu::Qemu;
 use crate::tee::ReportDevice;
 use crate::{console, cpu, rng as randomness, seccomp};
 
@@ -68,7 +69,7 @@ pub enum StartError {
     Seccomp(String),
 }
 
-fn system(what: &'static str) -> impl Fn(std::io::Error) -> StartError {
+pub(crate) fn system(what: &'static str) -> impl Fn(std::io::Error) -> StartError {
     move |error| StartError::System { what, error }
 }
 
@@ -81,6 +82,8 @@ pub struct Vmm {
     pub sender: Sender<Event>,
     /// Where clients connect.
     pub address: SocketAddr,
+    /// QEMU, if that runs it: ends with this.
+    _qemu: Option<Qemu>,
 }
 
 /// One virtio device: its registers, and what connects its threads.
@@ -91,6 +94,15 @@ struct Slot {
 }
 
 impl Vmm {
+    pub(crate) const fn of(
+        events: Receiver<Event>,
+        sender: Sender<Event>,
+        address: SocketAddr,
+        qemu: Option<Qemu>,
+    ) -> Self {
+        Self { events, sender, address, _qemu: qemu }
+    }
+
     /// Starts a machine. Afterwards the process can open no more files.
     ///
     /// # Errors
@@ -121,7 +133,7 @@ impl Vmm {
         spawn(threads, cpus, &bus, memory);
         seccomp::apply().map_err(StartError::Seccomp)?;
         // The machine lives as long as its cpus' threads.
-        Ok(Self { events, sender, address })
+        Ok(Self::of(events, sender, address, None))
     }
 }
 
