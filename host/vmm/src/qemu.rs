@@ -141,7 +141,7 @@ fn answer_reports(listener: &UnixListener, mut device: Box<dyn ReportDevice>) ->
 }
 
 fn tell_marks(listener: &UnixListener, started: Instant, events: &Sender<Event>) -> Option<()> {
-    for byte in accept(listener)?.bytes() {
+    for byte in BufReader::new(accept(listener)?).bytes() {
         let Some(mark) = Mark::from_value(byte.ok()?) else { continue };
         events.send(Event::Mark(mark, started.elapsed())).ok()?;
     }
