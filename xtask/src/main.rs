@@ -7,6 +7,7 @@ mod guest;
 mod image;
 mod lint;
 mod model;
+mod python;
 mod self_test;
 mod setup;
 mod step;

@@ -1,18 +1,14 @@
 //! Installs what a fresh Debian machine with Rust lacks.
 
-use crate::model;
 use crate::step::{has_program, output, run as step};
 use crate::toolchain::{RING_0, Toolchain};
+use crate::{model, python};
 use anyhow::{Result, bail};
 use std::process::Command;
 
 /// Debian packages that give the programs the tests run.
-const PROGRAMS: [(&str, &str); 4] = [
-    ("qemu-system-x86_64", "qemu-system-x86"),
-    ("b3sum", "b3sum"),
-    ("curl", "curl"),
-    ("python3", "python3-venv"),
-];
+const PROGRAMS: [(&str, &str); 3] =
+    [("qemu-system-x86_64", "qemu-system-x86"), ("b3sum", "b3sum"), ("curl", "curl")];
 /// Compiler and library sources for bare targets, where rustup cannot fetch the target.
 const SOURCES: [&str; 2] = ["rustc-web", "rust-web-src"];
 
@@ -25,12 +21,16 @@ pub(crate) fn run() -> Result<()> {
     install(&packages)?;
     Toolchain::for_target(RING_0)?;
     model::fetch()?;
+    python::interpreter()?;
     Ok(())
 }
 
 fn missing_programs() -> Vec<&'static str> {
     let missing = PROGRAMS.iter().filter(|(program, _)| !has_program(program));
-    missing.map(|&(_, package)| package).collect()
+    let mut venv = Command::new("python3");
+    venv.args(["-c", "import ensurepip, venv"]);
+    let python = output(&mut venv).is_none().then_some("python3-venv");
+    missing.map(|&(_, package)| package).chain(python).collect()
 }
 
 /// Lets rustup fetch the target's libraries; `false` where it cannot.

@@ -1,7 +1,7 @@
 //! Every test, from the fast and pure to the real boots.
 
 use crate::step::{cargo, has_program, run as step};
-use crate::{demo, lint, model, self_test, setup};
+use crate::{demo, lint, model, python, self_test, setup};
 use anyhow::Result;
 use std::process::Command;
 
@@ -21,7 +21,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         lint::run()?;
     }
     let model = model::fetch()?;
-    step("unit and integration tests", tests()?.env("VIAL_TEST_MODEL", &model).env("VIAL_TEST_VIAL", &vial))?;
+    let env =
+        [("VIAL_TEST_MODEL", model), ("VIAL_TEST_VIAL", vial), ("VIAL_TEST_PYTHON", python::interpreter()?)];
+    step("unit and integration tests", tests()?.envs(env))?;
     step("documentation tests", &mut cargo(["test", "--workspace", "--doc", "--quiet"])?)?;
     self_test::run(&self_test::Options::default())
 }

@@ -1,0 +1,107 @@
+//! The launch digest against an independent calculator: `independent.py` over `sev-snp-measure`.
+#![expect(clippy::tests_outside_test_module, reason = "an integration test is one")]
+
+use serde_json::{Value, json};
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+use vial_abi::LaunchPage;
+use vial_abi::launch_page::{Machine, Measure, Tee};
+use vial_launch::{LoadPlan, Segment, StartState};
+
+/// An ELF file with one segment of code and a PVH note.
+fn firmware() -> Vec<u8> {
+    let note = [&b"\x04\0\0\0\x04\0\0\0\x12\0\0\0Xen\0"[..], &0x20_0010_u32.to_le_bytes()].concat();
+    let code: Vec<u8> = (0..9000_u32).map(|at| (at * 7 % 251) as u8).collect();
+    let mut out = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\x3e\0\x01\0\0\0".to_vec();
+    [0_u64, 64, 0].iter().for_each(|value| out.extend(value.to_le_bytes()));
+    out.extend([0; 4]);
+    [64_u16, 56, 2, 64, 0, 0].iter().for_each(|value| out.extend(value.to_le_bytes()));
+    for (kind, offset, place, bytes) in
+        [(1_u32, 176_u64, 0x20_0000_u64, code.len() as u64), (4, 176 + code.len() as u64, 0, 20)]
+    {
+        out.extend([kind.to_le_bytes(), 7_u32.to_le_bytes()].concat());
+        [offset, place, place, bytes, bytes, 4].iter().for_each(|value| out.extend(value.to_le_bytes()));
+    }
+    [out, code, note].concat()
+}
+
+fn page(cpus: u32) -> LaunchPage {
+    LaunchPage {
+        manifest_digest: [7; 48],
+        memory_bytes: 512 << 20,
+        cpus,
+        tee: Tee::Simulated,
+        machine: Machine::Vial,
+        measure: Measure::Full,
+    }
+}
+
+fn segment(segment: &Segment) -> Value {
+    json!({ "selector": segment.selector, "attributes": segment.attributes, "limit": segment.limit, "base": segment.base })
+}
+
+fn cpu(start: &StartState) -> Value {
+    json!({
+        "code": segment(&start.code), "data": segment(&start.data), "task": segment(&start.task),
+        "cr0": start.cr0, "rip": start.rip, "rflags": start.rflags,
+    })
+}
+
+/// A cpu at reset. Spec: AMD APM vol. 2 §14.1.3, table 14-1; written down anew, not taken from the code under test.
+fn at_reset() -> Value {
+    let data = json!({ "selector": 0, "attributes": 0x93, "limit": 0xFFFF, "base": 0 });
+    let code = json!({ "selector": 0xF000, "attributes": 0x9B, "limit": 0xFFFF, "base": 0xFFFF_0000_u32 });
+    let task = json!({ "selector": 0, "attributes": 0x8B, "limit": 0xFFFF, "base": 0 });
+    json!({ "code": code, "data": data, "task": task, "cr0": 0x10, "rip": 0xFFF0, "rflags": 2 })
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[expect(clippy::print_stderr, reason = "says why a test does nothing")]
+fn python() -> Option<Command> {
+    let python = std::env::var_os("VIAL_TEST_PYTHON");
+    if python.is_none() {
+        eprintln!("skipped: VIAL_TEST_PYTHON names no interpreter (`cargo xtask test` does)");
+    }
+    let mut command = Command::new(python?);
+    command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/independent.py"));
+    Some(command)
+}
+
+#[test]
+fn the_launch_digest_is_that_of_an_independent_tool() {
+    for cpus in [1, 2, 5] {
+        let Some(mut python) = python() else { return };
+        let plan = LoadPlan::new(&firmware(), &page(cpus)).unwrap();
+        let ranges: Vec<_> = plan
+            .ranges()
+            .iter()
+            .map(|range| json!({ "gpa": range.gpa, "bytes": hex(&range.bytes) }))
+            .collect();
+        let mut all = vec![at_reset(); cpus as usize];
+        all[0] = cpu(plan.start());
+        let mut child = python.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let asked = json!({ "ranges": ranges, "cpus": all }).to_string();
+        child.stdin.take().unwrap().write_all(asked.as_bytes()).unwrap();
+        let found = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
+        assert_eq!(found.trim(), hex(&plan.digest()), "{cpus} cpus");
+    }
+}
+
+#[test]
+fn every_field_of_the_launch_page_changes_the_digest() {
+    let digest = |page: &LaunchPage| LoadPlan::new(&firmware(), page).unwrap().digest();
+    let before = digest(&page(2));
+    let changed = [
+        LaunchPage { manifest_digest: [8; 48], ..page(2) },
+        LaunchPage { memory_bytes: 256 << 20, ..page(2) },
+        LaunchPage { cpus: 3, ..page(2) },
+        LaunchPage { machine: Machine::Qemu, ..page(2) },
+        LaunchPage { measure: Measure::Nodes, ..page(2) },
+    ];
+    for page in &changed {
+        assert_ne!(digest(page), before, "{page:?}");
+    }
+}
