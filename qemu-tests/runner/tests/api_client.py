@@ -1,0 +1,108 @@
+"""The OpenAI package against an appliance: argv[1] is the base URL, argv[2] the part to run."""
+
+import sys
+import threading
+
+import openai
+
+client = openai.OpenAI(base_url=sys.argv[1], api_key="unused", max_retries=0, timeout=120)
+MODEL = client.models.list().data[0].id
+QUESTION = [{"role": "user", "content": "What is the capital of France?"}]
+
+
+def whole():
+    """A whole answer, its usage and its probabilities."""
+    answer = client.chat.completions.create(
+        model=MODEL, messages=QUESTION, max_tokens=24, temperature=0, seed=1, logprobs=True, top_logprobs=3
+    )
+    choice = answer.choices[0]
+    assert "Paris" in choice.message.content, choice
+    assert choice.message.role == "assistant"
+    assert choice.finish_reason in ("stop", "length"), choice
+    assert answer.usage.total_tokens == answer.usage.prompt_tokens + answer.usage.completion_tokens
+    assert 0 < answer.usage.completion_tokens <= 24
+    tokens = choice.logprobs.content
+    assert all(-50 < token.logprob <= 0 and len(token.top_logprobs) == 3 for token in tokens)
+    assert "".join(token.token for token in tokens).startswith(choice.message.content)
+
+
+def streamed():
+    """The same tokens in pieces, then the usage."""
+    options = {"max_tokens": 24, "temperature": 0, "messages": QUESTION, "model": MODEL}
+    expected = client.chat.completions.create(**options)
+    chunks = list(client.chat.completions.create(stream=True, stream_options={"include_usage": True}, **options))
+    text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+    assert text == expected.choices[0].message.content, text
+    assert chunks[-1].usage.completion_tokens == expected.usage.completion_tokens
+    reasons = [chunk.choices[0].finish_reason for chunk in chunks if chunk.choices]
+    assert reasons[-1] == expected.choices[0].finish_reason and not any(reasons[:-1]), reasons
+
+
+def completions():
+    """Plain text, a stop string, and equal answers for equal seeds."""
+    answer = client.completions.create(model=MODEL, prompt="One, two, three, four,", max_tokens=12, temperature=0)
+    assert "five" in answer.choices[0].text, answer
+    stopped = client.completions.create(
+        model=MODEL, prompt="One, two, three, four,", max_tokens=30, temperature=0, stop=[" seven"]
+    )
+    assert stopped.choices[0].finish_reason == "stop" and "seven" not in stopped.choices[0].text, stopped
+    draw = [
+        client.completions.create(model=MODEL, prompt="Once upon a time", max_tokens=12, temperature=1, seed=seed)
+        for seed in (7, 7, 8)
+    ]
+    texts = [one.choices[0].text for one in draw]
+    assert texts[0] == texts[1] != texts[2], texts
+
+
+def models():
+    """One model; another one, an unknown path and a bad body raise the package's own exceptions."""
+    assert len(client.models.list().data) == 1
+    try:
+        client.completions.create(model="another", prompt="Hello")
+    except openai.NotFoundError as error:
+        assert MODEL in str(error), error
+    else:
+        raise AssertionError("another model was taken")
+    try:
+        client.chat.completions.create(model=MODEL, messages=QUESTION, n=2)
+    except openai.BadRequestError as error:
+        assert error.body["param"] == "n", error.body
+    else:
+        raise AssertionError("n=2 was taken")
+    try:
+        client.embeddings.create(model=MODEL, input="text")
+    except openai.NotFoundError:
+        pass
+    else:
+        raise AssertionError("embeddings were taken")
+
+
+def many():
+    """Eight streams at once give what one gives alone."""
+    prompts = [f"Count from {n} to ten: {n}," for n in range(8)]
+    options = {"model": MODEL, "max_tokens": 16, "temperature": 0}
+    alone = [client.completions.create(prompt=prompt, **options).choices[0].text for prompt in prompts]
+    together = [""] * len(prompts)
+
+    def read(place):
+        for chunk in client.completions.create(prompt=prompts[place], stream=True, **options):
+            together[place] += chunk.choices[0].text if chunk.choices else ""
+
+    threads = [threading.Thread(target=read, args=[place]) for place in range(len(prompts))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert alone == together, (alone, together)
+
+
+def leaving():
+    """A client that leaves ends its generation: the next request is answered soon."""
+    stream = client.completions.create(model=MODEL, prompt="Once", max_tokens=1500, stream=True)
+    next(iter(stream))
+    stream.close()
+    answer = client.completions.create(model=MODEL, prompt="Hello", max_tokens=1, timeout=10)
+    assert answer.usage.completion_tokens == 1
+
+
+globals()[sys.argv[2]]()
