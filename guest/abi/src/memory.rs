@@ -80,6 +80,10 @@ pub const VIRTIO_SLOT_BYTES: u64 = 512;
 pub const VIRTIO_SLOTS: u64 = 8;
 /// I/O APIC pin of slot 0; slot `n` has pin `VIRTIO_IRQ + n`.
 pub const VIRTIO_IRQ: u32 = 5;
+/// Vector of devices' interrupts on cpu 0: our VMM sends it as a message, and QEMU's pins are routed to it. Not the
+/// timer's: the APIC keeps one trigger mode a vector, so that an edge of the timer would make the end of a
+/// level-triggered interrupt look like that of an edge, and the I/O APIC would wait for ever.
+pub const DEVICE_VECTOR: u8 = 0x22;
 /// Least memory an appliance is started with, in bytes.
 pub const MIN_MEMORY_BYTES: u64 = 64 << 20;
 /// Most memory an appliance is started with, in bytes.

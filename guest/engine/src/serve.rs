@@ -18,7 +18,7 @@ use crate::load::Loaded;
 use crate::requests::{logprob, refusal, request};
 
 /// Longest sleep. The host may lose an interrupt, or withhold it; a frame then waits no longer than this.
-const NAP_NS: u64 = 1_000_000;
+const NAP_NS: u64 = 100_000_000;
 
 /// What a client is told once a leaf has differed.
 const UNHEALTHY: &str = "the weights on the disk differ from what was sealed; this appliance answers no more";

@@ -1,7 +1,8 @@
 //! Interrupt controllers. Spec: Intel SDM vol. 3 §10 (local APIC, x2APIC); 82093AA data sheet §3 (I/O APIC).
 
 use crate::trap::{SPURIOUS_VECTOR, WAKE_VECTOR};
-use vial_abi::memory::{VIRTIO_IRQ, VIRTIO_SLOTS};
+use vial_abi::launch_page::Machine;
+use vial_abi::memory::{DEVICE_VECTOR, VIRTIO_IRQ, VIRTIO_SLOTS};
 
 /// Registers of the local APIC, by their x2APIC number (MMIO offset / 16).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,13 +98,17 @@ pub fn start_cpu(apic: &mut impl ApicRegisters, cpu: u32, page: u8) {
     }
 }
 
-/// Routes the virtio pins to cpu 0. Level-triggered: a device that still has news interrupts again.
-pub fn route_devices(io_apic: &mut impl IoApicRegisters) {
+/// Routes the virtio pins of QEMU to cpu 0. Level-triggered: a device that still has news interrupts again. Our own VMM
+/// sends messages instead, which need no route.
+pub fn route_devices(io_apic: &mut impl IoApicRegisters, machine: Machine) {
+    if machine == Machine::Vial {
+        return;
+    }
     let first = u8::try_from(VIRTIO_IRQ).unwrap_or(0);
     let pins = u8::try_from(VIRTIO_SLOTS).unwrap_or(0);
     for pin in first..first + pins {
         io_apic.write_io_apic(REDIRECTION + 2 * pin + 1, 0);
-        io_apic.write_io_apic(REDIRECTION + 2 * pin, LEVEL | u32::from(WAKE_VECTOR));
+        io_apic.write_io_apic(REDIRECTION + 2 * pin, LEVEL | u32::from(DEVICE_VECTOR));
     }
 }
 
@@ -130,11 +135,13 @@ mod tests {
     }
 
     #[test]
-    fn the_eight_virtio_pins_are_routed() {
+    fn the_eight_virtio_pins_of_qemu_are_routed() {
         let mut machine = FakeMachine::default();
-        route_devices(&mut machine);
+        route_devices(&mut machine, Machine::Vial);
+        assert!(machine.io_apic.is_empty());
+        route_devices(&mut machine, Machine::Qemu);
         assert_eq!(machine.io_apic.len(), 16);
-        assert_eq!(machine.io_apic[&(0x10 + 2 * 5)], 0x8020);
+        assert_eq!(machine.io_apic[&(0x10 + 2 * 5)], 0x8022);
         assert_eq!(machine.io_apic[&(0x10 + 2 * 12 + 1)], 0);
     }
 }

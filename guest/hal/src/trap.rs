@@ -2,18 +2,22 @@
 
 use core::fmt;
 use vial_abi::call;
+use vial_abi::memory::DEVICE_VECTOR;
 
-/// Vector of everything that ends a wait: devices, timer, other cpus.
+/// Vector of the timer and of other cpus.
 pub const WAKE_VECTOR: u8 = 0x20;
 /// Vector of interrupts the APIC takes back.
 pub const SPURIOUS_VECTOR: u8 = 0x21;
-/// Number of vectors with a stub of their own: exceptions, wake, spurious.
-pub const STUBS: usize = 0x22;
+/// Number of vectors with a stub of their own: exceptions and these three.
+pub const STUBS: usize = 0x23;
 /// Bytes of one stub.
 pub const STUB_BYTES: usize = 16;
 
 const INVALID_OPCODE: u64 = 6;
 const CALL_VECTOR: u64 = call::VECTOR as u64;
+const WAKE: u64 = WAKE_VECTOR as u64;
+const SPURIOUS: u64 = SPURIOUS_VECTOR as u64;
+const DEVICE: u64 = DEVICE_VECTOR as u64;
 /// `int 0x80`.
 const CALL_OPCODE: [u8; 2] = [0xCD, call::VECTOR];
 /// Interrupts enabled, in RFLAGS.
@@ -70,8 +74,8 @@ impl Frame {
                 self.rip += 2;
                 Meaning::Call
             }
-            vector if vector == u64::from(WAKE_VECTOR) => Meaning::Wake,
-            vector if vector == u64::from(SPURIOUS_VECTOR) => Meaning::Spurious,
+            WAKE | DEVICE => Meaning::Wake,
+            SPURIOUS => Meaning::Spurious,
             _ => Meaning::Fatal,
         }
     }
@@ -166,6 +170,7 @@ mod tests {
     fn the_gate_and_interrupts_are_told_apart() {
         assert_eq!(at(0x80, 0x23).meaning(|_| [0, 0]), Meaning::Call);
         assert_eq!(at(0x20, 8).meaning(|_| [0, 0]), Meaning::Wake);
+        assert_eq!(at(0x22, 8).meaning(|_| [0, 0]), Meaning::Wake);
         assert_eq!(at(0x21, 8).meaning(|_| [0, 0]), Meaning::Spurious);
         let mut frame = at(0x20, 8);
         frame.mask_interrupts();

@@ -55,7 +55,7 @@ extern "C" fn vial_kernel_main() -> ! {
     let clock = read_clock(ring0, starting.features);
     hardware.tsc_khz = clock.tsc_khz;
     hardware.timer = x86_64::prepare_interrupts(ring0, starting.features);
-    apic::route_devices(&mut IoApic);
+    apic::route_devices(&mut IoApic, hardware.machine);
     Handoff::encode_clock(page, clock.tsc_khz, clock.unix_ns, clock.unix_tsc);
     starting.publish();
     let kernel = Kernel::new(handoff).unwrap_or_else(|_| refuse(ring0));

@@ -2,12 +2,12 @@
 #![expect(unsafe_code, reason = "registers guest memory with the kernel")]
 
 use kvm_bindings::{
-    CpuId, KVM_IRQ_ROUTING_IRQCHIP, KVM_IRQCHIP_IOAPIC, KVM_MAX_CPUID_ENTRIES, KvmIrqRouting,
-    kvm_irq_routing_entry, kvm_irq_routing_entry__bindgen_ty_1, kvm_irq_routing_irqchip,
-    kvm_userspace_memory_region,
+    CpuId, KVM_IRQ_ROUTING_MSI, KVM_MAX_CPUID_ENTRIES, KvmIrqRouting, kvm_irq_routing_entry,
+    kvm_irq_routing_entry__bindgen_ty_1, kvm_irq_routing_msi, kvm_userspace_memory_region,
 };
 use kvm_ioctls::{IoEventAddress, Kvm, VmFd};
 use std::io::ErrorKind;
+use vial_abi::memory::{DEVICE_VECTOR, VIRTIO_IRQ, VIRTIO_SLOTS};
 use vial_launch::StartState;
 use vm_memory::{GuestMemoryBackend as _, GuestMemoryRegion as _};
 use vmm_sys_util::eventfd::EventFd;
@@ -17,8 +17,8 @@ use crate::memory::Memory;
 
 /// Three pages for the processor's real-mode emulation, in the hole below 4 GiB.
 const TSS_PA: usize = 0xFFFB_D000;
-/// Pins of KVM's I/O APIC.
-const IO_APIC_PINS: u32 = 24;
+/// Where messages to cpu 0's APIC go. Spec: Intel SDM vol. 3 §10.11.
+const MESSAGE_PA: u32 = 0xFEE0_0000;
 
 /// What KVM refused.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ pub(crate) fn refused(what: &'static str) -> impl Fn(kvm_ioctls::Error) -> KvmEr
     move |error| KvmError { what, error: error.into() }
 }
 
-/// A virtual machine.
+/// A virtual machine. Its interrupts end when this is dropped, even while its cpus run on.
 #[derive(Debug)]
 pub struct Machine {
     vm: VmFd,
@@ -66,9 +66,11 @@ impl Machine {
         Ok(machine)
     }
 
-    /// Pins lead to the I/O APIC alone: the older controller, which nobody programs, would raise vectors of its own.
+    /// Devices' interrupts are messages to cpu 0: they take no detour over a kernel thread, as those of a controller's pin
+    /// do, and the guest has no pins to program.
     fn route(&self) -> Result<(), KvmError> {
-        let entries: Vec<_> = (0..IO_APIC_PINS).map(route).collect();
+        let pins = VIRTIO_IRQ..VIRTIO_IRQ + u32::try_from(VIRTIO_SLOTS).unwrap_or(0);
+        let entries: Vec<_> = pins.map(route).collect();
         let failed = |_| KvmError { what: "route interrupts", error: ErrorKind::OutOfMemory.into() };
         let routing = KvmIrqRouting::from_entries(&entries).map_err(failed)?;
         self.vm.set_gsi_routing(&routing).map_err(refused("route interrupts"))
@@ -89,7 +91,7 @@ impl Machine {
         Ok(())
     }
 
-    /// Raises pin `pin` of the I/O APIC for a moment whenever `event` is written.
+    /// Interrupts cpu 0 for pin `pin` whenever `event` is written.
     ///
     /// # Errors
     /// What KVM refused.
@@ -121,11 +123,15 @@ impl Machine {
     }
 }
 
-/// Interrupt `pin` leads to the I/O APIC's pin of that number.
+/// Interrupt `pin` is a message with the devices' vector: fixed, edge.
 fn route(pin: u32) -> kvm_irq_routing_entry {
-    let irqchip = kvm_irq_routing_irqchip { irqchip: KVM_IRQCHIP_IOAPIC, pin };
-    let u = kvm_irq_routing_entry__bindgen_ty_1 { irqchip };
-    kvm_irq_routing_entry { gsi: pin, type_: KVM_IRQ_ROUTING_IRQCHIP, u, ..kvm_irq_routing_entry::default() }
+    let msi = kvm_irq_routing_msi {
+        address_lo: MESSAGE_PA,
+        data: DEVICE_VECTOR.into(),
+        ..kvm_irq_routing_msi::default()
+    };
+    let u = kvm_irq_routing_entry__bindgen_ty_1 { msi };
+    kvm_irq_routing_entry { gsi: pin, type_: KVM_IRQ_ROUTING_MSI, u, ..kvm_irq_routing_entry::default() }
 }
 
 /// The host's features with the cpu's own number, the deadline timer and the hypervisor bit.

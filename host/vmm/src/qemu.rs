@@ -17,7 +17,7 @@ use vial_launch::LoadPlan;
 
 use crate::console::printable;
 use crate::event::{Ended, Event};
-use crate::start::{StartError, Vmm, system};
+use crate::start::{Host, StartError, Vmm, system};
 use crate::tee::{ReportDevice, response};
 use crate::{elf, folder::Folder};
 
@@ -88,8 +88,8 @@ impl Vmm {
             // Nobody listens when the process ends.
             let _gone = told.send(Event::Ended(ended(&ending, &complaint)));
         });
-        let qemu = Qemu { child, _folder: folder };
-        Ok(Self::of(events, sender, config.address, Some(qemu)))
+        let host = Host::Qemu { _process: Qemu { child, _folder: folder } };
+        Ok(Self::of(events, sender, config.address, host))
     }
 }
 

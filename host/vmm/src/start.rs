@@ -82,8 +82,17 @@ pub struct Vmm {
     pub sender: Sender<Event>,
     /// Where clients connect.
     pub address: SocketAddr,
-    /// QEMU, if that runs it: ends with this.
-    _qemu: Option<Qemu>,
+    /// Ends with this.
+    _host: Host,
+}
+
+/// What runs it.
+#[derive(Debug)]
+pub(crate) enum Host {
+    /// KVM: kept for its interrupts.
+    Kvm { _machine: Machine },
+    /// A process of QEMU.
+    Qemu { _process: Qemu },
 }
 
 /// One virtio device: its registers, and what connects its threads.
@@ -98,9 +107,9 @@ impl Vmm {
         events: Receiver<Event>,
         sender: Sender<Event>,
         address: SocketAddr,
-        qemu: Option<Qemu>,
+        host: Host,
     ) -> Self {
-        Self { events, sender, address, _qemu: qemu }
+        Self { events, sender, address, _host: host }
     }
 
     /// Starts a machine. Afterwards the process can open no more files.
@@ -132,8 +141,7 @@ impl Vmm {
         let cpus: Vec<Cpu> = cpus.collect::<Result<_, _>>()?;
         spawn(threads, cpus, &bus, memory);
         seccomp::apply().map_err(StartError::Seccomp)?;
-        // The machine lives as long as its cpus' threads.
-        Ok(Self::of(events, sender, address, None))
+        Ok(Self::of(events, sender, address, Host::Kvm { _machine: machine }))
     }
 }
 
