@@ -40,6 +40,7 @@ const LAYERS: &[(&str, Layer)] = &[
     ("firmware/boot", Layer::Machine),
     ("firmware/rom", Layer::Machine),
     ("host/vmm", Layer::Machine),
+    ("host/local", Layer::Machine),
     ("image/builder", Layer::Machine),
     ("host/cli", Layer::Binary),
     ("qemu-tests/guests", Layer::Test),

@@ -4,7 +4,10 @@
 //! expected, a hint what to do next, and a fixed exit code.
 #![forbid(unsafe_code)]
 
+mod bench;
 mod build;
+mod chat;
+mod engine;
 mod failure;
 mod inspect;
 mod key;
@@ -44,6 +47,10 @@ enum Command {
     Measure(measure::Args),
     /// Make publisher keys.
     Key(key::Args),
+    /// Talk to a model in this process, without an appliance.
+    Chat(chat::Args),
+    /// Measure how fast a model reads prompts and decodes, in this process.
+    Bench(bench::Args),
 }
 
 fn main() -> ExitCode {
@@ -54,6 +61,8 @@ fn main() -> ExitCode {
         Command::Verify(args) => verify::run(&args),
         Command::Measure(args) => measure::run(&args),
         Command::Key(args) => key::run(&args),
+        Command::Chat(args) => chat::run(&args),
+        Command::Bench(args) => bench::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

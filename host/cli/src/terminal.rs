@@ -2,7 +2,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the one place that prints")]
 
 use indicatif::{ProgressBar, ProgressStyle};
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 
 /// How a word looks on a terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +36,18 @@ pub(crate) fn say(line: &str) {
 /// A line of data, on standard output.
 pub(crate) fn print(line: &str) {
     println!("{line}");
+}
+
+/// Asks for a line, on standard error.
+pub(crate) fn ask(text: &str) {
+    eprint!("{text}");
+}
+
+/// A piece of data that is shown at once.
+pub(crate) fn piece(text: &str) {
+    print!("{text}");
+    // A reader that is gone is found by the next line.
+    let _gone = std::io::stdout().flush();
 }
 
 /// A bar over `bytes` with rate and time left; hidden where standard error is no terminal.

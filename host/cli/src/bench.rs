@@ -1,0 +1,90 @@
+//! `vial bench`: how fast this process reads prompts and decodes.
+
+use serde::Serialize;
+use vial_local::{Rates, Workload, rates, with_team};
+use vial_model::llama::Engine;
+
+use crate::engine::{EngineArgs, not_loaded};
+use crate::failure::Failure;
+use crate::terminal::{json, print};
+
+/// Measure how fast a model reads prompts and decodes, in this process.
+///
+/// Counts as `llama-bench` does: a prompt of random tokens, then tokens decoded one at a time, each round from an empty
+/// cache; the median of the rounds. The rate is that of the engine in the appliance, which `vial run` serves.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    engine: EngineArgs,
+    /// Tokens of the prompt; 0 for none.
+    #[arg(long, default_value_t = 512)]
+    prompt: usize,
+    /// Tokens decoded; 0 for none.
+    #[arg(long, default_value_t = 128)]
+    tokens: usize,
+    /// Rounds.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    rounds: u16,
+    /// Tokens of a prompt read in one pass.
+    #[arg(long, default_value_t = 128, value_parser = clap::value_parser!(u16).range(1..))]
+    batch: u16,
+    /// Print the result as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Output<'a> {
+    model: &'a std::path::Path,
+    isa: &'a str,
+    threads: usize,
+    prompt: usize,
+    tokens: usize,
+    /// Tokens per second, the median of the rounds; `null` where nothing was asked for.
+    prefill: Option<f64>,
+    decode: Option<f64>,
+}
+
+/// Runs it.
+pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    let (threads, isa) = (args.engine.threads()?, args.engine.isa()?);
+    let file = args.engine.read()?;
+    let workload = Workload {
+        prompt: args.prompt,
+        tokens: args.tokens,
+        rounds: args.rounds.into(),
+        rows: args.batch.into(),
+    };
+    let found = with_team(threads, |team| rates(&file, Engine { team, isa }, workload));
+    let Rates { prefill, decode } = found.map_err(|error| not_loaded(&args.engine.model, &error))?;
+    let output = Output {
+        model: &args.engine.model,
+        isa: isa.name(),
+        threads,
+        prompt: args.prompt,
+        tokens: args.tokens,
+        prefill: median(prefill),
+        decode: median(decode),
+    };
+    print(&if args.json { json(&output) } else { line(&output) });
+    Ok(())
+}
+
+fn line(output: &Output<'_>) -> String {
+    let rate = |rate: Option<f64>| rate.map_or_else(|| "-".to_owned(), |rate| format!("{rate:.1}"));
+    format!(
+        "{}  {} threads  prompt of {}: {} tokens a second  decode of {}: {} tokens a second",
+        output.isa,
+        output.threads,
+        output.prompt,
+        rate(output.prefill),
+        output.tokens,
+        rate(output.decode)
+    )
+}
+
+/// The middle of some numbers.
+fn median(mut numbers: Vec<f64>) -> Option<f64> {
+    numbers.sort_by(f64::total_cmp);
+    numbers.get(numbers.len() / 2).copied()
+}

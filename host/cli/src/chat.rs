@@ -1,0 +1,135 @@
+//! `vial chat`: talks to a model in this process, without an appliance.
+
+use core::time::Duration;
+use std::io::{BufRead as _, IsTerminal as _};
+use std::time::Instant;
+use vial_local::{Answer, Local, Settings, with_team};
+use vial_model::generate::Finish;
+use vial_model::llama::Engine;
+use vial_model::sample::Sampling;
+use vial_model::template::Message;
+
+use crate::engine::{EngineArgs, not_loaded};
+use crate::failure::Failure;
+use crate::terminal::{Style, ask, piece, say};
+
+/// Talk to a model in this process: the appliance's engine, without the appliance and what it proves.
+///
+/// With TEXT it answers once; without, it reads a question a line.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    engine: EngineArgs,
+    /// What to say; a conversation if not given.
+    text: Option<String>,
+    /// A system message.
+    #[arg(long, value_name = "TEXT")]
+    system: Option<String>,
+    /// Tokens of the conversation; the model's own limit caps it.
+    #[arg(long, default_value_t = 4096, value_parser = clap::value_parser!(u32).range(64..))]
+    context: u32,
+    /// Most tokens of an answer.
+    #[arg(long, default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..))]
+    max_tokens: u32,
+    /// 0 always takes the likeliest token.
+    #[arg(long, default_value_t = 0.0)]
+    temperature: f32,
+    /// Keep the smallest set of tokens whose probabilities reach this.
+    #[arg(long, default_value_t = 1.0)]
+    top_p: f32,
+    /// Keep the best so many tokens; 0 keeps all.
+    #[arg(long, default_value_t = 0)]
+    top_k: u32,
+    /// Start of the random choices.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+}
+
+/// Runs it.
+pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    let (threads, isa) = (args.engine.threads()?, args.engine.isa()?);
+    let file = args.engine.read()?;
+    with_team(threads, |team| {
+        let failed = |error| not_loaded(&args.engine.model, &error);
+        let local = Local::load(&file, to_usize(args.context)).map_err(failed)?;
+        Conversation { args, local, engine: Engine { team, isa }, messages: system(args) }.hold()
+    })
+}
+
+fn system(args: &Args) -> Vec<Message> {
+    let message = |text: &String| Message { role: "system".to_owned(), content: text.clone() };
+    args.system.iter().map(message).collect()
+}
+
+struct Conversation<'a> {
+    args: &'a Args,
+    local: Local<'a>,
+    engine: Engine<'a>,
+    messages: Vec<Message>,
+}
+
+impl Conversation<'_> {
+    fn hold(&mut self) -> Result<(), Failure> {
+        if let Some(text) = &self.args.text {
+            return self.turn(text);
+        }
+        let is_person = std::io::stdin().is_terminal();
+        let mut lines = std::io::stdin().lock().lines();
+        loop {
+            if is_person {
+                ask("> ");
+            }
+            let Some(line) = lines.next() else { return Ok(()) };
+            let line =
+                line.map_err(|error| Failure::new(format!("standard input: {error}"), "expected UTF-8"))?;
+            if !line.trim().is_empty() {
+                self.turn(&line)?;
+            }
+        }
+    }
+
+    fn turn(&mut self, text: &str) -> Result<(), Failure> {
+        let failed = |error| not_loaded(&self.args.engine.model, &error);
+        self.messages.push(Message { role: "user".to_owned(), content: text.to_owned() });
+        let prompt = self.local.prompt(&self.messages).map_err(failed)?;
+        let (started, mut first) = (Instant::now(), None);
+        let mut tell = |text: &str| {
+            first.get_or_insert_with(|| started.elapsed());
+            piece(text);
+        };
+        let answer =
+            self.local.answer(self.engine, prompt, &settings(self.args), &mut tell).map_err(failed)?;
+        piece("\n");
+        say(&Style::Dim.paint(&figures(&answer, first.unwrap_or_default(), started.elapsed())));
+        self.messages.push(Message { role: "assistant".to_owned(), content: answer.text });
+        Ok(())
+    }
+}
+
+fn settings(args: &Args) -> Settings {
+    let sampling = Sampling {
+        temperature: args.temperature,
+        top_p: args.top_p,
+        top_k: to_usize(args.top_k),
+        seed: args.seed,
+        ..Sampling::default()
+    };
+    Settings { sampling, max_tokens: to_usize(args.max_tokens) }
+}
+
+/// The line below an answer.
+fn figures(answer: &Answer, first: Duration, all: Duration) -> String {
+    let (prompt, tokens) = answer.tokens;
+    let seconds = all.saturating_sub(first).as_secs_f64();
+    #[expect(clippy::cast_precision_loss, reason = "a count of tokens")]
+    let rate = tokens.saturating_sub(1) as f64 / seconds.max(1e-9);
+    let cut = if answer.finish == Finish::Length { "  (cut at --max-tokens or --context)" } else { "" };
+    format!(
+        "{prompt} tokens read, first after {:.0} ms, {tokens} tokens at {rate:.0} a second{cut}",
+        first.as_secs_f64() * 1000.0
+    )
+}
+
+fn to_usize(value: u32) -> usize {
+    usize::try_from(value).unwrap_or(usize::MAX)
+}

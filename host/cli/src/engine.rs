@@ -1,0 +1,80 @@
+//! What `chat` and `bench` share: the model file, threads, instruction set.
+
+use std::path::{Path, PathBuf};
+use vial_local::{LoadError, ModelFile};
+use vial_tensor::Isa;
+
+use crate::failure::Failure;
+use crate::terminal::bar;
+
+/// Flags of the engine as a process.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct EngineArgs {
+    /// The GGUF file.
+    pub(crate) model: PathBuf,
+    /// Threads; all processors if not given.
+    #[arg(long)]
+    pub(crate) threads: Option<usize>,
+    /// Instruction set; the fastest there is if not given.
+    #[arg(long, value_enum)]
+    isa: Option<IsaArg>,
+}
+
+/// An instruction set by name.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+enum IsaArg {
+    /// Plain code: the reference, slow.
+    Portable,
+    /// AVX2 with FMA.
+    Avx2,
+    /// AVX-512.
+    Avx512,
+}
+
+impl EngineArgs {
+    /// How many threads.
+    pub(crate) fn threads(&self) -> Result<usize, Failure> {
+        let all = std::thread::available_parallelism().map_or(1, core::num::NonZero::get);
+        match self.threads.unwrap_or(all) {
+            threads @ 1..=256 => Ok(threads),
+            found => {
+                let text = format!("--threads: found {found}, expected 1 to 256");
+                Err(Failure::new(text, format!("this machine has {all} processors")))
+            }
+        }
+    }
+
+    /// Which instruction set.
+    pub(crate) fn isa(&self) -> Result<Isa, Failure> {
+        let found = match self.isa {
+            None => Some(Isa::detect()),
+            Some(IsaArg::Portable) => Some(Isa::PORTABLE),
+            Some(IsaArg::Avx2) => Isa::avx2(),
+            Some(IsaArg::Avx512) => Isa::avx512(),
+        };
+        let best = Isa::detect();
+        found.ok_or_else(|| Failure::new("--isa: this processor does not have it", format!("it has {best}")))
+    }
+
+    /// The file in memory.
+    pub(crate) fn read(&self) -> Result<ModelFile, Failure> {
+        let bar = bar("loading", 0);
+        let file = ModelFile::read(&self.model, &mut |done, all| {
+            bar.set_length(all);
+            bar.set_position(done);
+        });
+        bar.finish_and_clear();
+        let hint = "check the path and its permissions";
+        file.map_err(|error| Failure::new(format!("{}: {error}", self.model.display()), hint))
+    }
+}
+
+/// A model that is not understood, or a request that does not fit.
+pub(crate) fn not_loaded(model: &Path, error: &LoadError) -> Failure {
+    let hint = match error {
+        LoadError::Submit(_) => "shorten the conversation, or give it more room with --context",
+        LoadError::Pass(_) => "the file may be damaged: compare its SHA-256 with the hub's",
+        _ => "see `vial build --help` for what is supported",
+    };
+    Failure::new(format!("{}: {error}", model.display()), hint)
+}

@@ -1,0 +1,44 @@
+//! Logits of given sequences, for `bench/accuracy.py`: `logits MODEL SEQUENCES.json OUT [THREADS]`.
+//!
+//! SEQUENCES.json is a list of `{"ids": [...], "from": N}`; OUT gets the logits of every position from N on, f32.
+
+use anyhow::{Context as _, Result};
+use serde::Deserialize;
+use std::fs::File;
+use std::io::{BufWriter, Write as _};
+use std::path::Path;
+use vial_local::{ModelFile, Runner, with_team};
+use vial_model::llama::Engine;
+use vial_tensor::Isa;
+
+/// Tokens of a pass.
+const ROWS: usize = 32;
+
+#[derive(Deserialize)]
+struct Sequence {
+    ids: Vec<u32>,
+    from: usize,
+}
+
+fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [model, sequences, out, rest @ ..] = &arguments[..] else {
+        anyhow::bail!("usage: logits MODEL SEQUENCES.json OUT [THREADS]");
+    };
+    let threads = rest.first().map_or(Ok(1), |text| text.parse())?;
+    let file = ModelFile::read(Path::new(model), &mut |_, _| ())?;
+    let sequences: Vec<Sequence> = serde_json::from_reader(File::open(sequences)?).context("sequences")?;
+    let mut out = BufWriter::new(File::create(out)?);
+    let context = sequences.iter().map(|sequence| sequence.ids.len()).max().unwrap_or(1);
+    with_team(threads, |team| {
+        let mut runner = Runner::new(&file, Engine { team, isa: Isa::detect() }, context, ROWS)?;
+        for sequence in &sequences {
+            let mut bytes = Vec::new();
+            runner.score(&sequence.ids, sequence.from, &mut |logits| {
+                bytes.extend(logits.iter().flat_map(|logit| logit.to_le_bytes()));
+            })?;
+            out.write_all(&bytes)?;
+        }
+        Ok(out.flush()?)
+    })
+}

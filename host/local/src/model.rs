@@ -1,0 +1,192 @@
+//! A model ready to answer.
+
+use vial_model::generate::{Batcher, Event, Finish, Limits, Request, SubmitError};
+use vial_model::gguf::{Gguf, GgufError};
+use vial_model::kv::{KvCache, KvError, KvPlan, KvWish};
+use vial_model::llama::{Engine, Llama, ModelError, Pass, PassError};
+use vial_model::sample::Sampling;
+use vial_model::template::{Message, Template, TemplateError};
+use vial_model::tokenizer::{Tokenizer, TokenizerError};
+use vial_model::weights::Resident;
+
+use crate::ModelFile;
+
+/// Rows of a pass: as many as read prompts well.
+const ROWS: usize = 128;
+
+/// Why a model cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// The file's form.
+    #[error(transparent)]
+    Gguf(#[from] GgufError),
+    /// Its numbers or tensors.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// Its tokenizer.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
+    /// Its chat template.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+    /// Its cache.
+    #[error(transparent)]
+    Cache(#[from] KvError),
+    /// A request.
+    #[error(transparent)]
+    Submit(#[from] SubmitError),
+    /// A sequence longer than the model's context.
+    #[error("a sequence of {found} tokens is longer than the model's context")]
+    Context {
+        /// Its tokens.
+        found: usize,
+    },
+    /// A pass.
+    #[error(transparent)]
+    Pass(#[from] PassError),
+}
+
+/// How an answer is made.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How tokens are chosen.
+    pub sampling: Sampling,
+    /// Most tokens of an answer.
+    pub max_tokens: usize,
+}
+
+/// A finished answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// Its text.
+    pub text: String,
+    /// Why it ended.
+    pub finish: Finish,
+    /// Tokens of prompt and answer.
+    pub tokens: (usize, usize),
+}
+
+/// A model with its cache, for one conversation at a time.
+#[derive(Debug)]
+pub struct Local<'f> {
+    file: &'f ModelFile,
+    batcher: Batcher<Tokenizer>,
+    template: Option<Template>,
+    marks: (String, String),
+}
+
+impl<'f> Local<'f> {
+    /// Loads the model of `file` with a cache of `context` tokens (at most what it was trained for).
+    ///
+    /// # Errors
+    /// What is not understood.
+    pub fn load(file: &'f ModelFile, context: usize) -> Result<Self, LoadError> {
+        let gguf = Gguf::parse(file.bytes(), file.bytes().len() as u64)?;
+        let (model, tokenizer) = (Llama::from_gguf(&gguf)?, Tokenizer::from_gguf(&gguf)?);
+        let template = gguf.str("tokenizer.chat_template").map(Template::parse).transpose()?;
+        let plan = KvPlan::new(&model.config, KvWish { streams: 1, context, budget_bytes: u64::MAX })?;
+        let (cache, pass) = (KvCache::new(&model.config, plan), Pass::new(&model, ROWS));
+        let marks = tokenizer.marks();
+        let batcher = Batcher::new(model, tokenizer, cache, pass, Limits { streams: 1, waiting: 1 });
+        Ok(Self { file, batcher, template, marks })
+    }
+
+    /// Tokens of a conversation's text, by the model's own template; plain text where it has none.
+    ///
+    /// # Errors
+    /// What the template refuses.
+    pub fn prompt(&self, messages: &[Message]) -> Result<Vec<u32>, LoadError> {
+        let tokenizer = self.batcher.vocabulary();
+        let mut prompt: Vec<u32> = tokenizer.prefix().into_iter().collect();
+        match (&self.template, messages) {
+            (Some(template), _) => {
+                let text = template.render(messages, (&self.marks.0, &self.marks.1))?;
+                let tokens = tokenizer.encode(&text, true);
+                // A template that writes the first mark itself does not get it twice.
+                prompt.retain(|mark| tokens.first() != Some(mark));
+                prompt.extend(tokens);
+            }
+            (None, messages) => {
+                let texts = messages.iter().flat_map(|message| tokenizer.encode(&message.content, false));
+                prompt.extend(texts);
+            }
+        }
+        Ok(prompt)
+    }
+
+    /// Answers `prompt`; `tell` gets each piece of text as it comes.
+    ///
+    /// # Errors
+    /// A prompt that is too long, a setting out of range, or a pass that fails.
+    pub fn answer(
+        &mut self,
+        engine: Engine<'_>,
+        prompt: Vec<u32>,
+        settings: &Settings,
+        tell: &mut dyn FnMut(&str),
+    ) -> Result<Answer, LoadError> {
+        let (sampling, max_tokens) = (settings.sampling.clone(), settings.max_tokens);
+        self.batcher.submit(Request { prompt, sampling, max_tokens, stop: Vec::new() })?;
+        let mut whole = String::new();
+        loop {
+            for event in self.batcher.step(&mut Resident::new(self.file.bytes()), engine) {
+                match event {
+                    Event::Token { text, .. } => add(&mut whole, &text, tell),
+                    Event::Done { text, finish, usage, .. } => {
+                        add(&mut whole, &text, tell);
+                        let tokens = (usage.prompt_tokens, usage.completion_tokens);
+                        return Ok(Answer { text: whole, finish, tokens });
+                    }
+                    Event::Failed { error, .. } => return Err(error.into()),
+                }
+            }
+        }
+    }
+}
+
+fn add(whole: &mut String, text: &str, tell: &mut dyn FnMut(&str)) {
+    whole.push_str(text);
+    tell(text);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::with_team;
+    use vial_tensor::Isa;
+
+    fn file(bytes: &[u8]) -> ModelFile {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.gguf");
+        std::fs::write(&path, bytes).unwrap();
+        ModelFile::read(&path, &mut |_, _| ()).unwrap()
+    }
+
+    #[test]
+    fn answers_are_told_piece_by_piece_and_do_not_depend_on_threads() {
+        let file = file(&vial_model::tiny::llama(1));
+        let messages = [Message { role: "user".to_owned(), content: "the".to_owned() }];
+        let settings = Settings { sampling: Sampling::default(), max_tokens: 6 };
+        let answers = [1, 2].map(|threads| {
+            with_team(threads, |team| {
+                let mut local = Local::load(&file, 128).unwrap();
+                let mut told = String::new();
+                let prompt = local.prompt(&messages).unwrap();
+                let engine = Engine { team, isa: Isa::detect() };
+                let answer =
+                    local.answer(engine, prompt, &settings, &mut |text| told.push_str(text)).unwrap();
+                assert_eq!(answer.text, told);
+                answer
+            })
+        });
+        assert_eq!(answers[0], answers[1]);
+        assert!(answers[0].tokens.1 <= 6);
+    }
+
+    #[test]
+    fn a_file_that_is_no_model_is_refused_by_name() {
+        let error = Local::load(&file(b"GGML"), 128).unwrap_err();
+        assert!(matches!(error, LoadError::Gguf(_)), "{error}");
+    }
+}

@@ -1,0 +1,96 @@
+//! How fast a model reads prompts and decodes, as `llama-bench` counts it: random tokens, no sampling, each round from an
+//! empty cache.
+
+use std::time::Instant;
+use vial_model::llama::Engine;
+use vial_model::sample::Random;
+
+use crate::{LoadError, ModelFile, Runner};
+
+/// What one round does.
+#[derive(Clone, Copy, Debug)]
+pub struct Workload {
+    /// Tokens of the prompt.
+    pub prompt: usize,
+    /// Tokens decoded one at a time.
+    pub tokens: usize,
+    /// Rounds that count; one more goes before them.
+    pub rounds: usize,
+    /// Rows of a pass.
+    pub rows: usize,
+}
+
+/// Tokens per second of every round, in order.
+#[derive(Clone, Debug, Default)]
+pub struct Rates {
+    /// Reading the prompt; empty where there is none.
+    pub prefill: Vec<f64>,
+    /// Decoding; empty where nothing is decoded.
+    pub decode: Vec<f64>,
+}
+
+/// Measures.
+///
+/// # Errors
+/// What is not understood, or a pass that fails.
+pub fn rates(file: &ModelFile, engine: Engine<'_>, workload: Workload) -> Result<Rates, LoadError> {
+    let context = workload.prompt.max(workload.tokens).max(1);
+    let mut round =
+        Round { runner: Runner::new(file, engine, context, workload.rows)?, random: Random::from_seed(1) };
+    let mut rates = Rates::default();
+    for number in 0..=workload.rounds {
+        let found = (round.timed(workload.prompt, workload.rows)?, round.timed(workload.tokens, 1)?);
+        if number > 0 {
+            rates.prefill.extend(found.0);
+            rates.decode.extend(found.1);
+        }
+    }
+    Ok(rates)
+}
+
+struct Round<'a> {
+    runner: Runner<'a>,
+    random: Random,
+}
+
+impl Round<'_> {
+    /// Runs `count` tokens of a fresh sequence, `at_once` in a pass; gives tokens per second.
+    fn timed(&mut self, count: usize, at_once: usize) -> Result<Option<f64>, LoadError> {
+        if count == 0 {
+            return Ok(None);
+        }
+        let (random, vocabulary) = (&mut self.random, self.runner.vocabulary() as u64);
+        let mut token = || u32::try_from(random.next_u64() % vocabulary).unwrap_or(0);
+        let started = Instant::now();
+        self.runner.with_sequence(count, |runner, sequence| {
+            for from in (0..count).step_by(at_once) {
+                let positions = from..count.min(from + at_once);
+                let wants_all = positions.len() == 1;
+                runner.run(sequence, positions, |at| (token(), wants_all || at + 1 == count))?;
+            }
+            Ok(())
+        })?;
+        #[expect(clippy::cast_precision_loss, reason = "a count of tokens")]
+        let rate = count as f64 / started.elapsed().as_secs_f64();
+        Ok(Some(rate))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::with_team;
+    use vial_tensor::Isa;
+
+    #[test]
+    fn every_round_gives_a_rate() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tiny.gguf");
+        std::fs::write(&path, vial_model::tiny::llama(1)).unwrap();
+        let file = ModelFile::read(&path, &mut |_, _| ()).unwrap();
+        let workload = Workload { prompt: 20, tokens: 5, rounds: 3, rows: 8 };
+        let rates = with_team(2, |team| rates(&file, Engine { team, isa: Isa::detect() }, workload)).unwrap();
+        assert_eq!((rates.prefill.len(), rates.decode.len()), (3, 3));
+        assert!(rates.decode.iter().all(|rate| *rate > 0.0));
+    }
+}
