@@ -22,7 +22,7 @@ pub(crate) fn run() -> Result<()> {
     let verify = ["verify", &url, "--allow-simulated", "--image"];
     step("verify", Command::new(&vial).args(verify).arg(&image))?;
     println!("── talk\n\n> {QUESTION}\n");
-    talk::stream(&address, QUESTION)?;
+    talk::stream(address.parse()?, QUESTION)?;
     println!("\nTry it yourself: {} run {}", vial.display(), image.display());
     drop(running);
     Ok(())

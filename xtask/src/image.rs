@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn zeros_at_the_end_are_left_to_the_loader() {
         assert_eq!(without_zeros(&[1, 0, 2, 0, 0], PT_LOAD), [1, 0, 2]);
-        assert_eq!(without_zeros(&[0, 0], PT_LOAD), []);
+        assert!(without_zeros(&[0, 0], PT_LOAD).is_empty());
         assert_eq!(without_zeros(&[1, 0], PT_NOTE), [1, 0]);
     }
 }

@@ -1,12 +1,15 @@
 //! Set-up, build, demo, tests and benches.
-#![expect(clippy::print_stdout, reason = "its results are for the terminal")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "its results are for the terminal")]
 #![forbid(unsafe_code)]
 
+mod bench;
+mod client;
 mod demo;
 mod guest;
 mod image;
 mod lint;
 mod model;
+mod peer;
 mod python;
 mod self_test;
 mod setup;
@@ -16,6 +19,7 @@ mod test;
 mod toolchain;
 
 use clap::{Parser, Subcommand};
+use std::process::ExitCode;
 
 /// Set-up, build, demo, tests and benches.
 #[derive(Parser)]
@@ -34,18 +38,31 @@ enum Verb {
     Test(test::Options),
     /// Check format, lints and documentation.
     Lint,
+    /// Measure, print tables and write them to bench/.
+    Bench(bench::Options),
     /// Build firmware, kernel and engine into target/guest.
     Guest,
     /// Boot the ring-0 self-test under QEMU, and under KVM where there is one.
     SelfTest(self_test::Options),
 }
 
-fn main() -> anyhow::Result<()> {
-    match Arguments::parse().verb {
+fn main() -> ExitCode {
+    match run(Arguments::parse().verb) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(verb: Verb) -> anyhow::Result<()> {
+    match verb {
         Verb::Setup => setup::run(),
         Verb::Demo => demo::run(),
         Verb::Test(options) => test::run(&options),
         Verb::Lint => lint::run(),
+        Verb::Bench(options) => bench::run(&options),
         Verb::Guest => guest::run(),
         Verb::SelfTest(options) => self_test::run(&options),
     }

@@ -8,16 +8,23 @@ use std::process::Command;
 /// The OpenAI client, the reader of GGUF files and the calculator of SEV-SNP launch digests.
 const PACKAGES: [&str; 3] = ["openai==3.54.0", "gguf==0.19.0", "sev-snp-measure==0.0.13"];
 
-/// Installs them where they are missing; gives the interpreter that finds them.
+/// Installs what tests need where it is missing; gives the interpreter that finds it.
 pub(crate) fn interpreter() -> Result<PathBuf> {
+    with(&PACKAGES)
+}
+
+/// The same interpreter, with these packages too.
+pub(crate) fn with(packages: &[&str]) -> Result<PathBuf> {
     let folder = target()?.join("python");
     let python = folder.join("bin/python3");
-    let done = folder.join(format!("{}.installed", PACKAGES.join("+")));
-    if !done.exists() {
+    if !python.exists() {
         step("Python environment", Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
+    }
+    let done = folder.join(format!("{}.installed", packages.join("+")));
+    if !done.exists() {
         let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
-        let headline = format!("install {}", PACKAGES.join(" "));
-        step(&headline, Command::new(&python).args(pip).args(PACKAGES))?;
+        let headline = format!("install {}", packages.join(" "));
+        step(&headline, Command::new(&python).args(pip).args(packages))?;
         std::fs::write(&done, "")?;
     }
     Ok(python)

@@ -1,0 +1,82 @@
+//! Distance of next-token distributions to exact arithmetic.
+
+use super::Bench;
+use super::decode::json;
+use super::table::Report;
+use crate::python;
+use crate::step::{cargo, run as step, target, workspace};
+use anyhow::{Context as _, Result};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Measures on the listed prompts and their greedy answers.
+pub(super) fn run(bench: &Bench) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let sequences = folder.path().join("sequences.json");
+    std::fs::write(&sequences, listed()?.to_string())?;
+    let found = distances(bench, &bench.model, &sequences, folder.path())?;
+    let mut report = Report::new("accuracy", "Distance to exact arithmetic: SmolLM2-135M-Instruct Q4_1");
+    let row = |name: &str| {
+        let of = &found[name];
+        let number = |field: &str| of[field].as_f64().unwrap_or(f64::NAN);
+        vec![
+            name.to_owned(),
+            format!("{:.2e}", number("mean_kl")),
+            format!("{:.2e}", number("max_kl")),
+            format!("{:.2} %", number("argmax") * 100.0),
+        ]
+    };
+    let mut rows = vec![row("vial")];
+    if !found["llama.cpp"].is_null() {
+        rows.push(row("llama.cpp"));
+    }
+    let positions = &found["vial"]["positions"];
+    let columns = ["engine", "mean KL(exact, engine)", "largest", "same arg-max"];
+    report.table(&format!("{positions} positions of 28 greedy answers"), &columns, &rows);
+    if let (Some(ours), Some(theirs)) =
+        (found["vial"]["mean_kl"].as_f64(), found["llama.cpp"]["mean_kl"].as_f64())
+    {
+        let ratio = vec![vec![format!("{:.1e}", ours / theirs), "at most 0.1".to_owned()]];
+        report.table("Ratio", &["mean KL, vial / llama.cpp", "wanted"], &ratio);
+    }
+    report.finish(bench.command("accuracy"))
+}
+
+/// The prompts with their answers; positions that predict a token of the answer count.
+fn listed() -> Result<Value> {
+    let text = std::fs::read(workspace()?.join("measurements/vectors/greedy.json"))?;
+    let listed: Value = serde_json::from_slice(&text)?;
+    let cases = listed["cases"].as_array().context("cases")?;
+    let sequence = |case: &Value| {
+        let (ids, tokens) = (case["ids"].as_array()?, case["tokens"].as_array()?);
+        let all: Vec<&Value> = ids.iter().chain(tokens.iter().take(tokens.len() - 1)).collect();
+        Some(json!({ "ids": all, "from": ids.len() - 1 }))
+    };
+    cases.iter().map(sequence).collect::<Option<Vec<_>>>().map(Value::from).context("a case's form")
+}
+
+/// What `bench/accuracy.py` finds.
+pub(super) fn distances(bench: &Bench, model: &Path, sequences: &Path, folder: &Path) -> Result<Value> {
+    let logits = folder.join("logits");
+    let ours = example()?;
+    step("our logits", Command::new(ours).arg(model).arg(sequences).arg(&logits).arg("2"))?;
+    let mut script = match &bench.peer {
+        Some(peer) => peer.python()?,
+        None => Command::new(python::interpreter()?),
+    };
+    script.arg(workspace()?.join("bench/accuracy.py")).arg(model).arg(sequences).arg(&logits);
+    if bench.peer.is_some() {
+        script.args(["--llama-cpp", "2"]);
+    }
+    println!("── exact arithmetic and the peer (a minute)");
+    json(&mut script)
+}
+
+/// The program that writes our logits.
+fn example() -> Result<PathBuf> {
+    let build = ["build", "--release", "--quiet", "--package", "vial-local", "--example", "logits"];
+    step("build vial's logits program", &mut cargo(build)?)?;
+    let folder = std::env::var_os("CARGO_TARGET_DIR").map_or_else(target, |folder| Ok(folder.into()))?;
+    Ok(folder.join("release/examples/logits"))
+}

@@ -1,0 +1,101 @@
+//! Measurements: each prints a table and writes it to `bench/`, with the command that makes it.
+
+mod accuracy;
+mod decode;
+mod memory;
+mod parts;
+mod seal;
+mod start;
+mod table;
+
+use crate::peer::LlamaCpp;
+use crate::{demo, model};
+use anyhow::Result;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use table::Report;
+
+/// What to measure.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Which tables; all if none is named.
+    #[arg(value_enum)]
+    what: Vec<What>,
+    /// Beside whom: builds the peer outside this workspace and runs both in turn.
+    #[arg(long, value_enum)]
+    peer: Option<Peer>,
+    /// Runs of each; the median counts.
+    #[arg(long, default_value_t = 7)]
+    runs: usize,
+}
+
+/// A table.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+enum What {
+    /// From `vial run` to the first answer; decode in the guest; sizes and memory.
+    Appliance,
+    /// `vial build` beside `cp` and `sha256sum`, on a model of 5 GB.
+    Seal,
+    /// Distance to exact arithmetic, beside the peer's.
+    Accuracy,
+}
+
+/// Who else is measured.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+enum Peer {
+    /// From the source inside PyPI's llama-cpp-python.
+    #[value(name = "llama.cpp")]
+    LlamaCpp,
+}
+
+/// What every measurement has at hand.
+struct Bench {
+    vial: PathBuf,
+    model: PathBuf,
+    peer: Option<LlamaCpp>,
+    runs: usize,
+}
+
+/// Measures.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let peer = options.peer.map(|Peer::LlamaCpp| LlamaCpp::ready()).transpose()?;
+    let bench = Bench { vial: demo::build()?, model: model::fetch()?, peer, runs: options.runs.max(1) };
+    let wants = |what| options.what.is_empty() || options.what.contains(&what);
+    if wants(What::Appliance) {
+        appliance(&bench)?;
+    }
+    if wants(What::Seal) {
+        seal::run(&bench)?;
+    }
+    if wants(What::Accuracy) {
+        accuracy::run(&bench)?;
+    }
+    Ok(())
+}
+
+/// Start, decode, sizes and memory of the quick-start appliance.
+fn appliance(bench: &Bench) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let image = folder.path().join("model.img");
+    bench.seal(&bench.model, &image)?;
+    let mut report =
+        Report::new("appliance", "The quick-start appliance: SmolLM2-135M-Instruct Q4_1, 512 MiB, 2 cpus");
+    start::measure(bench, &image, &mut report)?;
+    decode::measure(bench, &image, &mut report)?;
+    parts::measure(&mut report)?;
+    memory::measure(bench, &image, &mut report)?;
+    report.finish(bench.command("appliance"))
+}
+
+impl Bench {
+    fn seal(&self, model: &Path, image: &Path) -> Result<()> {
+        let mut build = Command::new(&self.vial);
+        crate::step::run("seal", build.arg("build").arg(model).arg("-o").arg(image))
+    }
+
+    /// The command that makes a table.
+    fn command(&self, what: &str) -> String {
+        let peer = if self.peer.is_some() { " --peer llama.cpp" } else { "" };
+        format!("cargo xtask bench {what}{peer} --runs {}", self.runs)
+    }
+}

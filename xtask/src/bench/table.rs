@@ -1,0 +1,77 @@
+//! Tables of figures, for the terminal and for `bench/`.
+
+use crate::step::{output, workspace};
+use anyhow::{Context as _, Result};
+use std::process::Command;
+
+/// The middle of some numbers; 0 for none.
+pub(crate) fn median(numbers: &[f64]) -> f64 {
+    let mut numbers = numbers.to_vec();
+    numbers.sort_by(f64::total_cmp);
+    numbers.get(numbers.len() / 2).copied().unwrap_or_default()
+}
+
+/// Median with smallest and largest, in some unit.
+pub(crate) fn spread(numbers: &[f64], unit: &str) -> String {
+    let least = numbers.iter().copied().fold(f64::INFINITY, f64::min);
+    let most = numbers.iter().copied().fold(0.0, f64::max);
+    format!("{:.1} {unit} ({least:.1} to {most:.1})", median(numbers))
+}
+
+/// Tables under one title.
+pub(crate) struct Report {
+    name: &'static str,
+    title: String,
+    text: String,
+}
+
+impl Report {
+    /// An empty one; `name` is that of its file in `bench/`.
+    pub(crate) fn new(name: &'static str, title: &str) -> Self {
+        Self { name, title: title.to_owned(), text: String::new() }
+    }
+
+    /// Adds a table: heading, columns, rows.
+    pub(crate) fn table(&mut self, heading: &str, columns: &[&str], rows: &[Vec<String>]) {
+        let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
+        let columns: Vec<String> = columns.iter().map(ToString::to_string).collect();
+        let mut table = format!("\n## {heading}\n\n{}{}|\n", line(&columns), "|---".repeat(columns.len()));
+        rows.iter().for_each(|row| table.push_str(&line(row)));
+        println!("{table}");
+        self.text.push_str(&table);
+    }
+
+    /// Writes `bench/NAME.md`.
+    pub(crate) fn finish(self, command: String) -> Result<()> {
+        let path = workspace()?.join("bench").join(format!("{}.md", self.name));
+        let head = format!("# {}\n\n`{command}`, {}, commit {}.\n", self.title, machine(), commit());
+        std::fs::write(&path, format!("{head}{}", self.text)).context("write the table")?;
+        println!("written to bench/{}.md", self.name);
+        Ok(())
+    }
+}
+
+/// Processor and cores.
+fn machine() -> String {
+    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let name = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    let cores = std::thread::available_parallelism().map_or(1, core::num::NonZero::get);
+    format!("{cores} cores of {}", name.map_or("an unknown processor", |(_, name)| name))
+}
+
+fn commit() -> String {
+    let mut git = Command::new("git");
+    git.args(["describe", "--always", "--dirty"]);
+    output(&mut git).unwrap_or_default().trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_the_middle() {
+        assert!((median(&[3.0, 1.0, 2.0]) - 2.0).abs() < 1e-9);
+        assert_eq!(spread(&[3.0, 1.0, 2.0], "ms"), "2.0 ms (1.0 to 3.0)");
+    }
+}
