@@ -11,6 +11,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
+use vial_abi::Mark;
 
 const QUESTION: &str = "What is the capital of France?";
 
@@ -132,7 +133,7 @@ fn timeline(bench: &Bench, image: &Path) -> Result<Vec<(String, f64)>> {
         let name = event["name"].as_str().unwrap_or_default().to_owned();
         #[expect(clippy::cast_precision_loss, reason = "microseconds of a start")]
         marks.push((name.clone(), event["microseconds"].as_u64().unwrap_or(0) as f64 / 1000.0));
-        if name == "first token" {
+        if name == Mark::FirstToken.name() {
             break;
         }
     }
