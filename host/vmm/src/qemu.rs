@@ -104,7 +104,7 @@ fn arguments(config: &QemuConfig, folder: &Path, firmware: &Path) -> Vec<OsStrin
     let mut add = |words: &[&str]| all.extend(words.iter().map(OsString::from));
     add(&[
         "-M",
-        "microvm,ioapic2=off,pit=off,pic=off,rtc=off,isa-serial=on",
+        "microvm,acpi=off,ioapic2=off,pit=off,pic=off,rtc=off,isa-serial=on",
         "-accel",
         accelerator,
         "-cpu",
