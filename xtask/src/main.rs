@@ -5,6 +5,7 @@
 mod bench;
 mod client;
 mod demo;
+mod fuzz;
 mod guest;
 mod image;
 mod lint;
@@ -40,6 +41,8 @@ enum Verb {
     Lint,
     /// Measure, print tables and write them to bench/.
     Bench(bench::Options),
+    /// Fuzz every parser on a trust boundary.
+    Fuzz(fuzz::Options),
     /// Build firmware, kernel and engine into target/guest.
     Guest,
     /// Boot the ring-0 self-test under QEMU, and under KVM where there is one.
@@ -63,6 +66,7 @@ fn run(verb: Verb) -> anyhow::Result<()> {
         Verb::Test(options) => test::run(&options),
         Verb::Lint => lint::run(),
         Verb::Bench(options) => bench::run(&options),
+        Verb::Fuzz(options) => fuzz::run(&options),
         Verb::Guest => guest::run(),
         Verb::SelfTest(options) => self_test::run(&options),
     }

@@ -137,7 +137,10 @@ struct Raw {
 }
 
 /// Reads a body of `/v1/chat/completions` (`is_chat`) or `/v1/completions`.
-pub(crate) fn generation(body: &[u8], is_chat: bool, model: &str) -> Result<Generation, ApiError> {
+///
+/// # Errors
+/// The field that is malformed, out of range or not served; never its content.
+pub fn generation(body: &[u8], is_chat: bool, model: &str) -> Result<Generation, ApiError> {
     let raw: Raw = serde_json::from_slice(body).map_err(|error| bad_json(&error))?;
     check(&raw, model)?;
     let prompt = if is_chat { chat(raw.messages)? } else { text(raw.prompt)? };

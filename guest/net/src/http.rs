@@ -12,23 +12,31 @@ pub(crate) const HEAD_MAX: usize = 16 << 10;
 pub(crate) const BODY_MAX: usize = 4 << 20;
 const HEADERS_MAX: usize = 64;
 
-/// A whole request.
+/// A whole request. From a client: untrusted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Request {
-    pub(crate) method: String,
-    pub(crate) path: String,
-    pub(crate) query: String,
-    pub(crate) body: Vec<u8>,
-    pub(crate) keeps_alive: bool,
+pub struct Request {
+    /// Its method, as sent.
+    pub method: String,
+    /// Its target up to the question mark.
+    pub path: String,
+    /// Its target after the question mark.
+    pub query: String,
+    /// Its body, chunks joined.
+    pub body: Vec<u8>,
+    /// Whether the connection goes on after the answer.
+    pub keeps_alive: bool,
 }
 
 /// What the bytes so far hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Parsed {
+pub enum Parsed {
     /// A request and the bytes it took.
     Whole(Request, usize),
     /// Not all of it yet; whether the client waits for a word before it sends the body.
-    Partial { expects_continue: bool },
+    Partial {
+        /// It said `Expect: 100-continue`.
+        expects_continue: bool,
+    },
 }
 
 /// How long a body is.
@@ -43,8 +51,11 @@ struct Head {
     expects_continue: bool,
 }
 
-/// Reads a request from the front of `bytes`.
-pub(crate) fn parse(bytes: &[u8]) -> Result<Parsed, ApiError> {
+/// Reads a request from the front of `bytes`. Spec: RFC 9112.
+///
+/// # Errors
+/// The status that a client is told: malformed, too long, or of another version.
+pub fn parse(bytes: &[u8]) -> Result<Parsed, ApiError> {
     let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
     let mut parsed = httparse::Request::new(&mut headers);
     let head_bytes = match parsed.parse(bytes) {

@@ -24,7 +24,8 @@ mod status;
 mod tests;
 
 pub use answer::{Finish, TokenLogprob, TokenText, Usage};
-pub use api::{Generation, Message, Prompt, Sampling};
+pub use api::{Generation, Message, Prompt, Sampling, generation};
 pub use error::ApiError;
+pub use http::{Parsed, Request, parse};
 pub use server::{Action, JobId, Server, ServerConfig};
 pub use status::Status;

@@ -71,3 +71,25 @@ pub(crate) fn apply() -> Result<(), String> {
     let program = BpfProgram::try_from(filter).map_err(|error| error.to_string())?;
     apply_filter_all_threads(&program).map_err(|error| error.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_new_can_be_opened_or_started() {
+        let denied = [
+            libc::SYS_open,
+            libc::SYS_openat,
+            libc::SYS_openat2,
+            libc::SYS_creat,
+            libc::SYS_socket,
+            libc::SYS_connect,
+            libc::SYS_execve,
+            libc::SYS_execveat,
+            libc::SYS_ptrace,
+            libc::SYS_process_vm_writev,
+        ];
+        assert!(denied.iter().all(|call| !ALLOWED.contains(call)));
+    }
+}

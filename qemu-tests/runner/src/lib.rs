@@ -129,6 +129,12 @@ impl Appliance {
         answer(agent().post(&self.url(path)).send(body.to_string().as_bytes())?)
     }
 
+    /// Number of the process that runs it.
+    #[must_use]
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The address with a path.
     #[must_use]
     pub fn url(&self, path: &str) -> String {

@@ -147,3 +147,35 @@ fn the_real_model_knows_the_capital_of_france() {
     let (_, answer) = appliance.send("/v1/chat/completions", &body).unwrap();
     assert!(answer.contains("Paris"), "{answer}");
 }
+
+/// First word of what a program of the system prints.
+fn first_word(program: &str, path: &Path) -> String {
+    let output = std::process::Command::new(program).arg(path).output().unwrap();
+    String::from_utf8(output.stdout).unwrap().split_whitespace().next().unwrap().to_owned()
+}
+
+#[test]
+fn the_weights_digests_are_those_of_b3sum_and_sha256sum() {
+    let Some(bench) = Bench::new() else { return };
+    let model = bench.folder.path().join("tiny.gguf");
+    let output = bench.vial.run(&["inspect", text(&bench.image).unwrap(), "--json"]).unwrap();
+    let shown: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(shown["weights_root"], first_word("b3sum", &model));
+    assert_eq!(shown["weights_sha256"], first_word("sha256sum", &model));
+}
+
+#[test]
+fn a_running_vmm_opens_no_more_files_on_any_thread() {
+    let Some(bench) = Bench::new() else { return };
+    let mut appliance = bench.vial.start(&bench.image, &SMALL).unwrap();
+    assert_eq!(appliance.await_event("ready").unwrap()["event"], "ready");
+    let threads = std::fs::read_dir(format!("/proc/{}/task", appliance.process())).unwrap();
+    let mut count = 0;
+    for thread in threads {
+        let status = std::fs::read_to_string(thread.unwrap().path().join("status")).unwrap();
+        // 2: a filter, which knows no open, socket or execve (host/vmm/src/seccomp.rs).
+        assert!(status.lines().any(|line| line == "Seccomp:\t2"), "{status}");
+        count += 1;
+    }
+    assert!(count > 4, "{count} threads");
+}

@@ -1,0 +1,17 @@
+//! Ethernet frames of the network: the first two bytes of each say how long it is.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    let config = vial_net::ServerConfig { mac: [2, 0, 0, 0, 0, 1], seed: 1, connections: 2, model: "model".to_owned() };
+    let mut server = vial_net::Server::new(config, 0);
+    let mut rest = data;
+    for turn in 1..64_u64 {
+        let Some((len, after)) = rest.split_first_chunk() else { return };
+        let len = usize::from(u16::from_le_bytes(*len)).min(after.len());
+        let (frame, after) = after.split_at(len);
+        server.receive(frame.to_vec());
+        let _any = server.poll(turn * 1_000_000, 0, &vial_net::Status::default());
+        while server.next_frame().is_some() {}
+        rest = after;
+    }
+});

@@ -1,0 +1,70 @@
+//! A host that loads another launch page than the sealed image's: each a boot on `/dev/kvm`, by the VMM's own parts.
+#![expect(clippy::tests_outside_test_module, reason = "an integration test is one")]
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tempfile::TempDir;
+use vial_abi::launch_page::{Machine, Measure};
+use vial_abi::{ExitCode, LaunchPage};
+use vial_attest::MachineShape;
+use vial_attest::simulated::SimulatedTee;
+use vial_image::SealedImage;
+use vial_launch::LoadPlan;
+use vial_runner::Vial;
+use vial_vmm::{Config, Ended, Event, FileDisk, ReportDevice, Vmm};
+
+struct Tee(SimulatedTee);
+
+impl ReportDevice for Tee {
+    fn report(&mut self, report_data: &[u8; 64]) -> (Vec<u8>, Vec<u8>) {
+        (self.0.report(report_data), Vec::new())
+    }
+}
+
+const MACHINE: MachineShape =
+    MachineShape { cpus: 1, memory_bytes: 128 << 20, machine: Machine::Vial, measure: Measure::Nodes };
+
+/// An image of the tiny model.
+fn image() -> Option<(TempDir, PathBuf)> {
+    let vial = Vial::from_env()?;
+    let folder = tempfile::tempdir().unwrap();
+    let (model, image) = (folder.path().join("tiny.gguf"), folder.path().join("tiny.img"));
+    std::fs::write(&model, vial_model::tiny::llama(1)).unwrap();
+    vial.build(&model, &image).unwrap();
+    Some((folder, image))
+}
+
+/// Boots the image with its launch page changed; why it ended, or `None` if it began to listen.
+fn boot(change: impl FnOnce(&mut LaunchPage)) -> Option<Ended> {
+    let (_folder, path) = image()?;
+    let image = SealedImage::open(&path).unwrap();
+    let mut page = MACHINE.launch_page(image.manifest());
+    change(&mut page);
+    let plan = LoadPlan::new(image.firmware(), &page).unwrap();
+    let tee = Box::new(Tee(SimulatedTee::new(plan.digest()).unwrap()));
+    let disk = Arc::new(FileDisk::open(&path).unwrap());
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let config = Config { plan, memory_bytes: MACHINE.memory_bytes, disk, listener, tee };
+    let vmm = Vmm::start(config).unwrap();
+    vmm.events.iter().find_map(|event| match event {
+        Event::Ended(ended) => Some(Some(ended)),
+        Event::Mark(vial_abi::Mark::Listening, _) => Some(None),
+        _ => None,
+    })?
+}
+
+#[test]
+fn another_manifest_digest_in_the_launch_page_is_refused_by_firmware() {
+    if Vial::from_env().is_none() {
+        return;
+    }
+    let ended = boot(|page| page.manifest_digest[47] ^= 1);
+    assert_eq!(ended, Some(Ended::Exit(ExitCode::ManifestDigest)));
+}
+
+#[test]
+fn the_images_own_launch_page_boots() {
+    assert_eq!(boot(|_| ()), None);
+}

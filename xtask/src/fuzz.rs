@@ -1,0 +1,83 @@
+//! Fuzzing: every parser on a trust boundary, for a while each.
+
+use crate::step::{cargo, has_program, run as step, target, workspace};
+use anyhow::{Context as _, Result, bail};
+use std::path::PathBuf;
+use std::process::Command;
+
+const CARGO_FUZZ: &str = "cargo-fuzz@0.13.2";
+/// Longest input.
+const MAX_BYTES: u32 = 1 << 16;
+
+/// Which targets, how long.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Targets; all if none is named.
+    targets: Vec<String>,
+    /// Seconds for each.
+    #[arg(long, default_value_t = 30)]
+    seconds: u32,
+    /// Print the targets' names and end.
+    #[arg(long)]
+    list: bool,
+}
+
+/// Runs them; the first crash ends it, and its input is kept.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let all = names()?;
+    if options.list {
+        all.iter().for_each(|name| println!("{name}"));
+        return Ok(());
+    }
+    if let Some(unknown) = options.targets.iter().find(|target| !all.contains(target)) {
+        bail!("target: found {unknown}, expected one of {}", all.join(", "));
+    }
+    if !has_program("cargo-fuzz") {
+        step("install cargo-fuzz", &mut cargo(["install", "--quiet", "--locked", CARGO_FUZZ])?)?;
+    }
+    let chosen = if options.targets.is_empty() { &all } else { &options.targets };
+    chosen.iter().try_for_each(|name| one(name, options.seconds))
+}
+
+/// Names of the files in `fuzz/fuzz_targets`.
+fn names() -> Result<Vec<String>> {
+    let folder = workspace()?.join("fuzz/fuzz_targets");
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(&folder).with_context(|| format!("read {}", folder.display()))? {
+        let path = entry?.path();
+        names.extend(path.file_stem().map(|stem| stem.to_string_lossy().into_owned()));
+    }
+    names.sort();
+    Ok(names)
+}
+
+fn one(name: &str, seconds: u32) -> Result<()> {
+    let corpus = seeds(name)?;
+    let mut fuzz = fuzz()?;
+    fuzz.args(["run", name]).arg(&corpus).args(["--sanitizer", "none", "--target-dir"]);
+    fuzz.arg(target()?.join("fuzz")).arg("--");
+    fuzz.args([format!("-max_total_time={seconds}"), format!("-max_len={MAX_BYTES}")]);
+    fuzz.args(["-rss_limit_mb=2048", "-timeout=10", "-verbosity=0"]);
+    step(&format!("fuzz {name} for {seconds} s"), &mut fuzz)
+}
+
+/// cargo-fuzz on this toolchain: coverage needs flags only, which the compiler takes from nightlies alone.
+fn fuzz() -> Result<Command> {
+    let mut fuzz = cargo(["fuzz"])?;
+    fuzz.env("RUSTC_BOOTSTRAP", "1");
+    Ok(fuzz)
+}
+
+/// The folder of inputs found so far, with a first one where there is none: a valid file where we can make one.
+fn seeds(name: &str) -> Result<PathBuf> {
+    let folder = target()?.join("fuzz-corpus").join(name);
+    std::fs::create_dir_all(&folder)?;
+    let seed = match name {
+        "gguf" => vial_model::tiny::llama(1).get(..12 << 10).unwrap_or_default().to_vec(),
+        "template" => b"{% for m in messages %}{{ m['role'] + m.content | trim }}{% endfor %}\0text".to_vec(),
+        "http" => b"POST /v1/completions HTTP/1.1\r\nContent-Length: 14\r\n\r\n{\"prompt\":\"a\"}".to_vec(),
+        _ => Vec::new(),
+    };
+    std::fs::write(folder.join("seed"), seed)?;
+    Ok(folder)
+}
