@@ -15,3 +15,11 @@ test:
 # Format, lints, documentation.
 lint:
     cargo xtask lint
+
+# Measure, beside a peer with `just bench --peer llama.cpp`.
+bench *ARGS:
+    cargo xtask bench {{ARGS}}
+
+# Fuzz every parser on a trust boundary.
+fuzz *ARGS:
+    cargo xtask fuzz {{ARGS}}

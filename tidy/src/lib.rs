@@ -5,6 +5,7 @@
 //! tree. A finding names the place, what was found and what was expected.
 #![forbid(unsafe_code)]
 
+pub mod crates;
 pub mod edge;
 pub mod package;
 pub mod room;

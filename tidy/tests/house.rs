@@ -2,7 +2,7 @@
 #![expect(clippy::tests_outside_test_module, reason = "an integration test is one")]
 
 use std::path::{Path, PathBuf};
-use vial_tidy::{Finding, edge, package, room, source, spec};
+use vial_tidy::{Finding, crates, edge, package, room, source, spec};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tidy lies in the workspace").to_owned()
@@ -34,4 +34,11 @@ fn every_promise_names_its_test() {
     let specification =
         sources.iter().find(|source| source.path == "SPECIFICATION.md").expect("SPECIFICATION.md");
     assert_none(&spec::findings(specification, &sources));
+}
+
+#[test]
+fn every_crate_has_its_reason() {
+    let sources = source::read(&root()).expect("sources");
+    let file = |name: &str| sources.iter().find(|source| source.path == name).expect("a file of the tree");
+    assert_none(&crates::findings(file("Cargo.toml"), file("deny.toml")));
 }

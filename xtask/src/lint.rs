@@ -1,6 +1,6 @@
 //! Format, lints and documentation.
 
-use crate::step::{cargo, run as step};
+use crate::step::{cargo, has_program, run as step};
 use anyhow::Result;
 
 /// Checks all of them; a warning fails.
@@ -10,5 +10,21 @@ pub(crate) fn run() -> Result<()> {
     step("clippy", &mut cargo(clippy)?)?;
     let mut documentation =
         cargo(["doc", "--workspace", "--no-deps", "--quiet", "--document-private-items"])?;
-    step("documentation", documentation.env("RUSTDOCFLAGS", "-Dwarnings -Arustdoc::private_intra_doc_links"))
+    step(
+        "documentation",
+        documentation.env("RUSTDOCFLAGS", "-Dwarnings -Arustdoc::private_intra_doc_links"),
+    )?;
+    deny()
+}
+
+/// Licences and sources of third-party crates, where cargo-deny is installed: building it takes longer than all lints.
+fn deny() -> Result<()> {
+    if !has_program("cargo-deny") {
+        println!("skipped: cargo deny, not installed (cargo install --locked cargo-deny)");
+        return Ok(());
+    }
+    step(
+        "licences and sources",
+        &mut cargo(["deny", "--log-level", "error", "check", "bans", "licenses", "sources"])?,
+    )
 }

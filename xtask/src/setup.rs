@@ -1,6 +1,6 @@
 //! Installs what a fresh Debian machine with Rust lacks.
 
-use crate::step::{has_program, output, run as step};
+use crate::step::{has_program, output, quietly};
 use crate::toolchain::{RING_0, Toolchain};
 use crate::{model, python};
 use anyhow::{Result, bail};
@@ -45,9 +45,9 @@ fn install(packages: &[&str]) -> Result<()> {
     if !has_program("apt-get") {
         bail!("missing {}: install them, then run `cargo xtask setup` again", packages.join(", "));
     }
-    step("package lists", apt()?.args(["update", "-qq"]))?;
-    let options = ["install", "-qq", "-y", "--no-install-recommends"];
-    step(&format!("install {}", packages.join(" ")), apt()?.args(options).args(packages))
+    quietly("package lists", apt()?.args(["update", "-qq"]))?;
+    let options = ["install", "-qq", "-y", "--no-install-recommends", "-o", "Dpkg::Use-Pty=0"];
+    quietly(&format!("install {}", packages.join(" ")), apt()?.args(options).args(packages))
 }
 
 /// `apt-get`, as root.

@@ -34,6 +34,18 @@ pub(crate) fn run(name: &str, command: &mut Command) -> Result<()> {
     Ok(())
 }
 
+/// As [`run`], but its output is shown only where it fails.
+pub(crate) fn quietly(name: &str, command: &mut Command) -> Result<()> {
+    println!("── {name}");
+    let started = Instant::now();
+    let output = command.stdin(Stdio::null()).output();
+    let output = output.with_context(|| format!("run {:?}", command.get_program()))?;
+    let said = || [&*output.stdout, &*output.stderr].map(String::from_utf8_lossy).concat();
+    ensure!(output.status.success(), "{name}: failed ({}):\n{}", output.status, said());
+    println!("   {name}: {:.1} s", started.elapsed().as_secs_f64());
+    Ok(())
+}
+
 /// Runs `command` and gives what it printed; `None` if it cannot run or fails.
 pub(crate) fn output(command: &mut Command) -> Option<String> {
     let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
