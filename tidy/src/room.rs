@@ -27,6 +27,22 @@ const PURE_WITH_UNSAFE: [&str; 1] = ["guest/tensor"];
 /// What a pure crate never names: it takes clock, files and threads as arguments.
 const IMPURE: [&str; 5] = ["std::fs", "std::net::Tcp", "std::thread", "SystemTime::now", "Instant::now"];
 
+/// Most lines of ring 0, tests and the double left out: little enough to be read by whoever must trust it.
+const RING_0_LINES_MAX: usize = 3000;
+/// What runs in ring 0 once the appliance has started.
+const RING_0: [&str; 2] = ["guest/hal/src/", "guest/kernel/src/"];
+
+/// A ring 0 that has grown too large.
+#[must_use]
+pub fn ring_0(tree: &[Source]) -> Option<Finding> {
+    let is_ring_0 = |source: &&Source| {
+        RING_0.iter().any(|folder| source.path.starts_with(folder)) && !source.path.ends_with("/fake.rs")
+    };
+    let lines: usize = tree.iter().filter(is_ring_0).map(|source| source.lines_without_tests().count()).sum();
+    let text = || format!("found {lines} lines of ring 0, expected at most {RING_0_LINES_MAX}");
+    (lines > RING_0_LINES_MAX).then(|| finding("guest/hal, guest/kernel", text()))
+}
+
 /// Every finding in one file.
 #[must_use]
 pub fn findings(source: &Source) -> Vec<Finding> {

@@ -29,6 +29,13 @@ fn every_file_keeps_to_its_room() {
 }
 
 #[test]
+fn ring_0_stays_small() {
+    let sources = source::read(&root()).expect("sources");
+    assert!(sources.iter().any(|source| source.path == "guest/kernel/src/service.rs"));
+    assert_none(room::ring_0(&sources).as_slice());
+}
+
+#[test]
 fn every_promise_names_its_test() {
     let sources = source::read(&root()).expect("sources");
     let specification =

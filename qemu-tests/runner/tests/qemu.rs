@@ -1,6 +1,5 @@
 //! The same image under QEMU's microvm, on KVM where that may be used.
 #![expect(clippy::tests_outside_test_module, reason = "an integration test is one")]
-#![expect(clippy::unwrap_used, reason = "a test")]
 
 use serde_json::{Value, json};
 use vial_runner::{Vial, text};
