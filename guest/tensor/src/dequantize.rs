@@ -6,6 +6,7 @@
 //! Source: `ggml-quants.c` `dequantize_row_*`; the `gguf` Python package gives the same bits, see
 //! `tests/vectors`.
 
+use crate::codebook::{FOUR_BIT_FLOATS, IQ4_VALUES, half_of_power};
 use crate::half::{bf16_to_f32, f16_to_f32};
 use crate::simd::{Op, Simd};
 use crate::{Isa, Quant};
@@ -44,9 +45,14 @@ impl Op for Row<'_> {
             Quant::Q4_1 => blocks(bytes, out, q4_1),
             Quant::Q5_0 => blocks(bytes, out, q5_0),
             Quant::Q5_1 => blocks(bytes, out, q5_1),
+            Quant::Q2_K => blocks(bytes, out, q2_k),
+            Quant::Q3_K => blocks(bytes, out, q3_k),
             Quant::Q4_K => blocks(bytes, out, q4_k),
             Quant::Q5_K => blocks(bytes, out, q5_k),
             Quant::Q6_K => blocks(bytes, out, q6_k),
+            Quant::IQ4_NL => blocks(bytes, out, iq4_nl),
+            Quant::IQ4_XS => blocks(bytes, out, iq4_xs),
+            Quant::MXFP4 => blocks(bytes, out, mxfp4),
         }
     }
 }
@@ -122,6 +128,43 @@ fn q5_1(block: &[u8; 24], out: &mut [f32; 32]) {
     }
 }
 
+/// Where the sixteen elements of group `group` (0 to 15) lie: which half of the block, which bits of its bytes,
+/// and where in each run of 32 bytes they begin.
+#[inline(always)]
+const fn place_of(group: usize) -> (usize, usize, usize) {
+    (group / 8, group % 8 / 2, group % 2 * 16)
+}
+
+#[inline(always)]
+fn q2_k(block: &[u8; 84], out: &mut [f32; 256]) {
+    let (scale, minimum) = (half_at(block, 80), half_at(block, 82));
+    for (group, out) in out.as_chunks_mut::<16>().0.iter_mut().enumerate() {
+        let scale = scale * f32::from(block[group] & 15);
+        let minimum = minimum * f32::from(block[group] >> 4);
+        let (half, quarter, start) = place_of(group);
+        for (i, out) in out.iter_mut().enumerate() {
+            let value = block[16 + half * 32 + start + i] >> (quarter * 2) & 3;
+            *out = scale * f32::from(value) - minimum;
+        }
+    }
+}
+
+#[inline(always)]
+fn q3_k(block: &[u8; 110], out: &mut [f32; 256]) {
+    let scale = half_at(block, 108);
+    for (group, out) in out.as_chunks_mut::<16>().0.iter_mut().enumerate() {
+        let lower = block[96 + group % 8] >> (group / 8 * 4) & 15;
+        let upper = block[104 + group % 4] >> (group / 4 * 2) & 3;
+        let scale = scale * (f32::from(lower | upper << 4) - 32.0);
+        let (half, quarter, start) = place_of(group);
+        for (i, out) in out.iter_mut().enumerate() {
+            let pair = block[32 + half * 32 + start + i] >> (quarter * 2) & 3;
+            let third = block[start + i] >> (half * 4 + quarter) & 1;
+            *out = scale * (f32::from(pair | third << 2) - 4.0);
+        }
+    }
+}
+
 /// The 6-bit scale and minimum of group `group` (0 to 7) of a K-quant.
 ///
 /// Source: `get_scale_min_k4` of `ggml-quants.c`.
@@ -177,11 +220,41 @@ fn q6_k(block: &[u8; 210], out: &mut [f32; 256]) {
     for (group, out) in out.as_chunks_mut::<16>().0.iter_mut().enumerate() {
         let scale = scale * f32::from(block[192 + group].cast_signed());
         // Each half of 128 elements has 64 bytes of nibbles and 32 bytes of bit pairs.
-        let (half, quarter, odd) = (group / 8, group % 8 / 2, group % 2);
+        let (half, quarter, start) = place_of(group);
         for (i, out) in out.iter_mut().enumerate() {
-            let nibble = block[half * 64 + quarter % 2 * 32 + odd * 16 + i] >> (quarter / 2 * 4) & 15;
-            let upper = block[128 + half * 32 + odd * 16 + i] >> (quarter * 2) & 3;
+            let nibble = block[half * 64 + quarter % 2 * 32 + start + i] >> (quarter / 2 * 4) & 15;
+            let upper = block[128 + half * 32 + start + i] >> (quarter * 2) & 3;
             *out = scale * (f32::from(nibble | upper << 4) - 32.0);
         }
     }
+}
+
+/// 32 nibbles through a table, the lower ones first.
+#[inline(always)]
+fn looked_up(values: &[i8; 16], scale: f32, packed: &[u8], out: &mut [f32; 32]) {
+    for (i, &byte) in packed.iter().enumerate() {
+        out[i] = scale * f32::from(values[usize::from(byte & 15)]);
+        out[i + 16] = scale * f32::from(values[usize::from(byte >> 4)]);
+    }
+}
+
+#[inline(always)]
+fn iq4_nl(block: &[u8; 18], out: &mut [f32; 32]) {
+    looked_up(&IQ4_VALUES, half_at(block, 0), &block[2..], out);
+}
+
+#[inline(always)]
+fn iq4_xs(block: &[u8; 136], out: &mut [f32; 256]) {
+    let (scale, uppers) = (half_at(block, 0), u16::from_le_bytes([block[2], block[3]]));
+    for (group, out) in out.as_chunks_mut().0.iter_mut().enumerate() {
+        let lower = block[4 + group / 2] >> (group % 2 * 4) & 15;
+        let [upper, _] = (uppers >> (group * 2) & 3).to_le_bytes();
+        let scale = scale * (f32::from(lower | upper << 4) - 32.0);
+        looked_up(&IQ4_VALUES, scale, &block[8 + group * 16..][..16], out);
+    }
+}
+
+#[inline(always)]
+fn mxfp4(block: &[u8; 17], out: &mut [f32; 32]) {
+    looked_up(&FOUR_BIT_FLOATS, half_of_power(block[0]), &block[1..], out);
 }

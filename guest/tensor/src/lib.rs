@@ -20,6 +20,7 @@ extern crate alloc;
 mod attention;
 mod buffer;
 mod chunks;
+mod codebook;
 mod dequantize;
 mod half;
 mod isa;

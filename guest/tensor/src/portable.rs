@@ -203,6 +203,11 @@ impl Simd for Portable {
         each(&self.float(self.down::<4>(bytes)), |nibble| scale * nibble + offset)
     }
     #[inline(always)]
+    fn lookup(self, values: &[i8; 16], packed: &[u8; 16]) -> [Unit; 2] {
+        let value = |nibble: u8| f32::from(values[usize::from(nibble)]);
+        [each(packed, |byte| value(byte & 15)), each(packed, |byte| value(byte >> 4))]
+    }
+    #[inline(always)]
     fn prefetch(self, _from: &[u8], _ahead_bytes: usize) {}
     #[inline(always)]
     fn transpose(self, rows: &[Unit; 16], to: &mut [Unit], stride: usize) {

@@ -22,17 +22,27 @@ pub enum Quant {
     Q5_0,
     /// 32 five-bit values, scale and minimum.
     Q5_1,
+    /// 256 two-bit values in 16 groups with 4-bit scales and minima.
+    Q2_K,
+    /// 256 three-bit values around 4 in 16 groups with 6-bit scales.
+    Q3_K,
     /// 256 nibbles in 8 groups with 6-bit scales and minima.
     Q4_K,
     /// 256 five-bit values in 8 groups with 6-bit scales and minima.
     Q5_K,
     /// 256 six-bit values in 16 groups with 8-bit scales.
     Q6_K,
+    /// 32 nibbles that stand for unevenly spaced values, one scale.
+    IQ4_NL,
+    /// 256 nibbles that stand for unevenly spaced values in 8 groups with 6-bit scales.
+    IQ4_XS,
+    /// 32 four-bit floats, one power of two as scale.
+    MXFP4,
 }
 
 impl Quant {
     /// Every format, in the order of the enum.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 16] = [
         Self::F32,
         Self::F16,
         Self::BF16,
@@ -41,9 +51,14 @@ impl Quant {
         Self::Q4_1,
         Self::Q5_0,
         Self::Q5_1,
+        Self::Q2_K,
+        Self::Q3_K,
         Self::Q4_K,
         Self::Q5_K,
         Self::Q6_K,
+        Self::IQ4_NL,
+        Self::IQ4_XS,
+        Self::MXFP4,
     ];
 
     /// The format with that number in a GGUF file, if the engine computes with it.
@@ -57,10 +72,15 @@ impl Quant {
             6 => Self::Q5_0,
             7 => Self::Q5_1,
             8 => Self::Q8_0,
+            10 => Self::Q2_K,
+            11 => Self::Q3_K,
             12 => Self::Q4_K,
             13 => Self::Q5_K,
             14 => Self::Q6_K,
+            20 => Self::IQ4_NL,
+            23 => Self::IQ4_XS,
             30 => Self::BF16,
+            39 => Self::MXFP4,
             _ => return None,
         })
     }
@@ -76,10 +96,15 @@ impl Quant {
             Self::Q5_0 => 6,
             Self::Q5_1 => 7,
             Self::Q8_0 => 8,
+            Self::Q2_K => 10,
+            Self::Q3_K => 11,
             Self::Q4_K => 12,
             Self::Q5_K => 13,
             Self::Q6_K => 14,
+            Self::IQ4_NL => 20,
+            Self::IQ4_XS => 23,
             Self::BF16 => 30,
+            Self::MXFP4 => 39,
         }
     }
 
@@ -95,9 +120,14 @@ impl Quant {
             Self::Q4_1 => "Q4_1",
             Self::Q5_0 => "Q5_0",
             Self::Q5_1 => "Q5_1",
+            Self::Q2_K => "Q2_K",
+            Self::Q3_K => "Q3_K",
             Self::Q4_K => "Q4_K",
             Self::Q5_K => "Q5_K",
             Self::Q6_K => "Q6_K",
+            Self::IQ4_NL => "IQ4_NL",
+            Self::IQ4_XS => "IQ4_XS",
+            Self::MXFP4 => "MXFP4",
         }
     }
 
@@ -106,8 +136,8 @@ impl Quant {
     pub const fn block_elements(self) -> usize {
         match self {
             Self::F32 | Self::F16 | Self::BF16 => 1,
-            Self::Q8_0 | Self::Q4_0 | Self::Q4_1 | Self::Q5_0 | Self::Q5_1 => 32,
-            Self::Q4_K | Self::Q5_K | Self::Q6_K => 256,
+            Self::Q8_0 | Self::Q4_0 | Self::Q4_1 | Self::Q5_0 | Self::Q5_1 | Self::IQ4_NL | Self::MXFP4 => 32,
+            Self::Q2_K | Self::Q3_K | Self::Q4_K | Self::Q5_K | Self::Q6_K | Self::IQ4_XS => 256,
         }
     }
 
@@ -118,13 +148,17 @@ impl Quant {
             Self::F32 => 4,
             Self::F16 | Self::BF16 => 2,
             Self::Q8_0 => 34,
-            Self::Q4_0 => 18,
+            Self::Q4_0 | Self::IQ4_NL => 18,
             Self::Q4_1 => 20,
             Self::Q5_0 => 22,
             Self::Q5_1 => 24,
+            Self::Q2_K => 84,
+            Self::Q3_K => 110,
             Self::Q4_K => 144,
             Self::Q5_K => 176,
             Self::Q6_K => 210,
+            Self::IQ4_XS => 136,
+            Self::MXFP4 => 17,
         }
     }
 
@@ -153,7 +187,7 @@ mod tests {
         for quant in Quant::ALL {
             assert_eq!(Quant::from_ggml(quant.ggml_id()), Some(quant));
         }
-        assert_eq!(Quant::from_ggml(10), None);
+        assert_eq!(Quant::from_ggml(9), None);
     }
 
     #[test]

@@ -106,6 +106,9 @@ pub(crate) trait Simd: Copy {
     /// The upper nibbles of lanes that hold bytes, through the table.
     fn high(self, table: Self::Table, bytes: Self::I) -> Self::V;
 
+    /// What the lower nibbles of sixteen bytes stand for in `values`, and what the upper ones do.
+    fn lookup(self, values: &[i8; 16], packed: &[u8; 16]) -> [Self::V; 2];
+
     /// Asks for the cache line `ahead_bytes` after the start of `from`, which need not exist.
     fn prefetch(self, from: &[u8], ahead_bytes: usize);
 

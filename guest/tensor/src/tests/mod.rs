@@ -42,6 +42,9 @@ impl Random {
             for &at in halves(quant) {
                 block[at + 1] = block[at + 1] & 0xB7 | 0x20;
             }
+            if quant == Quant::MXFP4 {
+                block[0] = block[0] & 15 | 112;
+            }
         }
         bytes
     }
@@ -50,9 +53,12 @@ impl Random {
 /// Places of the upper bytes of a block's halves, less one.
 fn halves(quant: Quant) -> &'static [usize] {
     match quant {
-        Quant::F32 => &[],
+        Quant::F32 | Quant::MXFP4 => &[],
         Quant::F16 | Quant::BF16 | Quant::Q8_0 | Quant::Q4_0 | Quant::Q5_0 => &[0],
+        Quant::IQ4_NL | Quant::IQ4_XS => &[0],
         Quant::Q4_1 | Quant::Q5_1 | Quant::Q4_K | Quant::Q5_K => &[0, 2],
+        Quant::Q2_K => &[80, 82],
+        Quant::Q3_K => &[108],
         Quant::Q6_K => &[208],
     }
 }

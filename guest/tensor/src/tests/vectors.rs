@@ -16,8 +16,15 @@ macro_rules! vectors {
     };
 }
 
-const VECTORS: [(Quant, &[u8], &[u8]); 11] =
-    vectors!(F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K, Q6_K);
+/// Random and edge blocks of each format, with the floats they stand for.
+pub(super) const VECTORS: [(Quant, &[u8], &[u8]); 16] = vectors!(
+    F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, IQ4_NL, IQ4_XS, MXFP4
+);
+
+#[test]
+fn every_format_has_a_vector() {
+    assert_eq!(VECTORS.map(|(quant, ..)| quant), Quant::ALL);
+}
 
 #[test]
 fn every_format_has_the_bits_of_ggml() {

@@ -3,6 +3,8 @@
 use super::{Format, Scales, Sink, cut};
 use crate::simd::Simd;
 
+pub(super) struct Q2K;
+pub(super) struct Q3K;
 pub(super) struct Q4K;
 pub(super) struct Q5K;
 pub(super) struct Q6K;
@@ -11,7 +13,7 @@ pub(super) struct Q6K;
 const OFFSETS: usize = 24;
 
 #[inline(always)]
-fn half_at<S: Simd>(s: S, block: &[u8], at: usize) -> f32 {
+pub(super) fn half_at<S: Simd>(s: S, block: &[u8], at: usize) -> f32 {
     s.half(u16::from_le_bytes(*cut(block, at)))
 }
 
@@ -31,15 +33,114 @@ fn six_bits<S: Simd>(s: S, block: &[u8]) -> Scales {
         minima & 0x3F3F_3F3F,
         both >> 4 & 0x0F0F_0F0F | (minima >> 6 & 0x0303_0303) << 4,
     ];
-    let mut bytes = [0; 16];
-    for (out, word) in bytes.as_chunks_mut().0.iter_mut().zip(words) {
-        *out = word.to_le_bytes();
-    }
-    let integers = s.float(s.bytes(&bytes));
+    let integers = s.float(s.bytes(&bytes_of(words)));
     let mut out = Scales::ZERO;
     s.store(s.mul(integers, s.splat(half_at(s, block, 0))), &mut out.0[0]);
     s.store(s.mul(integers, s.splat(-half_at(s, block, 2))), &mut out.0[1]);
     out
+}
+
+/// The bytes of four words.
+#[inline(always)]
+fn bytes_of(words: [u32; 4]) -> [u8; 16] {
+    let mut bytes = [0; 16];
+    for (out, word) in bytes.as_chunks_mut().0.iter_mut().zip(words) {
+        *out = word.to_le_bytes();
+    }
+    bytes
+}
+
+/// The four bit pairs of each byte, the lowest first.
+#[inline(always)]
+fn bit_pairs<S: Simd>(s: S, bytes: S::I) -> [S::I; 4] {
+    [s.and(bytes, 3), s.and(s.down::<2>(bytes), 3), s.and(s.down::<4>(bytes), 3), s.down::<6>(bytes)]
+}
+
+/// Units `first`, `first + 2` and so on, each with a scale and an offset of its own.
+#[inline(always)]
+fn quarters<S: Simd, K: Sink<S>>(s: S, values: [S::I; 4], scales: &Scales, first: usize, sink: &mut K) {
+    for (quarter, value) in values.into_iter().enumerate() {
+        let unit = first + quarter * 2;
+        let (scale, offset) = (scales.splat(s, unit), scales.splat(s, 16 + unit));
+        sink.take(s, unit, s.fma(s.float(value), scale, offset));
+    }
+}
+
+impl Format<84> for Q2K {
+    const UNITS: usize = 16;
+    const GROUP: usize = 1;
+
+    #[inline(always)]
+    fn scales<S: Simd>(s: S, blocks: &[[u8; 84]]) -> Scales {
+        let block = &blocks[0];
+        let both = s.bytes(cut(block, 0));
+        let (scales, minima) = (s.float(s.and(both, 15)), s.float(s.down::<4>(both)));
+        let mut out = Scales::ZERO;
+        s.store(s.mul(scales, s.splat(half_at(s, block, 80))), &mut out.0[0]);
+        s.store(s.mul(minima, s.splat(-half_at(s, block, 82))), &mut out.0[1]);
+        out
+    }
+
+    /// Each half of 128 elements has 32 bytes.
+    #[inline(always)]
+    fn unpack<S: Simd, K: Sink<S>>(s: S, block: &[u8; 84], scales: &Scales, _: usize, sink: &mut K) {
+        for half in 0..2 {
+            for odd in 0..2 {
+                let bytes = s.bytes(cut(block, 16 + half * 32 + odd * 16));
+                quarters(s, bit_pairs(s, bytes), scales, half * 8 + odd, sink);
+            }
+        }
+    }
+}
+
+/// The sixteen 6-bit scales of a `Q3_K` block, less 32: nibbles in eight bytes, the upper bits in four more.
+///
+/// Source: `dequantize_row_q3_K` of `ggml-quants.c`, four groups at a time.
+#[inline(always)]
+fn around_32<S: Simd>(s: S, block: &[u8; 110]) -> S::V {
+    let even = u32::from_le_bytes(*cut(block, 96));
+    let odd = u32::from_le_bytes(*cut(block, 100));
+    let upper = u32::from_le_bytes(*cut(block, 104));
+    let words = [
+        even & 0x0F0F_0F0F | (upper & 0x0303_0303) << 4,
+        odd & 0x0F0F_0F0F | (upper >> 2 & 0x0303_0303) << 4,
+        even >> 4 & 0x0F0F_0F0F | (upper >> 4 & 0x0303_0303) << 4,
+        odd >> 4 & 0x0F0F_0F0F | (upper >> 6 & 0x0303_0303) << 4,
+    ];
+    s.sub(s.float(s.bytes(&bytes_of(words))), s.splat(32.0))
+}
+
+impl Format<110> for Q3K {
+    const UNITS: usize = 16;
+    const GROUP: usize = 1;
+
+    #[inline(always)]
+    fn scales<S: Simd>(s: S, blocks: &[[u8; 110]]) -> Scales {
+        let block = &blocks[0];
+        let scale = s.mul(around_32(s, block), s.splat(half_at(s, block, 108)));
+        let mut out = Scales::ZERO;
+        s.store(scale, &mut out.0[0]);
+        s.store(s.mul(scale, s.splat(-4.0)), &mut out.0[1]);
+        out
+    }
+
+    /// Each half of 128 elements has 32 bytes of bit pairs; both share 32 bytes of third bits.
+    #[inline(always)]
+    fn unpack<S: Simd, K: Sink<S>>(s: S, block: &[u8; 110], scales: &Scales, _: usize, sink: &mut K) {
+        for odd in 0..2 {
+            let upper = s.bytes(cut(block, odd * 16));
+            for (half, upper) in [upper, s.down::<4>(upper)].into_iter().enumerate() {
+                let [a, b, c, d] = bit_pairs(s, s.bytes(cut(block, 32 + half * 32 + odd * 16)));
+                let values = [
+                    s.or(a, s.and(s.up::<2>(upper), 4)),
+                    s.or(b, s.and(s.up::<1>(upper), 4)),
+                    s.or(c, s.and(upper, 4)),
+                    s.or(d, s.and(s.down::<1>(upper), 4)),
+                ];
+                quarters(s, values, scales, half * 8 + odd, sink);
+            }
+        }
+    }
 }
 
 impl Format<144> for Q4K {
@@ -140,11 +241,7 @@ impl Format<210> for Q6K {
                     s.or(s.down::<4>(first), s.and(upper, 0x30)),
                     s.or(s.down::<4>(second), s.and(s.down::<2>(upper), 0x30)),
                 ];
-                for (quarter, value) in values.into_iter().enumerate() {
-                    let unit = half * 8 + quarter * 2 + odd;
-                    let (scale, offset) = (scales.splat(s, unit), scales.splat(s, 16 + unit));
-                    sink.take(s, unit, s.fma(s.float(value), scale, offset));
-                }
+                quarters(s, values, scales, half * 8 + odd, sink);
             }
         }
     }

@@ -5,6 +5,7 @@
 //! and offset are applied by one fused step.
 
 mod k;
+mod lookup;
 mod plain;
 mod small;
 
@@ -77,9 +78,14 @@ pub(crate) fn for_format<T: ForFormat>(quant: Quant, task: T) {
         Quant::Q4_1 => task.run::<small::Q4_1, 20>(),
         Quant::Q5_0 => task.run::<small::Q5_0, 22>(),
         Quant::Q5_1 => task.run::<small::Q5_1, 24>(),
+        Quant::Q2_K => task.run::<k::Q2K, 84>(),
+        Quant::Q3_K => task.run::<k::Q3K, 110>(),
         Quant::Q4_K => task.run::<k::Q4K, 144>(),
         Quant::Q5_K => task.run::<k::Q5K, 176>(),
         Quant::Q6_K => task.run::<k::Q6K, 210>(),
+        Quant::IQ4_NL => task.run::<lookup::Iq4Nl, 18>(),
+        Quant::IQ4_XS => task.run::<lookup::Iq4Xs, 136>(),
+        Quant::MXFP4 => task.run::<lookup::Mxfp4, 17>(),
     }
 }
 

@@ -10,12 +10,12 @@ pub(super) struct Q5_0;
 pub(super) struct Q5_1;
 
 /// Blocks whose scales fill a unit.
-const GROUP: usize = 16;
+pub(super) const GROUP: usize = 16;
 
 /// Scale and minimum of each block side by side. Formats without a minimum have weights in its place, which
 /// are not used.
 #[inline(always)]
-fn pairs<S: Simd, const B: usize>(s: S, blocks: &[[u8; B]]) -> Scales {
+pub(super) fn pairs<S: Simd, const B: usize>(s: S, blocks: &[[u8; B]]) -> Scales {
     if let Some(blocks) = blocks.first_chunk::<GROUP>() {
         // Of fixed length, so that the words go from register to register.
         return floats(s, blocks.each_ref().map(first_word));

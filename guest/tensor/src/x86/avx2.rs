@@ -2,16 +2,17 @@
 #![expect(unsafe_code, reason = "vector instructions behind a token that proves their support")]
 
 use core::arch::x86_64::{
-    __m256, __m256i, _CMP_NLT_UQ, _MM_FROUND_TO_NEAREST_INT, _MM_HINT_T0, _mm_add_ps, _mm_add_ss,
-    _mm_cvtph_ps, _mm_cvtsi32_si128, _mm_cvtss_f32, _mm_loadu_si128, _mm_max_ps, _mm_max_ss, _mm_movehdup_ps,
-    _mm_movehl_ps, _mm_prefetch, _mm_set_epi32, _mm_storeu_si128, _mm_unpackhi_epi64, _mm256_add_epi32,
-    _mm256_add_ps, _mm256_and_ps, _mm256_and_si256, _mm256_castps_si256, _mm256_castps256_ps128,
-    _mm256_castsi256_ps, _mm256_castsi256_si128, _mm256_cmp_ps, _mm256_cmpeq_epi32, _mm256_cvtepi8_epi32,
-    _mm256_cvtepi32_ps, _mm256_cvtepu8_epi32, _mm256_cvtepu16_epi32, _mm256_cvtph_ps, _mm256_cvtps_ph,
-    _mm256_div_ps, _mm256_extractf128_ps, _mm256_extracti128_si256, _mm256_fmadd_ps, _mm256_loadu_ps,
-    _mm256_loadu_si256, _mm256_max_ps, _mm256_min_ps, _mm256_mul_ps, _mm256_or_si256, _mm256_permute2f128_ps,
-    _mm256_set1_epi32, _mm256_set1_ps, _mm256_shuffle_ps, _mm256_sll_epi32, _mm256_srl_epi32,
-    _mm256_storeu_ps, _mm256_sub_ps, _mm256_unpackhi_ps, _mm256_unpacklo_ps,
+    __m128i, __m256, __m256i, _CMP_NLT_UQ, _MM_FROUND_TO_NEAREST_INT, _MM_HINT_T0, _mm_add_ps, _mm_add_ss,
+    _mm_and_si128, _mm_cvtph_ps, _mm_cvtsi32_si128, _mm_cvtss_f32, _mm_loadu_si128, _mm_max_ps, _mm_max_ss,
+    _mm_movehdup_ps, _mm_movehl_ps, _mm_prefetch, _mm_set_epi32, _mm_set1_epi8, _mm_shuffle_epi8,
+    _mm_srli_epi16, _mm_storeu_si128, _mm_unpackhi_epi64, _mm256_add_epi32, _mm256_add_ps, _mm256_and_ps,
+    _mm256_and_si256, _mm256_castps_si256, _mm256_castps256_ps128, _mm256_castsi256_ps,
+    _mm256_castsi256_si128, _mm256_cmp_ps, _mm256_cmpeq_epi32, _mm256_cvtepi8_epi32, _mm256_cvtepi32_ps,
+    _mm256_cvtepu8_epi32, _mm256_cvtepu16_epi32, _mm256_cvtph_ps, _mm256_cvtps_ph, _mm256_div_ps,
+    _mm256_extractf128_ps, _mm256_extracti128_si256, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256,
+    _mm256_max_ps, _mm256_min_ps, _mm256_mul_ps, _mm256_or_si256, _mm256_permute2f128_ps, _mm256_set1_epi32,
+    _mm256_set1_ps, _mm256_shuffle_ps, _mm256_sll_epi32, _mm256_srl_epi32, _mm256_storeu_ps, _mm256_sub_ps,
+    _mm256_unpackhi_ps, _mm256_unpacklo_ps,
 };
 
 use super::detect;
@@ -263,6 +264,13 @@ impl Simd for Avx2 {
         self.fma(self.float(self.down::<4>(bytes)), [scale; 2], [offset; 2])
     }
     #[inline(always)]
+    fn lookup(self, values: &[i8; 16], packed: &[u8; 16]) -> [Floats; 2] {
+        let values = memory!(_mm_loadu_si128(values.as_ptr().cast()));
+        let low = memory!(_mm_loadu_si128(packed.as_ptr().cast()));
+        let high = lanes!(_mm_srli_epi16::<4>(low));
+        [self.look_up(values, low), self.look_up(values, high)]
+    }
+    #[inline(always)]
     fn prefetch(self, from: &[u8], ahead_bytes: usize) {
         let line = from.as_ptr().wrapping_add(ahead_bytes).cast();
         // SAFETY: the instruction reads nothing into the program and never faults, whatever the address.
@@ -292,6 +300,16 @@ impl Avx2 {
     #[inline(always)]
     fn load_eight(self, from: &[f32; 8]) -> __m256 {
         memory!(_mm256_loadu_ps(from.as_ptr()))
+    }
+
+    /// The signed bytes of `values` that the lower nibbles of `bytes` number, as floats.
+    #[inline(always)]
+    fn look_up(self, values: __m128i, bytes: __m128i) -> Floats {
+        let mask = lanes!(_mm_set1_epi8(15));
+        let nibbles = lanes!(_mm_and_si128(bytes, mask));
+        let all = lanes!(_mm_shuffle_epi8(values, nibbles));
+        let upper = lanes!(_mm_unpackhi_epi64(all, all));
+        self.float(both!(_mm256_cvtepi8_epi32, [all, upper]))
     }
 
     #[inline(always)]

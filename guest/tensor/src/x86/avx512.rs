@@ -210,6 +210,13 @@ impl Simd for Avx512 {
         self.low(table, self.down::<4>(bytes))
     }
     #[inline(always)]
+    fn lookup(self, values: &[i8; 16], packed: &[u8; 16]) -> [__m512; 2] {
+        let values = memory!(_mm_loadu_si128(values.as_ptr().cast()));
+        let table = self.float(lanes!(_mm512_cvtepi8_epi32(values)));
+        let bytes = self.bytes(packed);
+        [self.low(table, bytes), self.high(table, bytes)]
+    }
+    #[inline(always)]
     fn prefetch(self, from: &[u8], ahead_bytes: usize) {
         let line = from.as_ptr().wrapping_add(ahead_bytes).cast();
         // SAFETY: the instruction reads nothing into the program and never faults, whatever the address.

@@ -1,0 +1,98 @@
+//! Formats whose nibbles stand for unevenly spaced values.
+
+use super::k::half_at;
+use super::small::{GROUP, pairs};
+use super::{Format, Scales, Sink, cut};
+use crate::codebook::{FOUR_BIT_FLOATS, IQ4_VALUES, half_of_power};
+use crate::simd::Simd;
+
+pub(super) struct Iq4Nl;
+pub(super) struct Iq4Xs;
+pub(super) struct Mxfp4;
+
+/// Units `first` and `first + 1` out of 32 nibbles, the lower ones first.
+#[inline(always)]
+fn two_units<S: Simd, K: Sink<S>>(
+    s: S,
+    values: &[i8; 16],
+    packed: &[u8; 16],
+    scale: S::V,
+    first: usize,
+    sink: &mut K,
+) {
+    let [low, high] = s.lookup(values, packed);
+    sink.take(s, first, s.mul(low, scale));
+    sink.take(s, first + 1, s.mul(high, scale));
+}
+
+impl Format<18> for Iq4Nl {
+    const UNITS: usize = 2;
+    const GROUP: usize = GROUP;
+
+    #[inline(always)]
+    fn scales<S: Simd>(s: S, blocks: &[[u8; 18]]) -> Scales {
+        pairs(s, blocks)
+    }
+
+    #[inline(always)]
+    fn unpack<S: Simd, K: Sink<S>>(s: S, block: &[u8; 18], scales: &Scales, place: usize, sink: &mut K) {
+        two_units(s, &IQ4_VALUES, cut(block, 2), scales.splat(s, place * 2), 0, sink);
+    }
+}
+
+/// The eight 6-bit scales of an `IQ4_XS` block, one a byte: nibbles in four bytes, the upper bits in two more.
+#[inline(always)]
+fn eight_scales(block: &[u8; 136]) -> [u8; 8] {
+    let mut upper = u64::from(u16::from_le_bytes(*cut(block, 2)));
+    let mut lower = u64::from(u32::from_le_bytes(*cut(block, 4)));
+    upper = (upper | upper << 24) & 0x0000_00FF_0000_00FF;
+    upper = (upper | upper << 12) & 0x000F_000F_000F_000F;
+    upper = (upper | upper << 6) & 0x0303_0303_0303_0303;
+    lower = (lower | lower << 16) & 0x0000_FFFF_0000_FFFF;
+    lower = (lower | lower << 8) & 0x00FF_00FF_00FF_00FF;
+    lower = (lower | lower << 4) & 0x0F0F_0F0F_0F0F_0F0F;
+    (lower | upper << 4).to_le_bytes()
+}
+
+impl Format<136> for Iq4Xs {
+    const UNITS: usize = 16;
+    const GROUP: usize = 1;
+
+    #[inline(always)]
+    fn scales<S: Simd>(s: S, blocks: &[[u8; 136]]) -> Scales {
+        let block = &blocks[0];
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&eight_scales(block));
+        let integers = s.sub(s.float(s.bytes(&bytes)), s.splat(32.0));
+        let mut out = Scales::ZERO;
+        s.store(s.mul(integers, s.splat(half_at(s, block, 0))), &mut out.0[0]);
+        out
+    }
+
+    #[inline(always)]
+    fn unpack<S: Simd, K: Sink<S>>(s: S, block: &[u8; 136], scales: &Scales, _: usize, sink: &mut K) {
+        for group in 0..8 {
+            let packed = cut(block, 8 + group * 16);
+            two_units(s, &IQ4_VALUES, packed, scales.splat(s, group), group * 2, sink);
+        }
+    }
+}
+
+impl Format<17> for Mxfp4 {
+    const UNITS: usize = 2;
+    const GROUP: usize = GROUP;
+
+    #[inline(always)]
+    fn scales<S: Simd>(_: S, blocks: &[[u8; 17]]) -> Scales {
+        let mut out = Scales::ZERO;
+        for (out, block) in out.0[0].iter_mut().zip(blocks) {
+            *out = half_of_power(block[0]);
+        }
+        out
+    }
+
+    #[inline(always)]
+    fn unpack<S: Simd, K: Sink<S>>(s: S, block: &[u8; 17], scales: &Scales, place: usize, sink: &mut K) {
+        two_units(s, &FOUR_BIT_FLOATS, cut(block, 1), scales.splat(s, place), 0, sink);
+    }
+}
