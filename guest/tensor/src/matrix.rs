@@ -135,6 +135,12 @@ mod tests {
         let bytes = [0; 40];
         let columns = Matrix::new(Quant::Q4_1, 1, 33, &bytes).unwrap_err();
         assert_eq!(columns, ShapeError::Columns { quant: Quant::Q4_1, cols: 33 });
+        for quant in Quant::ALL.into_iter().filter(|quant| quant.block_elements() > 1) {
+            for cols in [2 * quant.block_elements() - 1, 2 * quant.block_elements() + 1] {
+                let beside = Matrix::new(quant, 1, cols, &bytes).unwrap_err();
+                assert_eq!(beside, ShapeError::Columns { quant, cols });
+            }
+        }
         let empty = Matrix::new(Quant::Q4_1, 1, 0, &[]).unwrap_err();
         assert_eq!(empty, ShapeError::Columns { quant: Quant::Q4_1, cols: 0 });
         let short = Matrix::new(Quant::Q4_1, 3, 64, &bytes).unwrap_err();
