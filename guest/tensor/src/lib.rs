@@ -1,6 +1,7 @@
 //! Numeric kernels of the engine: portable reference, AVX2, AVX-512.
 //!
 //! - [`Quant`], [`Matrix`]: weights as they lie in a GGUF file, checked once;
+//! - [`first_not_finite`]: the one check of their values;
 //! - [`Isa`]: which instruction set computes, detected by `cpuid`;
 //! - [`Team`]: the cpus that share one pass;
 //! - [`matmul()`], [`matmul_shared`]: `W · x` with f32 activations;
@@ -22,6 +23,7 @@ mod buffer;
 mod chunks;
 mod codebook;
 mod dequantize;
+mod finite;
 mod half;
 mod isa;
 mod matmul;
@@ -42,6 +44,7 @@ pub use attention::{axpy_f16, dot_f16, mix_f16, scores_f16, store_f16};
 pub use buffer::Buffer;
 pub use chunks::{ChunkWork, for_each_chunk};
 pub use dequantize::dequantize_row;
+pub use finite::first_not_finite;
 pub use half::{f16_to_f32, f32_to_f16};
 pub use isa::Isa;
 pub use matmul::{PRODUCTS_MAX, Product, matmul, matmul_shared};

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use crate::{Isa, Quant};
 
 mod attention;
+mod finite;
 mod matmul;
 mod vector;
 mod vectors;
