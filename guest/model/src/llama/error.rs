@@ -2,6 +2,7 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use vial_tensor::Quant;
 
 use crate::gguf::GgmlType;
 use crate::weights::WeightsError;
@@ -77,6 +78,16 @@ pub enum PassError {
     /// The weights could not be read or failed their check.
     #[error(transparent)]
     Weights(#[from] WeightsError),
+    /// Weights that are no numbers: the file was made so, since each leaf is the one that was sealed.
+    #[error(
+        "the {kind} block at byte {at} of the weights has a scale that is not finite: convert the model again"
+    )]
+    Scale {
+        /// Format of the block.
+        kind: Quant,
+        /// Where it starts in the file.
+        at: u64,
+    },
     /// Logits that are no numbers: damaged or unsuitable weights.
     #[error("the model computed a logit that is not finite (token {token} of the vocabulary)")]
     NotFinite {

@@ -13,7 +13,8 @@ use crate::gguf::{GgmlType, Gguf};
 use vial_tensor::Quant;
 
 /// Types with a kernel, by ggml's names.
-const SUPPORTED: &str = "F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K, Q6_K";
+const SUPPORTED: &str = "F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, IQ4_NL, \
+    IQ4_XS, MXFP4";
 
 /// A matrix of weights in the file. Its shape and type have been checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -185,4 +186,22 @@ impl Finder<'_> {
 
 fn unsupported(name: &str, found: GgmlType, supported: &'static str) -> ModelError {
     ModelError::Kind { tensor: name.to_owned(), found, supported }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::SUPPORTED;
+    use crate::gguf::GgmlType;
+    use alloc::vec::Vec;
+    use vial_tensor::Quant;
+
+    #[test]
+    fn every_format_with_a_kernel_is_named_and_has_the_parsers_block() {
+        assert_eq!(SUPPORTED.split(", ").collect::<Vec<_>>(), Quant::ALL.map(Quant::name));
+        for quant in Quant::ALL {
+            let block = GgmlType(quant.ggml_id()).layout().unwrap();
+            let ours = (quant.name(), quant.block_elements() as u64, quant.block_bytes() as u64);
+            assert_eq!((block.name, block.elements, block.bytes), ours);
+        }
+    }
 }

@@ -9,6 +9,7 @@ mod config;
 mod error;
 mod layout;
 mod pass;
+mod scales;
 #[cfg(test)]
 mod tests;
 

@@ -10,6 +10,7 @@ use vial_tensor::{
 use super::angles::Angles;
 use super::attention::Attention;
 use super::layout::{Layer, Matrix};
+use super::scales::{Scales, require_finite};
 use super::{Llama, PassError};
 use crate::kv::{Half, KvCache, Sequence};
 use crate::weights::Weights;
@@ -41,6 +42,7 @@ pub struct Engine<'a> {
 pub struct Pass {
     max_rows: usize,
     angles: Option<Angles>,
+    scales: Scales,
     /// Residual stream, and what is normed or mixed of it: `[rows, width]`.
     stream: Buffer,
     branch: Buffer,
@@ -68,6 +70,7 @@ impl Pass {
         Self {
             max_rows,
             angles: None,
+            scales: Scales::default(),
             stream: rows(config.width),
             branch: rows(config.width.max(config.query_width())),
             queries: rows(config.query_width()),
@@ -99,7 +102,7 @@ impl Pass {
     /// Runs all layers; gives the logits `[wanted, vocabulary]` of the rows that want them, in order.
     ///
     /// # Errors
-    /// Weights that cannot be read or differ, a token outside the vocabulary, logits that are no numbers. The rows'
+    /// Weights that cannot be read, differ or are no numbers, a token outside the vocabulary, logits that are no numbers. The rows'
     /// places in the cache are then undefined, and no logits leave.
     ///
     /// # Panics
@@ -116,8 +119,8 @@ impl Pass {
         self.set_angles(model, weights, rows)?;
         self.embed(model, weights, engine.isa, rows)?;
         for (at, layer) in model.layout.layers.iter().enumerate() {
+            self.scales.require(engine.isa, weights, &layer.matrices())?;
             let mut step = Step { pass: self, model, engine, rows };
-            require(weights, &layer.matrices())?;
             step.attend(at, layer, weights, cache);
             step.feed_forward(layer, weights);
         }
@@ -131,7 +134,8 @@ impl Pass {
         rows: &[Row<'_>],
     ) -> Result<(), PassError> {
         if self.angles.is_none() {
-            self.angles = Some(Angles::new(&model.config.rope, factors(model, weights)?.as_deref()));
+            let factors = factors(model, weights, &mut self.scales)?;
+            self.angles = Some(Angles::new(&model.config.rope, factors.as_deref()));
         }
         if let Some(angles) = &mut self.angles {
             angles.set(rows.iter().map(|row| row.position));
@@ -153,7 +157,7 @@ impl Pass {
                 return Err(PassError::Token { token: row.token, vocabulary });
             }
             let range = embedding.row(token);
-            weights.require(range.clone())?;
+            require_finite(isa, weights, embedding.kind, range.clone())?;
             dequantize_row(isa, embedding.kind, weights.bytes(range), out);
         }
         Ok(())
@@ -169,7 +173,7 @@ impl Pass {
     ) -> Result<&[f32], PassError> {
         let (width, vocabulary) = (model.config.width, model.config.vocabulary);
         let layout = &model.layout;
-        require(weights, &[&layout.output_norm, &layout.output])?;
+        self.scales.require(isa, weights, &[&layout.output_norm, &layout.output])?;
         read_norm(isa, &layout.output_norm, weights, &mut self.norm);
         let wanted = rows.iter().enumerate().filter(|(_, row)| row.wants_logits);
         let mut count = 0;
@@ -292,19 +296,16 @@ fn gated(isa: Isa, gate: &[f32], up: &mut [f32]) {
 }
 
 /// Divisors of the rotary frequencies, where the model has them.
-fn factors(model: &Llama, weights: &mut impl Weights) -> Result<Option<Vec<f32>>, PassError> {
+fn factors(
+    model: &Llama,
+    weights: &mut impl Weights,
+    scales: &mut Scales,
+) -> Result<Option<Vec<f32>>, PassError> {
     let Some(factors) = &model.layout.rope_factors else { return Ok(None) };
-    weights.require(factors.range.clone())?;
+    scales.require(Isa::PORTABLE, weights, &[factors])?;
     let mut out = vec![0.0; factors.columns];
     read_norm(Isa::PORTABLE, factors, weights, &mut out);
     Ok(Some(out))
-}
-
-fn require(weights: &mut impl Weights, matrices: &[&Matrix]) -> Result<(), PassError> {
-    for matrix in matrices {
-        weights.require(matrix.range.clone())?;
-    }
-    Ok(())
 }
 
 fn read_norm(isa: Isa, norm: &Matrix, weights: &impl Weights, out: &mut [f32]) {

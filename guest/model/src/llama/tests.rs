@@ -1,7 +1,7 @@
 //! Passes over the tiny model: batching and chunking must not change what a sequence computes.
 
 use alloc::vec::Vec;
-use vial_tensor::{Alone, Isa, Team};
+use vial_tensor::{Alone, Isa, Quant, Team};
 
 use super::{Engine, Llama, Pass, PassError, Row};
 use crate::gguf::Gguf;
@@ -115,4 +115,35 @@ fn a_leaf_that_differs_stops_the_pass_and_a_strange_token_is_refused() {
     let mut weights = Resident::new(&bench.file);
     let refused = bench.pass.run(&bench.model, &mut weights, &mut bench.cache, engine, &strange);
     assert!(matches!(refused, Err(PassError::Token { token: 1_000_000, .. })));
+}
+
+/// What a pass over the first token says when `bytes` stand at `at` in the file.
+fn refusal(at: u64, bytes: &[u8]) -> Result<(), PassError> {
+    let mut bench = Bench::new();
+    bench.file[usize::try_from(at).unwrap()..][..bytes.len()].copy_from_slice(bytes);
+    let sequence = bench.cache.open(100).unwrap();
+    let (team, mut weights) = (Team::new(1, &Alone), Resident::new(&bench.file));
+    let engine = Engine { team: &team, isa: Isa::detect() };
+    let row = rows(&sequence, &[0], 0);
+    // Twice: a refusal is not forgotten.
+    let first = bench.pass.run(&bench.model, &mut weights, &mut bench.cache, engine, &row).map(|_| ());
+    let again = bench.pass.run(&bench.model, &mut weights, &mut bench.cache, engine, &row).map(|_| ());
+    assert_eq!(first, again);
+    first
+}
+
+#[test]
+fn a_scale_that_is_no_number_stops_the_pass_wherever_it_lies() {
+    let layout = Bench::new().model.layout;
+    let nan = f32::NAN.to_le_bytes();
+    let floats =
+        [&layout.embedding, &layout.output_norm, &layout.layers[0].attn_norm, &layout.layers[1].ffn_down];
+    for matrix in floats {
+        let at = matrix.range.start + 4;
+        assert_eq!(refusal(at, &nan), Err(PassError::Scale { kind: Quant::F32, at }));
+    }
+    // The last block of the output, whose scale is infinite.
+    let at = layout.output.range.end - 34;
+    assert_eq!(refusal(at, &[0x00, 0x7C]), Err(PassError::Scale { kind: Quant::Q8_0, at }));
+    assert_eq!(refusal(at + 2, &[0xFF; 32]), Ok(()));
 }
