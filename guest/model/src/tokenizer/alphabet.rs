@@ -3,16 +3,19 @@
 
 use alloc::vec::Vec;
 
-/// The bytes that a token's text stands for. Characters outside the alphabet stand for their own UTF-8.
-pub(super) fn bytes(text: &str) -> Vec<u8> {
-    let mut out = Vec::with_capacity(text.len());
+/// Appends the bytes that a token's text stands for; says whether all of it was written in the alphabet.
+/// Characters outside it stand for their own UTF-8.
+pub(super) fn append_bytes(text: &str, out: &mut Vec<u8>) -> bool {
+    let mut is_whole = true;
     for character in text.chars() {
-        match byte(character) {
-            Some(byte) => out.push(byte),
-            None => out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
+        if let Some(byte) = byte(character) {
+            out.push(byte);
+        } else {
+            out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+            is_whole = false;
         }
     }
-    out
+    is_whole
 }
 
 /// The byte a character stands for: itself where it is printable Latin-1, else one of those from U+0100 on, in order.
@@ -54,10 +57,21 @@ mod tests {
     use super::*;
     use alloc::string::String;
 
+    fn bytes(text: &str) -> (Vec<u8>, bool) {
+        let mut out = Vec::new();
+        let is_whole = append_bytes(text, &mut out);
+        (out, is_whole)
+    }
+
     #[test]
     fn every_byte_has_a_character_of_its_own() {
         let all: String = (0..=u8::MAX).map(character).collect();
-        assert_eq!(bytes(&all), (0..=u8::MAX).collect::<Vec<_>>());
+        assert_eq!(bytes(&all), ((0..=u8::MAX).collect(), true));
         assert_eq!([character(b' '), character(b'\n')], ['Ġ', 'Ċ']);
+    }
+
+    #[test]
+    fn characters_outside_the_alphabet_are_told_apart() {
+        assert_eq!(bytes("a日"), ("a日".into(), false));
     }
 }

@@ -84,7 +84,7 @@ fn other_tokenizers_are_refused_by_name() {
     };
     let file = || tiny::GgufWriter::new().string("tokenizer.ggml.model", "gpt2");
     assert!(matches!(refused(tiny::GgufWriter::new()), TokenizerError::Metadata { .. }));
-    let other = tiny::GgufWriter::new().string("tokenizer.ggml.model", "llama");
+    let other = tiny::GgufWriter::new().string("tokenizer.ggml.model", "t5");
     assert!(matches!(refused(other), TokenizerError::Unknown { .. }));
     assert!(matches!(refused(file().string("tokenizer.ggml.pre", "weird")), TokenizerError::Unknown { .. }));
     let few = file().string("tokenizer.ggml.pre", "gpt-2").strings("tokenizer.ggml.tokens", &["a"]);
