@@ -39,7 +39,7 @@ fn llama_and_qwen_take_marks_before_words_and_line_breaks_after_marks() {
 #[test]
 fn pieces_together_are_the_text() {
     let text = "He said:\t\"x²+½=\u{0301}e\u{a0}\u{3000}\"\r\n\r\n'tis ''s 12٣٤  \u{0}\u{7f} end ";
-    for name in ["gpt-2", "smollm", "llama-bpe", "qwen2"] {
+    for name in ["gpt-2", "smollm", "llama-bpe", "qwen2", "qwen35", "tekken", "gpt-4o"] {
         assert_eq!(pieces(name, text).concat(), text, "{name}");
     }
 }
@@ -92,4 +92,83 @@ fn other_tokenizers_are_refused_by_name() {
         refused(few.strings("tokenizer.ggml.merges", &[])),
         TokenizerError::Token { at: 32, .. }
     ));
+}
+
+#[test]
+fn tekken_and_o200k_cut_where_upper_case_follows_lower_case() {
+    let words = "parseXML iOSVersion3 AÉB's !/\n/x 1234";
+    assert_eq!(
+        pieces("tekken", words),
+        ["parse", "XML", " i", "OSVersion", "3", " AÉ", "B", "'s", " !/\n/", "x", " ", "1", "2", "3", "4"]
+    );
+    assert_eq!(
+        pieces("gpt-4o", words),
+        ["parse", "XML", " i", "OSVersion", "3", " AÉ", "B's", " !/\n/", "x", " ", "123", "4"]
+    );
+}
+
+/// A SentencePiece vocabulary: bytes, a few words, and a control token whose parts are tokens.
+fn sentences(flags: &[(&str, bool)]) -> Tokenizer {
+    let bytes: Vec<String> = (0..=u8::MAX).map(|byte| alloc::format!("<0x{byte:02X}>")).collect();
+    let words = ["a", "b", "▁", "▁a", "ab", "▁ab", "<", "e", ">", "<e", "<e>", "é"];
+    let texts: Vec<&str> =
+        ["<unk>", "<s>", "</s>"].into_iter().chain(bytes.iter().map(String::as_str)).chain(words).collect();
+    let kind = |at: usize| match at {
+        0 => 2,
+        1 | 2 => 3,
+        3..259 => 6,
+        _ if texts[at] == "<e>" => 3,
+        _ => 1,
+    };
+    let scores: Vec<u8> = (0..texts.len()).flat_map(|at| (-(at as f32)).to_le_bytes()).collect();
+    let head = [6_u32.to_le_bytes().to_vec(), (texts.len() as u64).to_le_bytes().to_vec()].concat();
+    let mut file = tiny::GgufWriter::new()
+        .string("tokenizer.ggml.model", "llama")
+        .strings("tokenizer.ggml.tokens", &texts)
+        .i32s("tokenizer.ggml.token_type", &(0..texts.len()).map(kind).collect::<Vec<_>>())
+        .raw("tokenizer.ggml.scores", 9, &[head, scores].concat());
+    for (flag, value) in flags {
+        file = file.bool(flag, *value);
+    }
+    let file = file.finish();
+    Tokenizer::from_gguf(&Gguf::parse(&file, file.len() as u64).unwrap()).unwrap()
+}
+
+#[test]
+fn sentences_start_with_a_space_and_bytes_stand_for_what_has_no_token() {
+    let tokenizer = sentences(&[]);
+    let tokens = tokenizer.encode("ab 日é", false);
+    assert_eq!(tokens, [264, 261, 3 + 0xe6, 3 + 0x97, 3 + 0xa5, 270]);
+    assert_eq!(text(&tokenizer, &tokens), " ab 日é");
+    assert_eq!(tokenizer.prefix(), Some(1));
+    let plain =
+        sentences(&[("tokenizer.ggml.add_space_prefix", false), ("tokenizer.ggml.add_bos_token", false)]);
+    assert_eq!((plain.encode("ab", false), plain.prefix()), ([263].to_vec(), None));
+}
+
+#[test]
+fn text_is_never_joined_into_a_control_token() {
+    let tokenizer = sentences(&[]);
+    assert_eq!(tokenizer.encode("<e>", false), [261, 268, 267]);
+    assert_eq!(tokenizer.encode("<e>a", true), [269, 262]);
+    // A byte's name is text too: `<` is the first of its six characters.
+    assert_eq!(tokenizer.encode("<0x41>", false).len(), 7);
+}
+
+#[test]
+fn lists_that_do_not_fit_the_tokens_are_refused() {
+    let file = tiny::GgufWriter::new()
+        .string("tokenizer.ggml.model", "llama")
+        .strings("tokenizer.ggml.tokens", &["a"]);
+    let refused = |file: tiny::GgufWriter| {
+        let bytes = file.finish();
+        Tokenizer::from_gguf(&Gguf::parse(&bytes, bytes.len() as u64).unwrap()).unwrap_err()
+    };
+    let items = |key| TokenizerError::Items { key, found: 2, expected: 1 };
+    assert_eq!(
+        refused(file.clone().i32s("tokenizer.ggml.token_type", &[1, 1])),
+        items("tokenizer.ggml.token_type")
+    );
+    assert_eq!(refused(file.clone().i32s("tokenizer.ggml.scores", &[1, 1])), items("tokenizer.ggml.scores"));
+    assert!(matches!(refused(file), TokenizerError::Metadata { key: "tokenizer.ggml.scores", .. }));
 }
