@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use vial_agent::{Agent, Defaults};
 use vial_model::generate::{Request, SubmitError};
 use vial_model::sample::{Logprobs, Sampling};
-use vial_model::template::{Message, Template};
+use vial_model::template::{Conversation, Message, Template};
 use vial_model::tokenizer::Tokenizer;
 use vial_net::{ApiError, Generation, Prompt, TokenLogprob};
 
@@ -53,7 +53,7 @@ fn render(loaded: &Loaded, messages: &[vial_net::Message]) -> Result<alloc::stri
             .map(|message| Message { role: message.role.clone(), content: message.content.clone() }),
     );
     let marks = (loaded.marks.0.as_str(), loaded.marks.1.as_str());
-    template.render(&all, marks).map_err(|error| refused(&error.to_string()))
+    template.render(&Conversation::plain(&all, marks)).map_err(|error| refused(&error.to_string()))
 }
 
 /// The agent's own system message, where the conversation has none.

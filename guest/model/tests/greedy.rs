@@ -10,7 +10,7 @@ use vial_model::gguf::Gguf;
 use vial_model::kv::{KvCache, KvPlan, KvWish};
 use vial_model::llama::{Engine, Llama, Pass};
 use vial_model::sample::Sampling;
-use vial_model::template::{Message, Template};
+use vial_model::template::{Conversation, Message, Template};
 use vial_model::tokenizer::Tokenizer;
 use vial_model::weights::Resident;
 use vial_tensor::{Alone, Isa, Team};
@@ -58,7 +58,7 @@ fn the_tokenizer_and_template_give_the_listed_prompts() {
         let message = Message { role: "user".to_owned(), content: case.text.clone() };
         let marks = tokenizer.marks();
         let text = match case.kind.as_str() {
-            "chat" => template.render(&[message], (&marks.0, &marks.1)).unwrap(),
+            "chat" => template.render(&Conversation::plain(&[message], (&marks.0, &marks.1))).unwrap(),
             _ => case.text.clone(),
         };
         assert_eq!(tokenizer.encode(&text, true), case.ids, "{}", case.text);

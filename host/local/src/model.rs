@@ -5,7 +5,7 @@ use vial_model::gguf::{Gguf, GgufError};
 use vial_model::kv::{KvCache, KvError, KvPlan, KvWish};
 use vial_model::llama::{Engine, Llama, ModelError, Pass, PassError};
 use vial_model::sample::Sampling;
-use vial_model::template::{Message, Template, TemplateError};
+use vial_model::template::{Conversation, Message, Template, TemplateError};
 use vial_model::tokenizer::{Tokenizer, TokenizerError};
 use vial_model::weights::Resident;
 
@@ -101,7 +101,7 @@ impl<'f> Local<'f> {
         let mut prompt: Vec<u32> = tokenizer.prefix().into_iter().collect();
         match (&self.template, messages) {
             (Some(template), _) => {
-                let text = template.render(messages, (&self.marks.0, &self.marks.1))?;
+                let text = template.render(&Conversation::plain(messages, (&self.marks.0, &self.marks.1)))?;
                 let tokens = tokenizer.encode(&text, true);
                 // A template that writes the first mark itself does not get it twice.
                 prompt.retain(|mark| tokens.first() != Some(mark));

@@ -1,36 +1,33 @@
-//! The file's own chat template: the part of Jinja that published templates use.
+//! The file's own chat template: Jinja as published templates use it, compared with Python's jinja2 3.1.
 //!
-//! Known: text, output, `if`, `for` (with `loop`, filter and `else`), `set` (names and namespace fields), comments,
-//! white-space control with `trim_blocks` and `lstrip_blocks` as model hubs set them, the filters of [`filter`], tests,
-//! slices and string methods. Anything else is refused by name with its line: when the image is built, not in a request.
+//! Known: text, output, `if`, `for` (with filter, `else`, tuples, `break` and `continue`), `set` (names, tuples, fields of
+//! namespaces, blocks), `macro`, `call`, `filter`, `with`, `raw`, `generation`; and the filters, tests, functions and
+//! methods of [`known`]. Anything else is refused by name with its line: when the image is built, not in a request.
+//! Everything runs as in the sandbox of the `transformers` library: `trim_blocks`, `lstrip_blocks`, nothing is changed in
+//! place, `tojson` is Python's `json.dumps`.
 //!
-//! Trust: templates are measured, and still bounded in steps and output.
+//! Trust: templates are measured, and still hostile: bounded in nesting, steps, memory and output. Messages and tools come
+//! from clients.
 
+mod error;
 mod eval;
-mod expression;
-mod filter;
-mod lex;
-mod parse;
+mod json;
+mod known;
+mod meter;
+mod syntax;
 #[cfg(test)]
 mod tests;
+mod text;
 mod value;
 
+use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-pub use value::Value;
+pub use error::{Construct, Fault, Limit, TemplateError};
+pub use value::{List, Map, Object, Value};
 
-/// Why a template cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("chat template line {line}: {what}")]
-pub struct TemplateError {
-    /// The line, from 1.
-    pub line: usize,
-    /// What is wrong. From the template, or what it raised; never from messages.
-    pub what: String,
-}
-
-/// One message of a conversation.
+/// One plain message of a conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
     /// `system`, `user`, `assistant`.
@@ -39,10 +36,59 @@ pub struct Message {
     pub content: String,
 }
 
+impl From<&Message> for Value {
+    fn from(message: &Message) -> Self {
+        Self::map([("role", Self::text(&message.role)), ("content", Self::text(&message.content))])
+    }
+}
+
+/// What a prompt is made from. Values are JSON; they are content, and stay out of errors.
+#[derive(Clone, Debug)]
+pub struct Conversation<'a> {
+    /// Messages with `role`, `content` (text, null or parts), `tool_calls`, `tool_call_id`, `name`, `reasoning_content`, as
+    /// the API has them. Arguments of calls are a map.
+    pub messages: Vec<Value>,
+    /// Tools as the API has them; `none` where there are no tools.
+    pub tools: Option<Vec<Value>>,
+    /// Whether the prompt ends where an answer begins.
+    pub add_generation_prompt: bool,
+    /// Texts of the model's beginning and end tokens.
+    pub marks: (&'a str, &'a str),
+    /// Further variables, as `enable_thinking`.
+    pub variables: Vec<(&'a str, Value)>,
+    /// Seconds since 1970 in UTC for `strftime_now`, which is not defined without them.
+    pub now_s: Option<i64>,
+}
+
+impl<'a> Conversation<'a> {
+    /// Plain messages, to be answered.
+    #[must_use]
+    pub fn plain(messages: &[Message], marks: (&'a str, &'a str)) -> Self {
+        let messages = messages.iter().map(Value::from).collect();
+        Self { messages, tools: None, add_generation_prompt: true, marks, variables: Vec::new(), now_s: None }
+    }
+
+    /// The variables of a template.
+    fn names(&self) -> Vec<(Rc<str>, Value)> {
+        let list = |values: &[Value]| Value::list(values.to_vec());
+        let own = [
+            ("messages", list(&self.messages)),
+            ("tools", self.tools.as_deref().map_or(Value::None, list)),
+            ("documents", Value::None),
+            ("add_generation_prompt", Value::Bool(self.add_generation_prompt)),
+            ("bos_token", Value::text(self.marks.0)),
+            ("eos_token", Value::text(self.marks.1)),
+        ];
+        let given = self.variables.iter().cloned();
+        let own = own.into_iter().filter(|(name, _)| !self.variables.iter().any(|(given, _)| given == name));
+        own.chain(given).map(|(name, value)| (Rc::from(name), value)).collect()
+    }
+}
+
 /// A template that was understood.
 #[derive(Clone, Debug)]
 pub struct Template {
-    body: Vec<parse::Node>,
+    body: Vec<syntax::Node>,
 }
 
 impl Template {
@@ -51,28 +97,14 @@ impl Template {
     /// # Errors
     /// The construct that is not known, with its line.
     pub fn parse(source: &str) -> Result<Self, TemplateError> {
-        Ok(Self { body: parse::template(lex::pieces(source)?)? })
+        Ok(Self { body: syntax::parse(source)? })
     }
 
-    /// The prompt for these messages, up to where the answer begins. `marks` are the texts of the model's beginning and
-    /// end tokens.
+    /// The prompt for a conversation.
     ///
     /// # Errors
     /// What the template raised, or a value it could not use.
-    pub fn render(&self, messages: &[Message], marks: (&str, &str)) -> Result<String, TemplateError> {
-        let message = |message: &Message| {
-            Value::map([("role", Value::text(&message.role)), ("content", Value::text(&message.content))])
-        };
-        let variables = [
-            ("messages", Value::list(messages.iter().map(message).collect())),
-            ("add_generation_prompt", Value::Bool(true)),
-            ("bos_token", Value::text(marks.0)),
-            ("eos_token", Value::text(marks.1)),
-        ];
-        eval::render(&self.body, variables)
+    pub fn render(&self, conversation: &Conversation<'_>) -> Result<String, TemplateError> {
+        eval::render(&self.body, conversation.names(), conversation.now_s)
     }
-}
-
-pub(crate) fn error(line: usize, what: impl Into<String>) -> TemplateError {
-    TemplateError { line, what: what.into() }
 }
