@@ -24,6 +24,13 @@ extern "C" fn _Unwind_Resume() -> ! {
     syscall::exit(ExitCode::EnginePanic)
 }
 
+/// As above: the toolchain's arithmetic for wide numbers names it.
+#[cfg(feature = "freestanding")]
+#[unsafe(no_mangle)]
+extern "C" fn rust_eh_personality() -> ! {
+    syscall::exit(ExitCode::EnginePanic)
+}
+
 /// Makes a freestanding program of a main function `fn(Memory, &'static Heap) -> !`.
 ///
 /// `view` is how the program sees physical memory, [`crate::memory::View`]. `panic` ends the program after one
