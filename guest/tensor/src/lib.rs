@@ -4,13 +4,14 @@
 //! - [`first_not_finite`]: the one check of their values;
 //! - [`Isa`]: which instruction set computes, detected by `cpuid`;
 //! - [`Team`]: the cpus that share one pass;
-//! - [`matmul()`], [`matmul_shared`]: `W · x` with f32 activations;
+//! - [`matmul()`], [`matmul_shared`]: `W · x`;
 //! - [`dequantize_row`], [`rms_norm`], [`softmax`], [`rope_pairs`], [`scores_f16`] and the other pieces of a
 //!   layer.
 //!
-//! Activations are f32 everywhere and sums are f32 in sixteen lanes or more, so that answers follow exact
-//! arithmetic; no kernel quantises an activation. The kernels are written once over sixteen lanes (the
-//! private trait `Simd`); each instruction set says only how one lane operation is done.
+//! Activations are f32, and sums are f32 in eight lanes or more, so that answers follow exact arithmetic. One kernel rounds
+//! activations: for few inputs and weights of small integers, products are those of 16-bit words with a scale for each 32,
+//! which errs as little as sums in f32 do. The kernels are written once over sixteen lanes (the private trait `Simd`); each
+//! instruction set says only how one lane operation is done.
 //!
 //! Invariant: no I/O, clock, thread or global. Weights come from a checked copy (the caller's duty); shapes
 //! are asserted at entry, and a wrong shape is a bug of the caller, not of the file.
@@ -37,6 +38,7 @@ mod team;
 mod tests;
 mod unpack;
 mod vector;
+mod words;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 

@@ -128,6 +128,11 @@ impl Simd for Portable {
         out
     }
     #[inline(always)]
+    fn eight_pairs(self, pairs: [u32; 8]) -> Unit {
+        let bytes = pairs.map(u32::to_le_bytes);
+        self.halves(bytes.as_flattened().as_array().unwrap_or(&[0; 32]))
+    }
+    #[inline(always)]
     fn half_pairs(self, pairs: [u32; 16]) -> [Unit; 2] {
         let mut bytes = [[0; 4]; 16];
         for (bytes, pair) in bytes.iter_mut().zip(pairs) {

@@ -1,5 +1,7 @@
 //! Sixteen lanes: the vocabulary in which kernels are written once.
 
+use crate::words::WordLanes;
+
 /// One unit of sixteen floats.
 pub(crate) type Unit = [f32; 16];
 
@@ -26,7 +28,7 @@ pub(crate) trait Op {
 ///
 /// Methods are `#[inline(always)]` in every implementation. A value of the implementing type proves that the
 /// cpu and the system support the instruction set.
-pub(crate) trait Simd: Copy {
+pub(crate) trait Simd: Copy + WordLanes {
     /// Sixteen floats.
     type V: Copy;
     /// Sixteen 32-bit integers.
@@ -76,6 +78,8 @@ pub(crate) trait Simd: Copy {
 
     /// Sixteen halves out of their bytes as floats.
     fn halves(self, from: &[u8; 32]) -> Self::V;
+    /// Eight pairs of halves, the lower first, as floats.
+    fn eight_pairs(self, pairs: [u32; 8]) -> Self::V;
     /// Pairs of halves, the lower first, as floats.
     fn half_pairs(self, pairs: [u32; 16]) -> [Self::V; 2];
     /// Sixteen unsigned bytes.

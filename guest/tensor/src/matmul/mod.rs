@@ -1,6 +1,7 @@
-//! `W · x`: weights in their file format, activations and sums in f32.
+//! `W · x`: weights in their file format, activations in f32 or, for few inputs, as words; sums in f32.
 //!
-//! - Few inputs ([`fused`]): each block is unpacked in registers, scaled and joined with the inputs.
+//! - Few inputs: each block is unpacked in registers and joined with the inputs: as 16-bit integers ([`words`]) where the
+//!   format has small integers, as floats ([`fused`]) where it has not.
 //! - Many inputs ([`panel`]): rows are unpacked once into a panel in cache, and a register-blocked product
 //!   runs over it.
 //!
@@ -9,11 +10,13 @@
 mod fused;
 mod panel;
 mod tiles;
+mod words;
 
 pub(crate) use panel::Scratch;
 
 use self::tiles::{Tile, Tiles};
 use crate::simd::{Op, Simd};
+use crate::words::{Words, has_words};
 use crate::{Isa, Matrix, Team};
 
 /// Most products that share one input.
@@ -22,7 +25,7 @@ pub const PRODUCTS_MAX: usize = 4;
 /// Tiles a cpu should find, so that a slow cpu holds up the others little.
 const TILES_PER_CPU: usize = 16;
 /// Most inputs for which unpacking in registers wins.
-const FUSED_MAX: usize = 8;
+pub(crate) const FUSED_MAX: usize = 8;
 
 /// One matrix and where its product goes.
 #[derive(Debug)]
@@ -55,7 +58,10 @@ pub fn matmul_shared(team: &Team<'_>, isa: Isa, x: &[f32], products: &mut [Produ
     let cols = products[0].weights.cols();
     assert!(x.len().is_multiple_of(cols), "{} input elements are not rows of {cols}", x.len());
     let inputs = x.len() / cols;
-    let plan = Plan::new(team.cpus(), x, inputs, products);
+    let wants_words =
+        inputs <= FUSED_MAX && products.iter().any(|product| has_words(product.weights.quant(), cols));
+    let words = wants_words.then(|| isa.run(AsWords { x, cols }));
+    let plan = Plan { words, ..Plan::new(team.cpus(), x, inputs, products) };
     if inputs > 0 {
         team.run(&|cpu| {
             team.with_scratch(cpu, |scratch| isa.run(Claims { plan: &plan, scratch }));
@@ -72,6 +78,8 @@ struct Part<'a> {
 /// All tiles of one call.
 struct Plan<'a> {
     x: &'a [f32],
+    /// The inputs as words, where a product wants them.
+    words: Option<Words>,
     is_fused: bool,
     parts: [Option<Part<'a>>; PRODUCTS_MAX],
 }
@@ -89,7 +97,7 @@ impl<'a> Plan<'a> {
             let tiles = Tiles::new(out, weights.rows(), inputs, tile_rows, tile_inputs);
             *part = Some(Part { weights: *weights, tiles });
         }
-        Self { x, is_fused, parts }
+        Self { x, words: None, is_fused, parts }
     }
 }
 
@@ -102,6 +110,21 @@ fn panel_tile(cpus: usize, inputs: usize, rows: usize) -> (usize, usize) {
     let wanted = (cpus * 4).div_ceil(rows.div_ceil(panel::ROWS).max(1));
     let inputs = if cpus == 1 { inputs } else { inputs.div_ceil(wanted).max(64) };
     (panel::ROWS, inputs.next_multiple_of(panel::INPUTS))
+}
+
+/// Inputs `[n, cols]` to words.
+struct AsWords<'x> {
+    x: &'x [f32],
+    cols: usize,
+}
+
+impl Op for AsWords<'_> {
+    type Out = Words;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) -> Words {
+        Words::new(s, self.x, self.cols)
+    }
 }
 
 /// A tile with what it is computed from.
@@ -134,10 +157,12 @@ impl Op for Claims<'_, '_> {
         for part in self.plan.parts.iter().flatten() {
             while let Some(tile) = part.tiles.claim() {
                 let chunk = Chunk { weights: &part.weights, x: self.plan.x, tile };
-                if self.plan.is_fused {
-                    fused::compute(s, chunk);
-                } else {
-                    panel::compute(s, chunk, self.scratch);
+                match &self.plan.words {
+                    Some(words) if has_words(chunk.weights.quant(), chunk.weights.cols()) => {
+                        words::compute(s, chunk, words)
+                    }
+                    _ if self.plan.is_fused => fused::compute(s, chunk),
+                    _ => panel::compute(s, chunk, self.scratch),
                 }
             }
         }

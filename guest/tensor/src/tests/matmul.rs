@@ -5,6 +5,8 @@ use alloc::vec::Vec;
 
 use super::Random;
 use super::vectors::VECTORS;
+use crate::matmul::FUSED_MAX;
+use crate::words::{UNIT, has_words};
 use crate::{Alone, Isa, Matrix, Product, Quant, Team, dequantize_row, matmul, matmul_shared};
 
 /// Around the sizes of kernels: rows at a time, panels; inputs at a time and where panels begin.
@@ -13,6 +15,8 @@ const INPUTS: [usize; 11] = [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17];
 
 /// Most by which an element of a product may differ from the exact one, as a part of `Σ |w · x|`.
 const ERROR_MAX: f64 = 1e-6;
+/// And where activations are words: half a step of 1 / 32,767 of the largest of 32, twice for the sums of offsets.
+const WORD_ERROR_MAX: f64 = 1.0 / 32_767.0;
 /// And besides: a few units of the smallest subnormal float.
 const UNDERFLOW_MAX: f64 = 1e-43;
 
@@ -25,18 +29,19 @@ fn columns(quant: Quant) -> Vec<usize> {
     }
 }
 
-/// An element of a product in double precision, and `Σ |w · x|`.
+/// An element of a product in double precision, `Σ |w · x|`, and `Σ |w · t|` where `t` is the largest of 32 activations.
 #[derive(Clone, Copy)]
 struct Exact {
     value: f64,
     magnitude: f64,
+    tops: f64,
 }
 
 /// `[n, rows]` from the weights that the reference gives.
 fn exact(weights: &Matrix<'_>, x: &[f32]) -> Vec<Exact> {
     let mut row = vec![0.0; weights.cols()];
     let inputs: Vec<_> = x.chunks(weights.cols()).collect();
-    let mut out = vec![Exact { value: 0.0, magnitude: 0.0 }; inputs.len() * weights.rows()];
+    let mut out = vec![Exact { value: 0.0, magnitude: 0.0, tops: 0.0 }; inputs.len() * weights.rows()];
     for r in 0..weights.rows() {
         dequantize_row(Isa::PORTABLE, weights.quant(), weights.row(r), &mut row);
         for (n, input) in inputs.iter().enumerate() {
@@ -48,7 +53,11 @@ fn exact(weights: &Matrix<'_>, x: &[f32]) -> Vec<Exact> {
 
 fn dot(a: &[f32], b: &[f32]) -> Exact {
     let products = a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b));
-    Exact { value: products.clone().sum(), magnitude: products.map(f64::abs).sum() }
+    let tops = a.chunks(UNIT).zip(b.chunks(UNIT)).map(|(a, b)| {
+        let top = b.iter().fold(0.0, |top: f64, b| top.max(f64::from(*b).abs()));
+        top * a.iter().map(|a| f64::from(*a).abs()).sum::<f64>()
+    });
+    Exact { value: products.clone().sum(), magnitude: products.map(f64::abs).sum(), tops: tops.sum() }
 }
 
 /// Holds the product by every instruction set against the exact one. Elements out of the range of floats are
@@ -56,11 +65,14 @@ fn dot(a: &[f32], b: &[f32]) -> Exact {
 fn check(team: &Team<'_>, weights: &Matrix<'_>, x: &[f32]) {
     let expected = exact(weights, x);
     let inputs = x.len() / weights.cols();
+    let has_words = inputs <= FUSED_MAX && has_words(weights.quant(), weights.cols());
+    let word_error = if has_words { WORD_ERROR_MAX } else { 0.0 };
     for isa in Isa::supported() {
         let mut out = vec![f32::NAN; expected.len()];
         matmul(team, isa, weights, x, &mut out);
-        for (i, (found, Exact { value, magnitude })) in out.iter().zip(&expected).enumerate() {
-            let is_close = (f64::from(*found) - value).abs() <= magnitude * ERROR_MAX + UNDERFLOW_MAX;
+        for (i, (found, Exact { value, magnitude, tops })) in out.iter().zip(&expected).enumerate() {
+            let most = magnitude * ERROR_MAX + tops * word_error + UNDERFLOW_MAX;
+            let is_close = (f64::from(*found) - value).abs() <= most;
             assert!(
                 is_close || *magnitude > f64::from(f32::MAX),
                 "{weights:?} times {inputs} by {isa}: element {i} is {found}, not {value}"

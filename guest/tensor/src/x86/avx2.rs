@@ -186,6 +186,13 @@ impl Simd for Avx2 {
         both!(_mm256_cvtph_ps, [low, high])
     }
     #[inline(always)]
+    fn eight_pairs(self, pairs: [u32; 8]) -> Floats {
+        let p = pairs.map(u32::cast_signed);
+        let first = lanes!(_mm_set_epi32(p[3], p[2], p[1], p[0]));
+        let second = lanes!(_mm_set_epi32(p[7], p[6], p[5], p[4]));
+        both!(_mm256_cvtph_ps, [first, second])
+    }
+    #[inline(always)]
     fn half_pairs(self, pairs: [u32; 16]) -> [Floats; 2] {
         let p = pairs.map(u32::cast_signed);
         let first = lanes!(_mm_set_epi32(p[3], p[2], p[1], p[0]));

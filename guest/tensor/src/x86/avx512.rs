@@ -14,16 +14,21 @@ use core::arch::x86_64::{
     _mm512_unpackhi_ps, _mm512_unpacklo_pd, _mm512_unpacklo_ps,
 };
 
-use super::detect;
+use super::{Avx2, detect};
 use crate::simd::{Op, Registers, Simd, Unit};
 
 /// Proves that cpu and system support AVX-512 (F, BW, VL, DQ), AVX2, FMA and F16C.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Avx512(());
+pub(crate) struct Avx512(Avx2);
 
 impl Avx512 {
     pub(crate) fn detect() -> Option<Self> {
-        detect::avx512().then_some(Self(()))
+        Avx2::detect().filter(|_| detect::avx512()).map(Self)
+    }
+
+    /// The instruction set it contains.
+    pub(super) const fn avx2(self) -> Avx2 {
+        self.0
     }
 }
 
@@ -137,6 +142,12 @@ impl Simd for Avx512 {
     fn halves(self, from: &[u8; 32]) -> __m512 {
         let bits = memory!(_mm256_loadu_si256(from.as_ptr().cast()));
         lanes!(_mm512_cvtph_ps(bits))
+    }
+    #[inline(always)]
+    fn eight_pairs(self, pairs: [u32; 8]) -> __m512 {
+        let p = pairs.map(u32::cast_signed);
+        let pairs = lanes!(_mm256_set_epi32(p[7], p[6], p[5], p[4], p[3], p[2], p[1], p[0]));
+        lanes!(_mm512_cvtph_ps(pairs))
     }
     #[inline(always)]
     fn half_pairs(self, pairs: [u32; 16]) -> [__m512; 2] {

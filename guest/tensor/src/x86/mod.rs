@@ -3,6 +3,7 @@
 mod avx2;
 mod avx512;
 mod detect;
+mod words;
 
 pub(crate) use self::avx2::Avx2;
 pub(crate) use self::avx512::Avx512;
