@@ -10,7 +10,7 @@ use vial_engine::arriving::Arriving;
 use vial_engine::evidence::Bound;
 use vial_engine::load::load;
 use vial_engine::serve::Appliance;
-use vial_model::llama::Engine;
+use vial_model::transformer::Engine;
 use vial_net::{Server, ServerConfig};
 use vial_tensor::{Isa, Parker, Team};
 use vial_user::clock::Clock;

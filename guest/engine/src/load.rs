@@ -8,9 +8,9 @@ use vial_agent::Agent;
 use vial_model::generate::{Batcher, Limits};
 use vial_model::gguf::{Gguf, GgufError, limit};
 use vial_model::kv::{KvCache, KvPlan, KvWish};
-use vial_model::llama::{Llama, Pass};
 use vial_model::template::Template;
 use vial_model::tokenizer::Tokenizer;
+use vial_model::transformer::{Pass, Transformer};
 use vial_model::weights::Weights as _;
 use vial_weights::Manifest;
 
@@ -67,7 +67,7 @@ pub fn load(
 
 fn of_header(gguf: &Gguf<'_>, handoff: &Handoff, manifest: &Manifest, agent: Agent) -> Result<Loaded, Stop> {
     let unsupported = |error: &dyn core::fmt::Display| Stop::of(ExitCode::ModelUnsupported, error);
-    let model = Llama::from_gguf(gguf).map_err(|error| unsupported(&error))?;
+    let model = Transformer::from_gguf(gguf).map_err(|error| unsupported(&error))?;
     let tokenizer = Tokenizer::from_gguf(gguf).map_err(|error| unsupported(&error))?;
     let template = gguf.str("tokenizer.chat_template").map(Template::parse).transpose();
     let template = template.map_err(|error| unsupported(&error))?;
@@ -82,7 +82,7 @@ fn of_header(gguf: &Gguf<'_>, handoff: &Handoff, manifest: &Manifest, agent: Age
 }
 
 /// What is left for the cache when everything else has its memory.
-fn plan(model: &Llama, handoff: &Handoff, manifest: &Manifest) -> Result<KvPlan, Stop> {
+fn plan(model: &Transformer, handoff: &Handoff, manifest: &Manifest) -> Result<KvPlan, Stop> {
     let launch = &handoff.launch;
     let all: u64 =
         heap(launch.memory_bytes, launch.cpus, handoff.blobs_bytes).iter().map(|region| region.len).sum();

@@ -5,7 +5,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use vial_abi::Mark;
 use vial_model::generate::{Event, Finish, RequestId, Usage};
-use vial_model::llama::Engine;
+use vial_model::transformer::Engine;
 use vial_net::{Action, ApiError, JobId, Server, Status};
 use vial_user::clock::Clock;
 use vial_user::virtio::net::FRAME_BYTES;

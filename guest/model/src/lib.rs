@@ -12,11 +12,11 @@ extern crate std;
 pub mod generate;
 pub mod gguf;
 pub mod kv;
-pub mod llama;
 pub mod sample;
 pub mod template;
 pub mod tiny;
 pub mod tokenizer;
+pub mod transformer;
 pub mod weights;
 
 use alloc::borrow::ToOwned as _;
@@ -36,7 +36,7 @@ pub struct Supported {
 #[error(transparent)]
 pub enum CheckError {
     /// Its numbers or tensors.
-    Model(#[from] llama::ModelError),
+    Model(#[from] transformer::ModelError),
     /// Its tokenizer.
     Tokenizer(#[from] tokenizer::TokenizerError),
     /// Its chat template.
@@ -48,7 +48,7 @@ pub enum CheckError {
 /// # Errors
 /// What is missing or not supported, by name.
 pub fn check(gguf: &gguf::Gguf<'_>) -> Result<Supported, CheckError> {
-    let model = llama::Llama::from_gguf(gguf)?;
+    let model = transformer::Transformer::from_gguf(gguf)?;
     tokenizer::Tokenizer::from_gguf(gguf)?;
     gguf.str("tokenizer.chat_template").map(template::Template::parse).transpose()?;
     let architecture = gguf.str("general.architecture").unwrap_or_default().to_owned();

@@ -122,10 +122,10 @@ fn quantised(random: &mut Random, elements: u64) -> Vec<u8> {
 
 /// The config of [`llama`].
 #[cfg(test)]
-pub(crate) fn config() -> crate::llama::Config {
+pub(crate) fn config() -> crate::transformer::Config {
     let bytes = llama(1);
     let gguf = crate::gguf::Gguf::parse(&bytes, bytes.len() as u64).unwrap();
-    crate::llama::Config::from_gguf(&gguf).unwrap()
+    crate::transformer::Config::from_gguf(&gguf).unwrap()
 }
 
 /// Bytes of a GGUF file in the making. Entries appear in the order they are added.

@@ -8,10 +8,10 @@ use std::path::Path;
 use vial_model::generate::{Batcher, Event, Limits, Request, RequestId};
 use vial_model::gguf::Gguf;
 use vial_model::kv::{KvCache, KvPlan, KvWish};
-use vial_model::llama::{Engine, Llama, Pass};
 use vial_model::sample::Sampling;
 use vial_model::template::{Conversation, Message, Template};
 use vial_model::tokenizer::Tokenizer;
+use vial_model::transformer::{Engine, Pass, Transformer};
 use vial_model::weights::Resident;
 use vial_tensor::{Alone, Isa, Team};
 
@@ -69,7 +69,7 @@ fn the_tokenizer_and_template_give_the_listed_prompts() {
 fn greedy_tokens_are_those_of_exact_arithmetic_up_to_a_narrow_margin() {
     let Some((file, listed)) = files() else { return };
     let gguf = Gguf::parse(&file, file.len() as u64).unwrap();
-    let (model, tokenizer) = (Llama::from_gguf(&gguf).unwrap(), Tokenizer::from_gguf(&gguf).unwrap());
+    let (model, tokenizer) = (Transformer::from_gguf(&gguf).unwrap(), Tokenizer::from_gguf(&gguf).unwrap());
     let plan =
         KvPlan::new(&model.config, KvWish { streams: 8, context: 256, budget_bytes: 1 << 30 }).unwrap();
     let (cache, pass) = (KvCache::new(&model.config, plan), Pass::new(&model, 64));

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use vial_local::{Rates, Workload, rates, with_team};
-use vial_model::llama::Engine;
+use vial_model::transformer::Engine;
 
 use crate::engine::{EngineArgs, not_loaded};
 use crate::failure::Failure;

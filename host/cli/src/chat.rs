@@ -5,9 +5,9 @@ use std::io::{BufRead as _, IsTerminal as _};
 use std::time::Instant;
 use vial_local::{Answer, Local, Settings, with_team};
 use vial_model::generate::Finish;
-use vial_model::llama::Engine;
 use vial_model::sample::Sampling;
 use vial_model::template::Message;
+use vial_model::transformer::Engine;
 
 use crate::engine::{EngineArgs, not_loaded};
 use crate::failure::Failure;

@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::Path;
 use vial_local::{ModelFile, Runner, with_team};
-use vial_model::llama::Engine;
+use vial_model::transformer::Engine;
 use vial_tensor::Isa;
 
 /// Tokens of a pass: as when decoding, whose kernels round most.

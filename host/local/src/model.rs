@@ -3,10 +3,10 @@
 use vial_model::generate::{Batcher, Event, Finish, Limits, Request, SubmitError};
 use vial_model::gguf::{Gguf, GgufError};
 use vial_model::kv::{KvCache, KvError, KvPlan, KvWish};
-use vial_model::llama::{Engine, Llama, ModelError, Pass, PassError};
 use vial_model::sample::Sampling;
 use vial_model::template::{Conversation, Message, Template, TemplateError};
 use vial_model::tokenizer::{Tokenizer, TokenizerError};
+use vial_model::transformer::{Engine, ModelError, Pass, PassError, Transformer};
 use vial_model::weights::Resident;
 
 use crate::ModelFile;
@@ -83,7 +83,7 @@ impl<'f> Local<'f> {
     /// What is not understood.
     pub fn load(file: &'f ModelFile, context: usize) -> Result<Self, LoadError> {
         let gguf = Gguf::parse(file.bytes(), file.bytes().len() as u64)?;
-        let (model, tokenizer) = (Llama::from_gguf(&gguf)?, Tokenizer::from_gguf(&gguf)?);
+        let (model, tokenizer) = (Transformer::from_gguf(&gguf)?, Tokenizer::from_gguf(&gguf)?);
         let template = gguf.str("tokenizer.chat_template").map(Template::parse).transpose()?;
         let plan = KvPlan::new(&model.config, KvWish { streams: 1, context, budget_bytes: u64::MAX })?;
         let (cache, pass) = (KvCache::new(&model.config, plan), Pass::new(&model, ROWS));

@@ -2,8 +2,8 @@
 //! empty cache.
 
 use std::time::Instant;
-use vial_model::llama::Engine;
 use vial_model::sample::Random;
+use vial_model::transformer::Engine;
 
 use crate::{LoadError, ModelFile, Runner};
 

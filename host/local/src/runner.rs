@@ -3,7 +3,7 @@
 use core::ops::Range;
 use vial_model::gguf::Gguf;
 use vial_model::kv::{KvCache, KvPlan, KvWish, Sequence};
-use vial_model::llama::{Engine, Llama, Pass, Row};
+use vial_model::transformer::{Engine, Pass, Row, Transformer};
 use vial_model::weights::Resident;
 
 use crate::{LoadError, ModelFile};
@@ -11,7 +11,7 @@ use crate::{LoadError, ModelFile};
 /// A model with room for one sequence.
 #[derive(Debug)]
 pub struct Runner<'a> {
-    model: Llama,
+    model: Transformer,
     cache: KvCache,
     pass: Pass,
     weights: Resident<'a>,
@@ -30,7 +30,7 @@ impl<'a> Runner<'a> {
         rows: usize,
     ) -> Result<Self, LoadError> {
         let gguf = Gguf::parse(file.bytes(), file.bytes().len() as u64)?;
-        let model = Llama::from_gguf(&gguf)?;
+        let model = Transformer::from_gguf(&gguf)?;
         let plan = KvPlan::new(&model.config, KvWish { streams: 1, context, budget_bytes: u64::MAX })?;
         let (cache, pass) = (KvCache::new(&model.config, plan), Pass::new(&model, rows));
         Ok(Self { model, cache, pass, weights: Resident::new(file.bytes()), engine })

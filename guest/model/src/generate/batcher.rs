@@ -6,8 +6,8 @@ use alloc::vec::Vec;
 use super::request::{Event, Request, RequestId, SubmitError, Vocabulary};
 use super::stream::Stream;
 use crate::kv::KvCache;
-use crate::llama::{Engine, Llama, Pass, PassError, Row};
 use crate::sample::Sampler;
+use crate::transformer::{Engine, Pass, PassError, Row, Transformer};
 use crate::weights::Weights;
 
 /// Rows of prompts in a pass that also decodes: few, so that decoding streams keep their pace.
@@ -25,7 +25,7 @@ pub struct Limits {
 /// Generates answers to all its requests, one pass at a time.
 #[derive(Debug)]
 pub struct Batcher<V> {
-    model: Llama,
+    model: Transformer,
     vocabulary: V,
     cache: KvCache,
     pass: Pass,
@@ -38,7 +38,7 @@ pub struct Batcher<V> {
 impl<V: Vocabulary> Batcher<V> {
     /// A batcher without requests. `pass` has room for a row of each stream at least.
     #[must_use]
-    pub fn new(model: Llama, vocabulary: V, cache: KvCache, pass: Pass, limits: Limits) -> Self {
+    pub fn new(model: Transformer, vocabulary: V, cache: KvCache, pass: Pass, limits: Limits) -> Self {
         let limits = Limits { streams: limits.streams.clamp(1, pass.max_rows()), ..limits };
         let (waiting, streams) = (VecDeque::new(), Vec::new());
         Self { model, vocabulary, cache, pass, limits, waiting, streams, next_id: 0 }

@@ -3,8 +3,8 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::llama::PassError;
 use crate::sample::{Logprobs, Sampling, SamplingError};
+use crate::transformer::PassError;
 
 /// Most stop strings of a request.
 pub const MAX_STOPS: usize = 16;

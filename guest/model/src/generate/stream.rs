@@ -5,8 +5,8 @@ use alloc::vec::Vec;
 use super::request::{Event, Finish, Request, RequestId, Usage, Vocabulary};
 use super::text::TextStream;
 use crate::kv::Sequence;
-use crate::llama::Row;
 use crate::sample::Sampler;
+use crate::transformer::Row;
 
 /// A request that has its place in the cache.
 #[derive(Debug)]

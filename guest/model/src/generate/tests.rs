@@ -8,9 +8,9 @@ use vial_tensor::{Alone, Isa, Team};
 use super::{Batcher, Event, Finish, Limits, Request, RequestId, SubmitError, Vocabulary};
 use crate::gguf::Gguf;
 use crate::kv::{KvCache, KvPlan, KvWish};
-use crate::llama::{Engine, Llama, Pass};
 use crate::sample::Sampling;
 use crate::tiny;
+use crate::transformer::{Engine, Pass, Transformer};
 use crate::weights::Resident;
 
 /// Each token is its number and a space; token 3 ends.
@@ -34,7 +34,7 @@ struct Bench {
 impl Bench {
     fn new(streams: usize, waiting: usize) -> Self {
         let file = tiny::llama(3);
-        let model = Llama::from_gguf(&Gguf::parse(&file, file.len() as u64).unwrap()).unwrap();
+        let model = Transformer::from_gguf(&Gguf::parse(&file, file.len() as u64).unwrap()).unwrap();
         let plan =
             KvPlan::new(&model.config, KvWish { streams: 4, context: 128, budget_bytes: 1 << 30 }).unwrap();
         let (cache, pass) = (KvCache::new(&model.config, plan), Pass::new(&model, 16));

@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 
 pub use plan::{KvError, KvPlan, KvWish, PAGE_TOKENS};
 
-use crate::llama::Config;
+use crate::transformer::Config;
 
 /// Pages of one sequence. Made by [`KvCache::open`]; goes back by [`KvCache::close`].
 #[derive(Debug, PartialEq, Eq)]

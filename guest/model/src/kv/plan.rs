@@ -1,6 +1,6 @@
 //! How much KV cache a model gets, decided once at start.
 
-use crate::llama::Config;
+use crate::transformer::Config;
 
 /// Tokens of one page.
 pub const PAGE_TOKENS: usize = 64;

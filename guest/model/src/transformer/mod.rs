@@ -1,7 +1,7 @@
-//! The llama architecture: its numbers, its tensors, its forward pass.
+//! The decoder-only transformer: its numbers, its tensors, its forward pass.
 //!
-//! A [`Llama`] is what a checked header says; [`Pass`] computes with weights that a [`crate::weights::Weights`] brings
-//! in and checks. Activations are f32 throughout.
+//! A [`Transformer`] is what a checked header says; [`Pass`] computes with weights that a
+//! [`crate::weights::Weights`] brings in and checks.
 
 mod angles;
 mod attention;
@@ -23,14 +23,14 @@ use crate::gguf::Gguf;
 /// A model this engine runs. Holding one proves that every tensor it needs is in the file, in a supported type and the
 /// right shape, and that no other tensor is there.
 #[derive(Clone, Debug)]
-pub struct Llama {
+pub struct Transformer {
     /// Its numbers.
     pub config: Config,
     /// Its tensors.
     pub layout: Layout,
 }
 
-impl Llama {
+impl Transformer {
     /// The model of a header.
     ///
     /// # Errors

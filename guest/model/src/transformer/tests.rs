@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use vial_tensor::{Alone, Isa, Quant, Team};
 
-use super::{Engine, Llama, Pass, PassError, Row};
+use super::{Engine, Pass, PassError, Row, Transformer};
 use crate::gguf::Gguf;
 use crate::kv::{KvCache, KvPlan, KvWish, Sequence};
 use crate::tiny;
@@ -11,7 +11,7 @@ use crate::weights::{Resident, Weights, WeightsError};
 
 struct Bench {
     file: Vec<u8>,
-    model: Llama,
+    model: Transformer,
     cache: KvCache,
     pass: Pass,
 }
@@ -19,7 +19,7 @@ struct Bench {
 impl Bench {
     fn new() -> Self {
         let file = tiny::llama(3);
-        let model = Llama::from_gguf(&Gguf::parse(&file, file.len() as u64).unwrap()).unwrap();
+        let model = Transformer::from_gguf(&Gguf::parse(&file, file.len() as u64).unwrap()).unwrap();
         let plan =
             KvPlan::new(&model.config, KvWish { streams: 4, context: 256, budget_bytes: 1 << 30 }).unwrap();
         let (cache, pass) = (KvCache::new(&model.config, plan), Pass::new(&model, 16));

@@ -11,7 +11,7 @@ use super::angles::Angles;
 use super::attention::Attention;
 use super::layout::{Layer, Matrix};
 use super::scales::{Scales, require_finite};
-use super::{Llama, PassError};
+use super::{PassError, Transformer};
 use crate::kv::{Half, KvCache, Sequence};
 use crate::weights::Weights;
 
@@ -64,7 +64,7 @@ pub struct Pass {
 impl Pass {
     /// Memory for passes of up to `max_rows` rows.
     #[must_use]
-    pub fn new(model: &Llama, max_rows: usize) -> Self {
+    pub fn new(model: &Transformer, max_rows: usize) -> Self {
         let config = &model.config;
         let rows = |length: usize| Buffer::new(max_rows * length);
         Self {
@@ -92,7 +92,7 @@ impl Pass {
 
     /// Bytes of activations that [`Self::new`] takes.
     #[must_use]
-    pub fn bytes(model: &Llama, max_rows: usize) -> u64 {
+    pub fn bytes(model: &Transformer, max_rows: usize) -> u64 {
         let config = &model.config;
         let row =
             2 * config.width + 3 * config.query_width() + 2 * config.kv_width() + 2 * config.feed_forward;
@@ -109,7 +109,7 @@ impl Pass {
     /// If there are no rows or more than [`Self::max_rows`].
     pub fn run(
         &mut self,
-        model: &Llama,
+        model: &Transformer,
         weights: &mut impl Weights,
         cache: &mut KvCache,
         engine: Engine<'_>,
@@ -129,7 +129,7 @@ impl Pass {
 
     fn set_angles(
         &mut self,
-        model: &Llama,
+        model: &Transformer,
         weights: &mut impl Weights,
         rows: &[Row<'_>],
     ) -> Result<(), PassError> {
@@ -145,7 +145,7 @@ impl Pass {
 
     fn embed(
         &mut self,
-        model: &Llama,
+        model: &Transformer,
         weights: &mut impl Weights,
         isa: Isa,
         rows: &[Row<'_>],
@@ -166,7 +166,7 @@ impl Pass {
     /// Last norm and output of the rows that want logits.
     fn head(
         &mut self,
-        model: &Llama,
+        model: &Transformer,
         weights: &mut impl Weights,
         Engine { team, isa }: Engine<'_>,
         rows: &[Row<'_>],
@@ -201,7 +201,7 @@ impl Pass {
 /// One layer of a pass, its weights required.
 struct Step<'a> {
     pass: &'a mut Pass,
-    model: &'a Llama,
+    model: &'a Transformer,
     engine: Engine<'a>,
     rows: &'a [Row<'a>],
 }
@@ -297,7 +297,7 @@ fn gated(isa: Isa, gate: &[f32], up: &mut [f32]) {
 
 /// Divisors of the rotary frequencies, where the model has them.
 fn factors(
-    model: &Llama,
+    model: &Transformer,
     weights: &mut impl Weights,
     scales: &mut Scales,
 ) -> Result<Option<Vec<f32>>, PassError> {
