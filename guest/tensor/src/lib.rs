@@ -19,6 +19,7 @@
 
 extern crate alloc;
 
+mod activation;
 mod attention;
 mod buffer;
 mod chunks;
@@ -27,6 +28,7 @@ mod dequantize;
 mod finite;
 mod half;
 mod isa;
+mod lanes;
 mod matmul;
 mod matrix;
 mod portable;
@@ -42,6 +44,7 @@ mod words;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+pub use activation::{gelu_mul, silu_mul, soft_cap};
 pub use attention::{axpy_f16, dot_f16, mix_f16, scores_f16, store_f16};
 pub use buffer::Buffer;
 pub use chunks::{ChunkWork, for_each_chunk};
@@ -54,4 +57,4 @@ pub use matrix::{Matrix, ShapeError};
 pub use quant::Quant;
 pub use rope::{rope_halves, rope_pairs};
 pub use team::{Alone, Parker, Team};
-pub use vector::{add, argmax, exp, rms_norm, silu_mul, softmax};
+pub use vector::{add, argmax, exp, rms_norm, softmax};

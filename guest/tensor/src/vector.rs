@@ -1,60 +1,11 @@
 //! Pieces of a layer on one vector.
 
 use crate::Isa;
-use crate::simd::{Op, Simd, Unit};
+use crate::lanes::{fold, lanes, padded};
+use crate::simd::{Op, Simd};
 
 /// `exp` of anything lower is zero, of anything higher the value at this limit.
 const EXP_RANGE: (f32, f32) = (-87.0, 88.72);
-
-/// Applies a lane function to whole units and to the zero-padded rest.
-macro_rules! lanes {
-    ($s:ident, $out:expr, [$($x:ident: $from:expr),*], $body:expr) => {{
-        let (out, out_rest) = $out.as_chunks_mut::<16>();
-        $(let $x = $from.as_chunks::<16>();)*
-        for (unit, out) in out.iter_mut().enumerate() {
-            $(let $x = $s.load(&$x.0[unit]);)*
-            let value = $body;
-            $s.store(value, out);
-        }
-        if !out_rest.is_empty() {
-            $(let $x = $s.load(&padded($x.1, 0.0));)*
-            let value = $body;
-            let mut unit = [0.0; 16];
-            $s.store(value, &mut unit);
-            out_rest.copy_from_slice(&unit[..out_rest.len()]);
-        }
-    }};
-}
-
-#[inline(always)]
-fn padded(part: &[f32], with: f32) -> Unit {
-    let mut unit = [with; 16];
-    unit[..part.len()].copy_from_slice(part);
-    unit
-}
-
-/// Folds a slice into one register, four units at a time; the rest is padded with `with`.
-macro_rules! fold {
-    ($s:ident, $x:expr, $with:expr, |$sum:ident, $unit:ident| $body:expr, $join:ident) => {{
-        let (quads, rest) = $x.as_chunks::<64>();
-        let mut sums = [$s.splat($with); 4];
-        for quad in quads {
-            for ($sum, unit) in sums.iter_mut().zip(quad.as_chunks().0) {
-                let $unit = $s.load(unit);
-                *$sum = $body;
-            }
-        }
-        let (units, rest) = rest.as_chunks();
-        let $sum = &mut sums[0];
-        for unit in units {
-            let $unit = $s.load(unit);
-            *$sum = $body;
-        }
-        let $unit = $s.load(&padded(rest, $with));
-        *$sum = $body;
-        $s.$join($s.$join(sums[0], sums[1]), $s.$join(sums[2], sums[3]))
-    }};
-}
 
 /// Writes `x / sqrt(mean(x²) + epsilon) · weight`.
 ///
@@ -179,34 +130,6 @@ impl Op for Softmax<'_> {
 #[inline(always)]
 fn largest<S: Simd>(s: S, x: &[f32]) -> f32 {
     s.top(fold!(s, x, f32::NEG_INFINITY, |top, unit| s.max(unit, *top), max))
-}
-
-/// Writes `gate · sigmoid(gate) · up`.
-///
-/// # Panics
-/// If the lengths differ.
-pub fn silu_mul(isa: Isa, gate: &[f32], up: &[f32], out: &mut [f32]) {
-    assert!(gate.len() == up.len() && gate.len() == out.len(), "lengths differ");
-    isa.run(SiluMul { gate, up, out });
-}
-
-struct SiluMul<'a> {
-    gate: &'a [f32],
-    up: &'a [f32],
-    out: &'a mut [f32],
-}
-
-impl Op for SiluMul<'_> {
-    type Out = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
-        let (zero, one) = (s.splat(0.0), s.splat(1.0));
-        lanes!(s, self.out, [gate: self.gate, up: self.up], {
-            let divisor = s.add(one, exp_lanes(s, s.sub(zero, gate)));
-            s.mul(s.div(gate, divisor), up)
-        });
-    }
 }
 
 /// Adds `x` to `out`.

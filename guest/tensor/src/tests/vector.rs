@@ -4,7 +4,9 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::{LENGTHS, Random, agree, assert_close};
-use crate::{Isa, add, argmax, exp, rms_norm, rope_halves, rope_pairs, silu_mul, softmax};
+use crate::{
+    Isa, add, argmax, exp, gelu_mul, rms_norm, rope_halves, rope_pairs, silu_mul, soft_cap, softmax,
+};
 
 #[test]
 fn rms_norm_agrees() {
@@ -74,7 +76,7 @@ fn softmax_masks() {
 }
 
 #[test]
-fn silu_and_add_agree() {
+fn activations_and_add_agree() {
     for len in LENGTHS {
         let mut random = Random(len as u64);
         let gate: Vec<f32> = random.floats(len).iter().map(|x| x * 100.0).collect();
@@ -82,6 +84,16 @@ fn silu_and_add_agree() {
         agree("silu_mul", 1e-6, |isa| {
             let mut out = vec![f32::NAN; len];
             silu_mul(isa, &gate, &up, &mut out);
+            out
+        });
+        agree("gelu_mul", 1e-6, |isa| {
+            let mut out = vec![f32::NAN; len];
+            gelu_mul(isa, &gate, &up, &mut out);
+            out
+        });
+        agree("soft_cap", 1e-6, |isa| {
+            let mut out = gate.clone();
+            soft_cap(isa, 30.0, &mut out);
             out
         });
         agree("add", 0.0, |isa| {
@@ -93,6 +105,11 @@ fn silu_and_add_agree() {
     let mut out = [0.0; 2];
     silu_mul(Isa::PORTABLE, &[0.0, 1.0], &[3.0, 2.0], &mut out);
     assert_close("silu_mul", 1e-6, &out, &[0.0, 1.462_117_2]);
+    gelu_mul(Isa::PORTABLE, &[-1.0, 1.0], &[3.0, 2.0], &mut out);
+    assert_close("gelu_mul", 1e-6, &out, &[-0.476_424_1, 1.682_383_9]);
+    let mut capped = [-1e9, 0.0, 15.0, f32::INFINITY];
+    soft_cap(Isa::PORTABLE, 30.0, &mut capped);
+    assert_close("soft_cap", 1e-6, &capped, &[-30.0, 0.0, 13.863_514, 30.0]);
 }
 
 #[test]
