@@ -79,6 +79,14 @@ class Random:
         return out
 
 
+# What llama.cpp takes where rows are not whole blocks of 256.
+FALLBACKS = {T.Q2_K: T.Q4_0, T.Q3_K: T.Q4_0, T.Q4_K: T.Q5_0, T.Q5_K: T.Q5_1, T.Q6_K: T.Q8_0, T.IQ4_XS: T.IQ4_NL}
+
+
+def fitting(kind, columns):
+    return FALLBACKS[kind] if kind in FALLBACKS and columns % 256 else kind
+
+
 def spends_more(layer, layers):
     """Layers that llama.cpp's mixes give more bits."""
     return layer < layers // 8 or layer >= 7 * layers // 8 or (layer - layers // 8) % 3 == 2
@@ -89,13 +97,9 @@ def tensors(shape, mix):
     width, inner = shape["width"], shape["inner"]
     kv = width // shape["heads"] * shape["kv_heads"]
     base = T.Q4_K if mix == "Q4_K_M" else T[mix]
-    if mix == "Q4_K_M" and width % 256:
-        base = T.Q5_0  # what llama.cpp falls back to where rows are not whole blocks of 256
-    more = {T.Q4_K: T.Q6_K, T.Q5_0: T.Q8_0}.get(base, base) if mix == "Q4_K_M" else base
-    last = {"Q4_0": T.Q6_K, "Q4_K_M": T.Q6_K}.get(mix, base)
-    if GGML_QUANT_SIZES[last][0] > 1 and width % GGML_QUANT_SIZES[last][0]:
-        last = T.Q8_0
-    yield "token_embd.weight", (shape["vocabulary"], width), base
+    more = T.Q6_K if mix == "Q4_K_M" else base
+    last = T.Q6_K if mix in ("Q4_0", "Q4_K_M") else base
+    yield "token_embd.weight", (shape["vocabulary"], width), fitting(base, width)
     for layer in range(shape["layers"]):
         kind = more if spends_more(layer, shape["layers"]) else base
         for name, dims, form in [
@@ -103,9 +107,9 @@ def tensors(shape, mix):
             ("attn_v", (kv, width), kind), ("attn_output", (width, width), base), ("ffn_norm", (width,), None),
             ("ffn_gate", (inner, width), base), ("ffn_up", (inner, width), base), ("ffn_down", (width, inner), kind),
         ]:
-            yield f"blk.{layer}.{name}.weight", dims, form
+            yield f"blk.{layer}.{name}.weight", dims, form and fitting(form, dims[1])
     yield "output_norm.weight", (width,), None
-    yield "output.weight", (shape["vocabulary"], width), last
+    yield "output.weight", (shape["vocabulary"], width), fitting(last, width)
 
 
 def metadata(writer, name, shape):

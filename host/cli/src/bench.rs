@@ -43,6 +43,17 @@ struct Output<'a> {
     /// Tokens per second, the median of the rounds; `null` where nothing was asked for.
     prefill: Option<f64>,
     decode: Option<f64>,
+    /// Bytes of weights read for a token, and bytes per second that these cpus read when they do nothing else.
+    bytes_per_token: u64,
+    memory: f64,
+}
+
+impl Output<'_> {
+    /// The part of the memory's speed that decoding uses.
+    fn memory_share(&self) -> Option<f64> {
+        #[expect(clippy::cast_precision_loss, reason = "a count of bytes")]
+        self.decode.map(|rate| rate * self.bytes_per_token as f64 / self.memory)
+    }
 }
 
 /// Runs it.
@@ -56,7 +67,8 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         rows: args.batch.into(),
     };
     let found = with_team(threads, |team| rates(&file, Engine { team, isa }, workload));
-    let Rates { prefill, decode } = found.map_err(|error| not_loaded(&args.engine.model, &error))?;
+    let Rates { prefill, decode, bytes_per_token, memory } =
+        found.map_err(|error| not_loaded(&args.engine.model, &error))?;
     let output = Output {
         model: &args.engine.model,
         isa: isa.name(),
@@ -65,6 +77,8 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         tokens: args.tokens,
         prefill: median(prefill),
         decode: median(decode),
+        bytes_per_token,
+        memory,
     };
     print(&if args.json { json(&output) } else { line(&output) });
     Ok(())
@@ -72,14 +86,16 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 
 fn line(output: &Output<'_>) -> String {
     let rate = |rate: Option<f64>| rate.map_or_else(|| "-".to_owned(), |rate| format!("{rate:.1}"));
+    let share = output.memory_share().map(|share| format!(", {:.0} % of memory's speed", share * 100.0));
     format!(
-        "{}  {} threads  prompt of {}: {} tokens a second  decode of {}: {} tokens a second",
+        "{}  {} threads  prompt of {}: {} tokens a second  decode of {}: {} tokens a second{}",
         output.isa,
         output.threads,
         output.prompt,
         rate(output.prefill),
         output.tokens,
-        rate(output.decode)
+        rate(output.decode),
+        share.unwrap_or_default()
     )
 }
 

@@ -10,12 +10,14 @@
 #![forbid(unsafe_code)]
 
 mod file;
+mod memory;
 mod model;
 mod rate;
 mod runner;
 mod threads;
 
 pub use file::{FileError, ModelFile};
+pub use memory::read_rate;
 pub use model::{Answer, LoadError, Local, Settings};
 pub use rate::{Rates, Workload, rates};
 pub use runner::Runner;

@@ -5,7 +5,7 @@ use std::time::Instant;
 use vial_model::sample::Random;
 use vial_model::transformer::Engine;
 
-use crate::{LoadError, ModelFile, Runner};
+use crate::{LoadError, ModelFile, Runner, read_rate};
 
 /// What one round does.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +27,10 @@ pub struct Rates {
     pub prefill: Vec<f64>,
     /// Decoding; empty where nothing is decoded.
     pub decode: Vec<f64>,
+    /// Bytes of weights that decoding one token reads.
+    pub bytes_per_token: u64,
+    /// Bytes per second at which the same cpus read the same memory when they do nothing else.
+    pub memory: f64,
 }
 
 /// Measures.
@@ -37,7 +41,8 @@ pub fn rates(file: &ModelFile, engine: Engine<'_>, workload: Workload) -> Result
     let context = workload.prompt.max(workload.tokens).max(1);
     let mut round =
         Round { runner: Runner::new(file, engine, context, workload.rows)?, random: Random::from_seed(1) };
-    let mut rates = Rates::default();
+    let bytes_per_token = round.runner.bytes_per_token();
+    let mut rates = Rates { bytes_per_token, memory: read_rate(file, engine.team), ..Rates::default() };
     for number in 0..=workload.rounds {
         let found = (round.timed(workload.prompt, workload.rows)?, round.timed(workload.tokens, 1)?);
         if number > 0 {
@@ -91,6 +96,9 @@ mod tests {
         let workload = Workload { prompt: 20, tokens: 5, rounds: 3, rows: 8 };
         let rates = with_team(2, |team| rates(&file, Engine { team, isa: Isa::detect() }, workload)).unwrap();
         assert_eq!((rates.prefill.len(), rates.decode.len()), (3, 3));
-        assert!(rates.decode.iter().all(|rate| *rate > 0.0));
+        assert!(rates.decode.iter().all(|rate| *rate > 0.0) && rates.memory > 0.0);
+        // All but the embedding's other rows: F32 matrices of two layers and Q8_0 output.
+        let layer = 4 * (2 * 32 + 32 * (32 + 16 + 16 + 32) + 3 * 32 * 64);
+        assert_eq!(rates.bytes_per_token, 2 * layer + 4 * 32 + 34 * 288 + 4 * 32);
     }
 }

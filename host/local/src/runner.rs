@@ -42,6 +42,12 @@ impl<'a> Runner<'a> {
         self.model.config.vocabulary
     }
 
+    /// Bytes of weights that decoding one token reads.
+    #[must_use]
+    pub fn bytes_per_token(&self) -> u64 {
+        self.model.bytes_per_token()
+    }
+
     /// Tells the logits `[vocabulary]` behind every token of `ids` from place `from` on, in order.
     ///
     /// # Errors

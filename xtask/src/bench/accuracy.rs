@@ -74,7 +74,7 @@ pub(super) fn distances(bench: &Bench, model: &Path, sequences: &Path, folder: &
 }
 
 /// The program that writes our logits.
-fn example() -> Result<PathBuf> {
+pub(super) fn example() -> Result<PathBuf> {
     let build = ["build", "--release", "--quiet", "--package", "vial-local", "--example", "logits"];
     step("build vial's logits program", &mut cargo(build)?)?;
     let folder = std::env::var_os("CARGO_TARGET_DIR").map_or_else(target, |folder| Ok(folder.into()))?;

@@ -1,7 +1,10 @@
 //! Measurements: each prints a table and writes it to `bench/`, with the command that makes it.
 
 mod accuracy;
+mod architectures;
 mod decode;
+mod engine;
+mod formats;
 mod memory;
 mod parts;
 mod seal;
@@ -27,6 +30,8 @@ pub(crate) struct Options {
     /// Runs of each; the median counts.
     #[arg(long, default_value_t = 7)]
     runs: usize,
+    #[command(flatten)]
+    engine: engine::Choice,
 }
 
 /// A table.
@@ -38,6 +43,12 @@ enum What {
     Seal,
     /// Distance to exact arithmetic, beside the peer's.
     Accuracy,
+    /// Prefill and decode of three shapes in five formats, on 1 and 2 threads.
+    Engine,
+    /// Distance to exact arithmetic and decode of every format.
+    Formats,
+    /// Small models of every architecture: how far the peer's logits are.
+    Architectures,
 }
 
 /// Who else is measured.
@@ -69,6 +80,15 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     if wants(What::Accuracy) {
         accuracy::run(&bench)?;
+    }
+    if wants(What::Engine) {
+        engine::run(&bench, &options.engine)?;
+    }
+    if wants(What::Formats) {
+        formats::run(&bench, &options.engine)?;
+    }
+    if wants(What::Architectures) {
+        architectures::run(&bench)?;
     }
     Ok(())
 }
