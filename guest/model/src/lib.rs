@@ -13,6 +13,7 @@ pub mod generate;
 pub mod gguf;
 pub mod kv;
 pub mod sample;
+pub mod scan;
 pub mod template;
 pub mod tiny;
 pub mod tokenizer;

@@ -4,10 +4,12 @@ use vial_model::generate::{Batcher, Event, Finish, Limits, Request, SubmitError}
 use vial_model::gguf::{Gguf, GgufError};
 use vial_model::kv::{KvCache, KvError, KvPlan, KvWish};
 use vial_model::sample::Sampling;
+use vial_model::scan::{ScaleError, Scan};
 use vial_model::template::{Conversation, Message, Template, TemplateError};
 use vial_model::tokenizer::{Tokenizer, TokenizerError};
 use vial_model::transformer::{Engine, ModelError, Pass, PassError, Transformer};
 use vial_model::weights::Resident;
+use vial_tensor::Isa;
 
 use crate::ModelFile;
 
@@ -24,6 +26,9 @@ pub enum LoadError {
     /// Its numbers or tensors.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// Its numbers.
+    #[error(transparent)]
+    Scale(#[from] ScaleError),
     /// Its tokenizer.
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),
@@ -85,6 +90,7 @@ impl<'f> Local<'f> {
         let gguf = Gguf::parse(file.bytes(), file.bytes().len() as u64)?;
         let (model, tokenizer) = (Transformer::from_gguf(&gguf)?, Tokenizer::from_gguf(&gguf)?);
         let template = gguf.str("tokenizer.chat_template").map(Template::parse).transpose()?;
+        Scan::new(Isa::detect(), &gguf).add(file.bytes())?;
         let plan = KvPlan::new(&model.config, KvWish { streams: 1, context, budget_bytes: u64::MAX })?;
         let (cache, pass) = (KvCache::new(&model.config, plan), Pass::new(&model, ROWS));
         let marks = tokenizer.marks();

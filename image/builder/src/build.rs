@@ -67,6 +67,7 @@ impl Recipe {
         let copy = Copy {
             from: (&self.model, file),
             bytes,
+            scan: facts.scan.clone(),
             to: (output, draft.file.as_file()),
             offset: PARTITION_START + header.place(Part::Weights).offset,
         };

@@ -4,6 +4,8 @@ use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use vial_model::gguf::{Gguf, GgufError, limit};
+use vial_model::scan::Scan;
+use vial_tensor::Isa;
 
 use crate::ImageError;
 
@@ -11,11 +13,13 @@ use crate::ImageError;
 const FIRST_BYTES: u64 = 4 << 20;
 
 /// Name and architecture of a model that an engine can run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct ModelFacts {
     pub(crate) name: String,
     pub(crate) architecture: String,
     pub(crate) context: u64,
+    /// Looks at its scales as they stream by.
+    pub(crate) scan: Scan,
 }
 
 /// Reads as much of the file's start as its header needs, and checks that the engine supports the model.
@@ -45,9 +49,10 @@ fn of_header(path: &Path, gguf: &Gguf<'_>) -> Result<ModelFacts, ImageError> {
     let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
     let name = gguf.str("general.name").map(str::to_owned).or(stem).unwrap_or_default();
     let name = name.chars().filter(|character| !character.is_control()).take(120).collect();
-    Ok(ModelFacts { name, architecture: supported.architecture, context: supported.context })
+    let scan = Scan::new(Isa::detect(), gguf);
+    Ok(ModelFacts { name, architecture: supported.architecture, context: supported.context, scan })
 }
 
-fn refused(path: &Path, what: &impl ToString) -> ImageError {
+pub(crate) fn refused(path: &Path, what: &impl ToString) -> ImageError {
     ImageError::Model { path: path.to_owned(), what: what.to_string() }
 }

@@ -7,10 +7,12 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use vial_model::scan::Scan;
 use vial_weights::Lanes;
 use vial_weights::tree::TreeBuilder;
 
 use crate::ImageError;
+use crate::model::refused;
 
 /// Bytes of a piece: whole leaves, and small enough to stay in cache between reading and hashing.
 const PIECE_BYTES: usize = 1 << 20;
@@ -29,6 +31,7 @@ pub(crate) struct Hashed {
 pub(crate) struct Copy<'a> {
     pub(crate) from: (&'a Path, File),
     pub(crate) bytes: u64,
+    pub(crate) scan: Scan,
     pub(crate) to: (&'a Path, &'a File),
     pub(crate) offset: u64,
 }
@@ -60,6 +63,7 @@ impl Copy<'_> {
             }
             // The receiver is gone only after a panic, which `run` reports.
             let _gone = sender.send(Arc::clone(&piece));
+            self.scan.add(&piece).map_err(|error| refused(self.from.0, &error))?;
             self.write(done, &piece)?;
             done += piece.len() as u64;
             progress(done);

@@ -85,6 +85,11 @@ fn files_that_are_no_models_are_refused_by_name() {
         &desk.file("no.gguf", &llama_without(1, "output_norm.weight").finish()),
         "output_norm.weight",
     );
+    // The output matrix, blocks of 34 bytes, is the tiny model's last tensor.
+    let mut bad = whole;
+    let at = bad.len() - 34;
+    bad[at..at + 2].copy_from_slice(&[0x00, 0x7e]);
+    desk.refused_build(&desk.file("nan.gguf", &bad), "tensor \"output.weight\": block 287 (Q8_0)");
 }
 
 #[test]
