@@ -172,11 +172,16 @@ impl Keys<'_> {
         }
     }
 
-    /// The embedding has one row for each token.
+    /// The embedding has one row for each token of the tokenizer, where the file has one.
     fn vocabulary(&self) -> Result<usize, ModelError> {
         let embedding = self.gguf.tensor("token_embd.weight");
         let embedding = embedding.ok_or(ModelError::Missing { tensor: "token_embd.weight".to_owned() })?;
-        in_range("token_embd.weight rows", embedding.rows(), MAX_VOCABULARY)
+        let rows = in_range("token_embd.weight rows", embedding.rows(), MAX_VOCABULARY)?;
+        let tokens = self.gguf.value("tokenizer.ggml.tokens").and_then(|tokens| tokens.as_strings());
+        match tokens.map(<[&str]>::len) {
+            Some(tokens) if tokens != rows => Err(range("token_embd.weight rows", rows, tokens)),
+            _ => Ok(rows),
+        }
     }
 
     fn epsilon(&self) -> Result<f32, ModelError> {

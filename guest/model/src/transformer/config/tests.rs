@@ -76,6 +76,18 @@ fn numbers_out_of_range_are_refused_by_key() {
 }
 
 #[test]
+fn an_embedding_of_another_size_than_the_vocabulary_is_refused() {
+    let tokens = |count| alloc::vec!["a"; count];
+    assert!(config(header("llama").strings("tokenizer.ggml.tokens", &tokens(40))).is_ok());
+    for count in [39, 41] {
+        assert_eq!(
+            config(header("llama").strings("tokenizer.ggml.tokens", &tokens(count))).unwrap_err(),
+            format!("metadata \"token_embd.weight rows\" is 40, expected {count}")
+        );
+    }
+}
+
+#[test]
 fn experts_are_refused_where_a_family_has_none_and_where_they_do_not_fit() {
     assert_eq!(
         config(header("qwen2").u32("qwen2.expert_count", 4)).unwrap_err(),
