@@ -163,6 +163,8 @@ impl Appliance<'_> {
                 let Some(job) = turns.jobs.remove(&id) else { return };
                 self.server.finish(job, &text, finish_of(finish), usage_of(usage));
             }
+            // No request asks for vectors yet.
+            Event::Embedded { .. } => {}
             Event::Failed { id, error } => {
                 // The error names a leaf or a token's number, never text.
                 console::print(format_args!("{error}"));

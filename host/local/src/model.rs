@@ -145,6 +145,7 @@ impl<'f> Local<'f> {
                         return Ok(Answer { text: whole, finish, tokens });
                     }
                     Event::Failed { error, .. } => return Err(error.into()),
+                    Event::Embedded { .. } => {}
                 }
             }
         }

@@ -3,6 +3,7 @@
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
+use super::embed::Embedding;
 use super::request::{Event, Request, RequestId, SubmitError, Vocabulary};
 use super::stream::Stream;
 use crate::kv::KvCache;
@@ -25,13 +26,14 @@ pub struct Limits {
 /// Generates answers to all its requests, one pass at a time.
 #[derive(Debug)]
 pub struct Batcher<V> {
-    model: Transformer,
+    pub(super) model: Transformer,
     vocabulary: V,
-    cache: KvCache,
-    pass: Pass,
-    limits: Limits,
+    pub(super) cache: KvCache,
+    pub(super) pass: Pass,
+    pub(super) limits: Limits,
     waiting: VecDeque<(RequestId, Request, Sampler)>,
     streams: Vec<Stream>,
+    pub(super) embeddings: VecDeque<Embedding>,
     next_id: u64,
 }
 
@@ -40,8 +42,8 @@ impl<V: Vocabulary> Batcher<V> {
     #[must_use]
     pub fn new(model: Transformer, vocabulary: V, cache: KvCache, pass: Pass, limits: Limits) -> Self {
         let limits = Limits { streams: limits.streams.clamp(1, pass.max_rows()), ..limits };
-        let (waiting, streams) = (VecDeque::new(), Vec::new());
-        Self { model, vocabulary, cache, pass, limits, waiting, streams, next_id: 0 }
+        let (waiting, streams, embeddings) = (VecDeque::new(), Vec::new(), VecDeque::new());
+        Self { model, vocabulary, cache, pass, limits, waiting, streams, embeddings, next_id: 0 }
     }
 
     /// Takes a request; it joins a pass when there is a place for it.
@@ -54,11 +56,16 @@ impl<V: Vocabulary> Batcher<V> {
             return Err(SubmitError::Full { waiting: self.waiting.len() });
         }
         let sampler = Sampler::new(request.sampling.clone(), &request.prompt)?;
-        let id = RequestId(self.next_id);
-        self.next_id += 1;
+        let id = self.new_id();
         self.waiting.push_back((id, request, sampler));
         self.admit();
         Ok(id)
+    }
+
+    /// A name that no request had.
+    pub(super) fn new_id(&mut self) -> RequestId {
+        self.next_id += 1;
+        RequestId(self.next_id - 1)
     }
 
     /// Ends a request without an event; its pages are free at once.
@@ -67,6 +74,7 @@ impl<V: Vocabulary> Batcher<V> {
         if let Some(at) = self.streams.iter().position(|stream| stream.id == id) {
             self.close(at);
         }
+        self.cancel_embedding(id);
     }
 
     /// Leaves a request out of passes, for a reader that is slow, or takes it in again.
@@ -79,7 +87,7 @@ impl<V: Vocabulary> Batcher<V> {
     /// Whether a step would do nothing.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.streams.iter().all(|stream| stream.is_paused)
+        self.embeddings.is_empty() && self.streams.iter().all(|stream| stream.is_paused)
     }
 
     /// Requests being generated, and waiting for a place.
@@ -106,7 +114,7 @@ impl<V: Vocabulary> Batcher<V> {
         let shares = self.shares();
         let rows: Vec<Row<'_>> = shares.iter().flat_map(|&(at, most)| self.streams[at].rows(most)).collect();
         if rows.is_empty() {
-            return Vec::new();
+            return self.step_embedding(weights, engine, true).into_iter().collect();
         }
         let counts: Vec<(usize, usize, bool)> = counts(&shares, &self.streams);
         let mut events = Vec::new();
@@ -125,6 +133,7 @@ impl<V: Vocabulary> Batcher<V> {
         }
         ended.sort_unstable_by(|one, other| other.cmp(one));
         ended.into_iter().for_each(|at| self.close(at));
+        events.extend(self.step_embedding(weights, engine, false));
         self.admit();
         events
     }

@@ -1,6 +1,7 @@
 //! Generating answers to many requests at once.
 
 mod batcher;
+mod embed;
 mod request;
 mod stream;
 #[cfg(test)]
@@ -8,6 +9,7 @@ mod tests;
 mod text;
 
 pub use batcher::{Batcher, Limits};
+pub use embed::{EmbedRequest, Pooling};
 pub use request::{
     Event, Finish, MAX_STOP_BYTES, MAX_STOPS, Request, RequestId, SubmitError, Usage, Vocabulary,
 };

@@ -114,6 +114,15 @@ pub enum Event {
         /// Tokens used.
         usage: Usage,
     },
+    /// A text's vector, at length one. Content: never to be logged.
+    Embedded {
+        /// Whose.
+        id: RequestId,
+        /// `[width]`.
+        vector: Vec<f32>,
+        /// Tokens of the text.
+        tokens: usize,
+    },
     /// The answer cannot go on. No token of the failed pass has left.
     Failed {
         /// Whose.
@@ -135,7 +144,7 @@ pub trait Vocabulary {
 impl Request {
     /// Checks a request against the model's vocabulary and the context there is.
     pub(super) fn check(&self, vocabulary: usize, context: usize) -> Result<(), SubmitError> {
-        self.check_prompt(vocabulary, context)?;
+        check_tokens(&self.prompt, vocabulary, context)?;
         self.sampling.check()?;
         let is_usable = |stop: &String| (1..=MAX_STOP_BYTES).contains(&stop.len());
         if self.stop.len() > MAX_STOPS || !self.stop.iter().all(is_usable) {
@@ -143,18 +152,19 @@ impl Request {
         }
         if self.max_tokens == 0 { Err(SubmitError::NoTokens) } else { Ok(()) }
     }
+}
 
-    fn check_prompt(&self, vocabulary: usize, context: usize) -> Result<(), SubmitError> {
-        let found = self.prompt.len();
-        if found == 0 {
-            return Err(SubmitError::EmptyPrompt);
-        }
-        if found >= context {
-            return Err(SubmitError::TooLong { found, context });
-        }
-        match self.prompt.iter().find(|token| **token as usize >= vocabulary) {
-            Some(&found) => Err(SubmitError::Token { found, vocabulary }),
-            None => Ok(()),
-        }
+/// Checks that tokens are of the vocabulary, and fewer than `context`.
+pub(super) fn check_tokens(tokens: &[u32], vocabulary: usize, context: usize) -> Result<(), SubmitError> {
+    let found = tokens.len();
+    if found == 0 {
+        return Err(SubmitError::EmptyPrompt);
+    }
+    if found >= context {
+        return Err(SubmitError::TooLong { found, context });
+    }
+    match tokens.iter().find(|token| **token as usize >= vocabulary) {
+        Some(&found) => Err(SubmitError::Token { found, vocabulary }),
+        None => Ok(()),
     }
 }

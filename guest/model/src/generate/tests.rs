@@ -63,6 +63,7 @@ impl Bench {
                         done.push((id, format!("{}{text}", all.map_or("", |(_, all)| all)), finish));
                     }
                     Event::Failed { error, .. } => panic!("{error}"),
+                    Event::Embedded { .. } => panic!("nothing was to be embedded"),
                 }
             }
         }
