@@ -1,22 +1,36 @@
-//! The KV cache: pages of half floats shared by all sequences.
+//! The KV cache: pages of half floats that sequences take as they grow.
 //!
-//! A sequence holds all the pages it can ever need from the moment it is opened, so that no sequence stops
-//! half-way for want of one. Pages get memory at first use and are wiped when a sequence closes: they hold
-//! what prompts said.
+//! - [`KvPlan`]: how many pages fit;
+//! - [`Sequence`]: the pages of one prompt and its answer;
+//! - [`Sharing`]: which sequences share pages that hold the same tokens after the same prefix.
+//!
+//! Pages get memory at first use. They hold what prompts said, so a page is wiped when nobody holds it: at once, or, where
+//! its content may be shared, when it is given away. At most [`KvCache::keep_at_most`] pages outlive their sequences,
+//! and those go first when pages are needed.
 
+mod page;
 mod plan;
+mod pool;
+mod sharing;
+#[cfg(test)]
+mod tests;
 
-use alloc::vec;
 use alloc::vec::Vec;
 
+pub(crate) use page::Half;
 pub use plan::{KvError, KvPlan, KvWish, PAGE_TOKENS};
+pub use sharing::Sharing;
 
+use self::page::Pages;
+use self::pool::{Content, Pool};
 use crate::transformer::Config;
 
-/// Pages of one sequence. Made by [`KvCache::open`]; goes back by [`KvCache::close`].
-#[derive(Debug, PartialEq, Eq)]
+/// Pages of one sequence. Goes back by [`KvCache::close`].
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Sequence {
     pages: Vec<usize>,
+    /// Leading pages that are indexed.
+    indexed: usize,
 }
 
 impl Sequence {
@@ -25,55 +39,33 @@ impl Sequence {
     pub fn capacity(&self) -> usize {
         self.pages.len() * PAGE_TOKENS
     }
+
+    /// Pages it holds.
+    #[must_use]
+    pub fn pages(&self) -> usize {
+        self.pages.len()
+    }
 }
 
-/// Keys or values.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Half {
-    Keys,
-    Values,
-}
-
-/// All pages, and which of them are free.
+/// All pages, and who holds them.
 #[derive(Debug)]
 pub struct KvCache {
     plan: KvPlan,
-    shape: Shape,
-    /// Empty until first used.
-    pages: Vec<Vec<u16>>,
-    free: Vec<usize>,
-}
-
-/// Where things lie in a page: `[layer, keys or values, kv_head, token, element]`.
-#[derive(Clone, Copy, Debug)]
-struct Shape {
-    layers: usize,
-    kv_heads: usize,
-    head_dim: usize,
-}
-
-impl Shape {
-    /// Numbers one head's keys of one page take.
-    fn head_numbers(self) -> usize {
-        PAGE_TOKENS * self.head_dim
-    }
-
-    fn page_numbers(self) -> usize {
-        2 * self.layers * self.kv_heads * self.head_numbers()
-    }
-
-    fn head_start(self, layer: usize, half: Half, kv_head: usize) -> usize {
-        let half = usize::from(half == Half::Values);
-        ((2 * layer + half) * self.kv_heads + kv_head) * self.head_numbers()
-    }
+    pages: Pages,
+    pool: Pool,
 }
 
 impl KvCache {
-    /// A cache of that plan, all pages free.
+    /// A cache of that plan, all pages free. Keeps no pages without a sequence.
     #[must_use]
     pub fn new(config: &Config, plan: KvPlan) -> Self {
-        let shape = Shape { layers: config.layers, kv_heads: config.kv_heads, head_dim: config.head_dim };
-        Self { plan, shape, pages: vec![Vec::new(); plan.pages], free: (0..plan.pages).rev().collect() }
+        Self { plan, pages: Pages::new(config, plan), pool: Pool::new(plan.pages) }
+    }
+
+    /// Most pages that outlive their sequences, to be found again.
+    pub fn keep_at_most(&mut self, pages: usize) {
+        self.pool.keep_at_most(pages);
+        self.trim();
     }
 
     /// The plan it was made by.
@@ -85,27 +77,97 @@ impl KvCache {
     /// Pages no sequence holds.
     #[must_use]
     pub fn free_pages(&self) -> usize {
-        self.free.len()
+        self.pool.available()
     }
 
-    /// Pages for a sequence of `tokens`, or `None` while too few are free.
+    /// Pages that no sequence holds and that are not wiped yet.
+    #[must_use]
+    pub fn kept_pages(&self) -> usize {
+        self.pool.kept()
+    }
+
+    /// A sequence of `tokens` with all its pages, or `None` while too few are free.
     pub fn open(&mut self, tokens: usize) -> Option<Sequence> {
-        let left = self.free.len().checked_sub(tokens.div_ceil(PAGE_TOKENS))?;
-        let pages = self.free.split_off(left);
-        for &page in &pages {
-            if self.pages[page].is_empty() {
-                self.pages[page] = vec![0; self.shape.page_numbers()];
+        let mut sequence = Sequence::default();
+        self.extend(&mut sequence, tokens).then_some(sequence)
+    }
+
+    /// Takes pages until `sequence` has room for `tokens`; `false`, and nothing is taken, while too few are free.
+    pub fn extend(&mut self, sequence: &mut Sequence, tokens: usize) -> bool {
+        let missing = tokens.div_ceil(PAGE_TOKENS).saturating_sub(sequence.pages.len());
+        if missing > self.pool.available() {
+            return false;
+        }
+        let taken = (0..missing).map_while(|_| self.take());
+        sequence.pages.extend(taken);
+        true
+    }
+
+    /// Takes the pages that hold what `tokens` continue `sequence` with, as many as are known; gives the tokens that
+    /// are in the cache for it then. Pages of `sequence` before that are full.
+    pub fn adopt(&mut self, sequence: &mut Sequence, tokens: &[u32], sharing: Sharing) -> usize {
+        while sequence.indexed == sequence.pages.len() {
+            let Some(content) = content(sequence, sequence.indexed, tokens, sharing) else { break };
+            let Some(page) = self.pool.find(&content) else { break };
+            sequence.pages.push(page);
+            sequence.indexed += 1;
+        }
+        sequence.capacity()
+    }
+
+    /// Lets others find the full pages of `sequence`: those of `tokens`, all of which are computed. A page that is known
+    /// already is replaced by the known one.
+    pub fn publish(&mut self, sequence: &mut Sequence, tokens: &[u32], sharing: Sharing) {
+        while let Some(content) = content(sequence, sequence.indexed, tokens, sharing) {
+            let at = sequence.indexed;
+            match self.pool.find(&content) {
+                Some(known) => {
+                    let own = core::mem::replace(&mut sequence.pages[at], known);
+                    self.release(own);
+                }
+                None => self.pool.insert(content, sequence.pages[at]),
+            }
+            sequence.indexed += 1;
+        }
+    }
+
+    /// Takes a sequence's pages back but for the first `pages`.
+    pub fn truncate(&mut self, sequence: &mut Sequence, pages: usize) {
+        self.pool.tick();
+        while sequence.pages.len() > pages {
+            if let Some(page) = sequence.pages.pop() {
+                self.release(page);
             }
         }
-        Some(Sequence { pages })
+        sequence.indexed = sequence.indexed.min(pages);
+        self.trim();
     }
 
-    /// Takes a sequence's pages back and wipes them.
-    pub fn close(&mut self, sequence: Sequence) {
-        for &page in &sequence.pages {
-            self.pages[page].fill(0);
+    /// Takes a sequence's pages back. What nobody may share is wiped.
+    pub fn close(&mut self, mut sequence: Sequence) {
+        self.truncate(&mut sequence, 0);
+    }
+
+    fn take(&mut self) -> Option<usize> {
+        let page = self.pool.take_free().or_else(|| {
+            let evicted = self.pool.evict()?;
+            self.pages.wipe(evicted);
+            self.pool.take_free()
+        })?;
+        self.pages.prepare(page);
+        Some(page)
+    }
+
+    fn release(&mut self, page: usize) {
+        if self.pool.release(page) {
+            self.pages.wipe(page);
         }
-        self.free.extend(sequence.pages);
+    }
+
+    fn trim(&mut self) {
+        while let Some(page) = self.pool.evict_surplus() {
+            self.pages.wipe(page);
+        }
     }
 
     /// Where one token's keys or values of one head go.
@@ -116,10 +178,8 @@ impl KvCache {
         layer: usize,
         (half, kv_head): (Half, usize),
     ) -> &mut [u16] {
-        let start =
-            self.shape.head_start(layer, half, kv_head) + position % PAGE_TOKENS * self.shape.head_dim;
-        let page = &mut self.pages[sequence.pages[position / PAGE_TOKENS]];
-        &mut page[start..start + self.shape.head_dim]
+        let page = sequence.pages[position / PAGE_TOKENS];
+        self.pages.slot_mut(page, position % PAGE_TOKENS, layer, (half, kv_head))
     }
 
     /// One head's keys or values of one page: `[PAGE_TOKENS, head_dim]`, row-major.
@@ -130,45 +190,13 @@ impl KvCache {
         layer: usize,
         (half, kv_head): (Half, usize),
     ) -> &[u16] {
-        let start = self.shape.head_start(layer, half, kv_head);
-        &self.pages[sequence.pages[page]][start..start + self.shape.head_numbers()]
+        self.pages.of_head(sequence.pages[page], layer, (half, kv_head))
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::tiny;
-
-    fn cache(pages: usize) -> KvCache {
-        let config = tiny::config();
-        let wish = KvWish { streams: pages, context: PAGE_TOKENS, budget_bytes: 1 << 30 };
-        KvCache::new(&config, KvPlan::new(&config, wish).unwrap())
-    }
-
-    #[test]
-    fn sequences_share_the_pages_and_give_them_back() {
-        let mut cache = cache(4);
-        let long = cache.open(129).unwrap();
-        assert_eq!((long.capacity(), cache.free_pages()), (192, 1));
-        assert_eq!(cache.open(65), None);
-        let short = cache.open(1).unwrap();
-        cache.close(long);
-        assert_eq!(cache.free_pages(), 3);
-        cache.close(short);
-        assert_eq!(cache.free_pages(), 4);
-    }
-
-    #[test]
-    fn a_slot_is_seen_in_its_page_alone_and_wiped_on_close() {
-        let mut cache = cache(2);
-        let sequence = cache.open(128).unwrap();
-        cache.slot_mut(&sequence, 65, 1, (Half::Values, 1)).fill(7);
-        let page = cache.page_of_head(&sequence, 1, 1, (Half::Values, 1));
-        assert_eq!((page[7], page[8], page[15], page[16]), (0, 7, 7, 0));
-        let total: u64 = cache.pages.iter().flatten().map(|&number| u64::from(number)).sum();
-        assert_eq!(total, 7 * 8);
-        cache.close(sequence);
-        assert!(cache.pages.iter().flatten().all(|&number| number == 0));
-    }
+/// What page `page` of a sequence of these tokens holds; `None` where it is not full or not shared.
+fn content(sequence: &Sequence, page: usize, tokens: &[u32], sharing: Sharing) -> Option<Content> {
+    let tokens = *tokens.get(page * PAGE_TOKENS..)?.first_chunk()?;
+    let parent = page.checked_sub(1).and_then(|before| sequence.pages.get(before)).copied();
+    Some(Content { scope: sharing.scope_of(page)?, is_exact: sharing.is_exact, parent, tokens })
 }
