@@ -12,6 +12,7 @@
 extern crate alloc;
 
 pub mod arriving;
+pub mod beginning;
 pub mod evidence;
 pub mod load;
 pub mod requests;

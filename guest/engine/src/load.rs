@@ -16,11 +16,14 @@ use vial_weights::Manifest;
 
 use crate::Stop;
 use crate::arriving::Arriving;
+use crate::beginning::beginning;
 
 /// Memory for the network, the tokenizer and requests.
 const RESERVE_BYTES: u64 = 40 << 20;
 /// Rows of a pass: as many as prefill well.
 const ROWS: usize = 128;
+/// Drafted tokens of a pass: with the one before them as many rows as decoding kernels take.
+const DRAFTS: usize = 7;
 /// First part of the header that is read.
 const HEADER_BYTES: u64 = 1 << 20;
 
@@ -76,8 +79,10 @@ fn of_header(gguf: &Gguf<'_>, handoff: &Handoff, manifest: &Manifest, agent: Age
     let pass = Pass::new(&model, ROWS);
     let streams = usize::try_from(manifest.policy.max_streams).unwrap_or(1);
     let marks = tokenizer.marks();
-    let limits = Limits { streams, waiting: 2 * streams };
-    let batcher = Batcher::new(model, tokenizer, cache, pass, limits);
+    let limits = Limits { streams, waiting: 2 * streams, kept_pages: plan.pages / 2, drafts: DRAFTS };
+    let beginning = beginning(&agent, &tokenizer, template.as_ref());
+    let mut batcher = Batcher::new(model, tokenizer, cache, pass, limits);
+    batcher.set_public_prefix(beginning);
     Ok(Loaded { batcher, template, marks, agent, name: manifest.model.clone() })
 }
 
@@ -87,7 +92,7 @@ fn plan(model: &Transformer, handoff: &Handoff, manifest: &Manifest) -> Result<K
     let all: u64 =
         heap(launch.memory_bytes, launch.cpus, handoff.blobs_bytes).iter().map(|region| region.len).sum();
     let streams = manifest.policy.max_streams;
-    let logits = 4 * model.config.vocabulary as u64 * u64::from(streams);
+    let logits = 4 * model.config.vocabulary as u64 * (u64::from(streams) + DRAFTS as u64);
     let (weights, activations) = (manifest.weights.bytes, Pass::bytes(model, ROWS) + logits);
     let taken = weights + activations + RESERVE_BYTES;
     let Some(budget_bytes) = all.checked_sub(taken) else {

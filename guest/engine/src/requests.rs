@@ -37,6 +37,9 @@ pub fn request(loaded: &Loaded, generation: Generation, seed: u64) -> Result<Req
         sampling: sampling(&generation, &loaded.agent.sampling, seed),
         max_tokens: asked.or(of_agent).unwrap_or(room.max(1)),
         stop: generation.stop,
+        // Clients are not told apart yet, so nothing that one said is shared with another or outlives its request: only
+        // the beginning that all are given is (see `beginning`).
+        ..Request::default()
     })
 }
 

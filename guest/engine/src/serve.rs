@@ -83,7 +83,10 @@ impl Appliance<'_> {
             is_busy |= self.weights.poll();
         } else {
             is_busy = true;
-            for event in self.loaded.batcher.step(&mut self.weights, self.engine) {
+            let started_ns = self.clock.now_ns();
+            let events = self.loaded.batcher.step(&mut self.weights, self.engine);
+            self.loaded.batcher.note_pass(self.clock.now_ns().saturating_sub(started_ns));
+            for event in events {
                 self.tell(event, turns);
             }
             self.server

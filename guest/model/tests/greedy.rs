@@ -8,7 +8,6 @@ use std::path::Path;
 use vial_model::generate::{Batcher, Event, Limits, Request, RequestId};
 use vial_model::gguf::Gguf;
 use vial_model::kv::{KvCache, KvPlan, KvWish};
-use vial_model::sample::Sampling;
 use vial_model::template::{Conversation, Message, Template};
 use vial_model::tokenizer::Tokenizer;
 use vial_model::transformer::{Engine, Pass, Transformer};
@@ -73,10 +72,12 @@ fn greedy_tokens_are_those_of_exact_arithmetic_up_to_a_narrow_margin() {
     let plan =
         KvPlan::new(&model.config, KvWish { streams: 8, context: 256, budget_bytes: 1 << 30 }).unwrap();
     let (cache, pass) = (KvCache::new(&model.config, plan), Pass::new(&model, 64));
-    let mut batcher = Batcher::new(model, tokenizer, cache, pass, Limits { streams: 8, waiting: 100 });
-    let request = |case: &Case| {
-        let sampling = Sampling::default();
-        Request { prompt: case.ids.clone(), sampling, max_tokens: case.tokens.len(), stop: Vec::new() }
+    let mut batcher =
+        Batcher::new(model, tokenizer, cache, pass, Limits { streams: 8, waiting: 100, ..Limits::default() });
+    let request = |case: &Case| Request {
+        prompt: case.ids.clone(),
+        max_tokens: case.tokens.len(),
+        ..Request::default()
     };
     let ids: Vec<RequestId> =
         listed.cases.iter().map(|case| batcher.submit(request(case)).unwrap()).collect();

@@ -1,5 +1,6 @@
 //! A model ready to answer.
 
+use std::time::Instant;
 use vial_model::generate::{Batcher, Event, Finish, Limits, Request, SubmitError};
 use vial_model::gguf::{Gguf, GgufError};
 use vial_model::kv::{KvCache, KvError, KvPlan, KvWish};
@@ -15,6 +16,8 @@ use crate::ModelFile;
 
 /// Rows of a pass: as many as read prompts well.
 const ROWS: usize = 128;
+/// Drafted tokens of a pass: with the one before them as many rows as decoding kernels take.
+const DRAFTS: usize = 7;
 
 /// Why a model cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -94,7 +97,9 @@ impl<'f> Local<'f> {
         let plan = KvPlan::new(&model.config, KvWish { streams: 1, context, budget_bytes: u64::MAX })?;
         let (cache, pass) = (KvCache::new(&model.config, plan), Pass::new(&model, ROWS));
         let marks = tokenizer.marks();
-        let batcher = Batcher::new(model, tokenizer, cache, pass, Limits { streams: 1, waiting: 1 });
+        // One user: what was said before is what the next prompt begins with.
+        let limits = Limits { streams: 1, waiting: 1, kept_pages: plan.pages, drafts: DRAFTS };
+        let batcher = Batcher::new(model, tokenizer, cache, pass, limits);
         Ok(Self { file, batcher, template, marks })
     }
 
@@ -133,10 +138,19 @@ impl<'f> Local<'f> {
         tell: &mut dyn FnMut(&str),
     ) -> Result<Answer, LoadError> {
         let (sampling, max_tokens) = (settings.sampling.clone(), settings.max_tokens);
-        self.batcher.submit(Request { prompt, sampling, max_tokens, stop: Vec::new() })?;
+        self.batcher.submit(Request {
+            prompt,
+            sampling,
+            max_tokens,
+            cache_scope: Some(0),
+            ..Request::default()
+        })?;
         let mut whole = String::new();
         loop {
-            for event in self.batcher.step(&mut Resident::new(self.file.bytes()), engine) {
+            let started = Instant::now();
+            let events = self.batcher.step(&mut Resident::new(self.file.bytes()), engine);
+            self.batcher.note_pass(u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX));
+            for event in events {
                 match event {
                     Event::Token { text, .. } => add(&mut whole, &text, tell),
                     Event::Done { text, finish, usage, .. } => {

@@ -1,26 +1,31 @@
-//! Continuous batching: every pass serves all streams; new requests join at the next pass.
+//! Continuous batching: a pass serves all streams; new requests join at the next.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use super::embed::Embedding;
+use super::pace::Pace;
+use super::queue::{Queue, Waiting};
 use super::request::{Event, Request, RequestId, SubmitError, Vocabulary};
 use super::stream::Stream;
+use super::turn::{Room, Share, Turn};
 use crate::kv::KvCache;
 use crate::sample::Sampler;
 use crate::transformer::{Engine, Pass, PassError, Row, Transformer};
 use crate::weights::Weights;
 
-/// Rows of prompts in a pass that also decodes: few, so that decoding streams keep their pace.
-const PREFILL_BESIDE_DECODE: usize = 32;
-
 /// How much a batcher takes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
-    /// Most requests generated at once.
+    /// Most requests generated at once; at least 1.
     pub streams: usize,
     /// Most requests that wait for a place.
     pub waiting: usize,
+    /// Most pages of closed requests that are kept to be found again; the longest unused give way to pages that are needed.
+    /// Only pages that others may share are kept: see [`Request::cache_scope`].
+    pub kept_pages: usize,
+    /// Most drafted tokens of a pass, each of which takes a row and logits; 0 for no drafts.
+    pub drafts: usize,
 }
 
 /// Generates answers to all its requests, one pass at a time.
@@ -31,19 +36,54 @@ pub struct Batcher<V> {
     pub(super) cache: KvCache,
     pub(super) pass: Pass,
     pub(super) limits: Limits,
-    waiting: VecDeque<(RequestId, Request, Sampler)>,
+    queue: Queue,
+    /// In the order they got their places.
     streams: Vec<Stream>,
     pub(super) embeddings: VecDeque<Embedding>,
     next_id: u64,
+    /// What every client's prompt begins with.
+    public: Vec<u32>,
+    pace: Pace,
+    /// Rows of the last pass.
+    pub(super) rows: usize,
+    /// The deterministic stream that last had a pass, and whether that was the last pass.
+    last_alone: (RequestId, bool),
 }
 
 impl<V: Vocabulary> Batcher<V> {
     /// A batcher without requests. `pass` has room for a row of each stream at least.
     #[must_use]
-    pub fn new(model: Transformer, vocabulary: V, cache: KvCache, pass: Pass, limits: Limits) -> Self {
-        let limits = Limits { streams: limits.streams.clamp(1, pass.max_rows()), ..limits };
-        let (waiting, streams, embeddings) = (VecDeque::new(), Vec::new(), VecDeque::new());
-        Self { model, vocabulary, cache, pass, limits, waiting, streams, embeddings, next_id: 0 }
+    pub fn new(model: Transformer, vocabulary: V, mut cache: KvCache, pass: Pass, limits: Limits) -> Self {
+        cache.keep_at_most(limits.kept_pages);
+        Self {
+            limits: Limits { streams: limits.streams.clamp(1, pass.max_rows()), ..limits },
+            model,
+            vocabulary,
+            cache,
+            pass,
+            queue: Queue::default(),
+            streams: Vec::new(),
+            embeddings: VecDeque::new(),
+            next_id: 0,
+            public: Vec::new(),
+            pace: Pace::default(),
+            rows: 0,
+            last_alone: (RequestId(0), false),
+        }
+    }
+
+    /// Names what every client's prompt begins with, such as the appliance's own system message: its pages are shared by all
+    /// requests and kept, since finding them tells nobody anything.
+    pub fn set_public_prefix(&mut self, tokens: Vec<u32>) {
+        self.public = tokens;
+    }
+
+    /// Tells how long the last [`Self::step`] took: what rows cost decides how many rows of prompts run beside decoding
+    /// streams and how much is drafted. Without it both go by fixed counts.
+    pub fn note_pass(&mut self, ns: u64) {
+        if self.rows > 0 {
+            self.pace.note(self.rows, ns);
+        }
     }
 
     /// Takes a request; it joins a pass when there is a place for it.
@@ -52,12 +92,13 @@ impl<V: Vocabulary> Batcher<V> {
     /// What is wrong with it, or that too many wait.
     pub fn submit(&mut self, request: Request) -> Result<RequestId, SubmitError> {
         request.check(self.model.config.vocabulary, self.cache.plan().context)?;
-        if self.waiting.len() >= self.limits.waiting && !self.has_place() {
-            return Err(SubmitError::Full { waiting: self.waiting.len() });
+        let has_place = self.streams.len() < self.limits.streams && self.queue.len() == 0;
+        if self.queue.len() >= self.limits.waiting && !has_place {
+            return Err(SubmitError::Full { waiting: self.queue.len() });
         }
         let sampler = Sampler::new(request.sampling.clone(), &request.prompt)?;
         let id = self.new_id();
-        self.waiting.push_back((id, request, sampler));
+        self.queue.push(Waiting { id, request, sampler });
         self.admit();
         Ok(id)
     }
@@ -70,7 +111,7 @@ impl<V: Vocabulary> Batcher<V> {
 
     /// Ends a request without an event; its pages are free at once.
     pub fn cancel(&mut self, id: RequestId) {
-        self.waiting.retain(|(waiting, ..)| *waiting != id);
+        self.queue.cancel(id);
         if let Some(at) = self.streams.iter().position(|stream| stream.id == id) {
             self.close(at);
         }
@@ -87,13 +128,13 @@ impl<V: Vocabulary> Batcher<V> {
     /// Whether a step would do nothing.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.embeddings.is_empty() && self.streams.iter().all(|stream| stream.is_paused)
+        self.embeddings.is_empty() && !self.streams.iter().any(Stream::is_active)
     }
 
     /// Requests being generated, and waiting for a place.
     #[must_use]
     pub fn load(&self) -> (usize, usize) {
-        (self.streams.len(), self.waiting.len())
+        (self.streams.len(), self.queue.len())
     }
 
     /// The vocabulary.
@@ -108,99 +149,94 @@ impl<V: Vocabulary> Batcher<V> {
         self.cache.plan().context
     }
 
+    /// Pages of the cache that no request holds, and of these the kept ones.
+    #[must_use]
+    pub fn free_pages(&self) -> (usize, usize) {
+        (self.cache.free_pages(), self.cache.kept_pages())
+    }
+
     /// Runs one pass and tells what happened. A pass that fails ends every request of it.
     pub fn step(&mut self, weights: &mut impl Weights, engine: Engine<'_>) -> Vec<Event> {
         self.admit();
-        let shares = self.shares();
-        let rows: Vec<Row<'_>> = shares.iter().flat_map(|&(at, most)| self.streams[at].rows(most)).collect();
+        let shares = self.turn();
+        let rows: Vec<Row<'_>> =
+            shares.iter().flat_map(|share| self.streams[share.at].rows(share.known)).collect();
+        // What a chunk of a text beside them takes is not what these rows take.
+        self.rows = if self.embeddings.is_empty() { rows.len() } else { 0 };
         if rows.is_empty() {
             return self.step_embedding(weights, engine, true).into_iter().collect();
         }
-        let counts: Vec<(usize, usize, bool)> = counts(&shares, &self.streams);
         let mut events = Vec::new();
-        let mut ended = Vec::new();
-        match self.pass.run(&self.model, weights, &mut self.cache, engine, &rows) {
+        let ended = match self.pass.run(&self.model, weights, &mut self.cache, engine, &rows) {
             Ok(logits) => {
-                let mut logits = logits.chunks(self.model.config.vocabulary);
-                for (at, rows, wants_logits) in counts {
-                    let logits = wants_logits.then(|| logits.next()).flatten();
-                    if self.streams[at].advance(rows, logits, &self.vocabulary, &mut events) {
-                        ended.push(at);
-                    }
-                }
+                let (vocabulary, mut logits) = (self.model.config.vocabulary, logits);
+                let mut advance = |&Share { at, known }: &Share| {
+                    let stream = &mut self.streams[at];
+                    let (own, others) = logits.split_at(stream.wanted(known) * vocabulary);
+                    logits = others;
+                    let is_over =
+                        stream.advance(known, own.chunks(vocabulary), &self.vocabulary, &mut events);
+                    stream.publish(&mut self.cache);
+                    stream.shift(&mut self.cache);
+                    is_over.then_some(at)
+                };
+                shares.iter().filter_map(&mut advance).collect()
             }
-            Err(error) => ended = self.fail(&counts, &error, &mut events),
-        }
-        ended.sort_unstable_by(|one, other| other.cmp(one));
-        ended.into_iter().for_each(|at| self.close(at));
+            Err(error) => self.fail(&shares, &error, &mut events),
+        };
+        // The last first, so that the others keep their places.
+        ended.into_iter().rev().for_each(|at| self.close(at));
         events.extend(self.step_embedding(weights, engine, false));
         self.admit();
         events
     }
 
-    fn fail(
-        &self,
-        counts: &[(usize, usize, bool)],
-        error: &PassError,
-        events: &mut Vec<Event>,
-    ) -> Vec<usize> {
-        let failed = |&(at, ..): &(usize, usize, bool)| Event::Failed {
-            id: self.streams[at].id,
-            error: error.clone(),
-        };
-        events.extend(counts.iter().map(failed));
-        counts.iter().map(|&(at, ..)| at).collect()
+    fn fail(&self, shares: &[Share], error: &PassError, events: &mut Vec<Event>) -> Vec<usize> {
+        let failed = |share: &Share| Event::Failed { id: self.streams[share.at].id, error: error.clone() };
+        events.extend(shares.iter().map(failed));
+        shares.iter().map(|share| share.at).collect()
     }
 
-    /// Which streams take part in the next pass, with how many rows at most: all that decode, then prompts.
-    fn shares(&self) -> Vec<(usize, usize)> {
-        let active = || self.streams.iter().enumerate().filter(|(_, stream)| !stream.is_paused);
-        let mut shares: Vec<_> =
-            active().filter(|(_, stream)| stream.is_decoding()).map(|(at, _)| (at, 1)).collect();
-        let room = self.pass.max_rows() - shares.len();
-        let mut room = if shares.is_empty() { room } else { room.min(PREFILL_BESIDE_DECODE) };
-        for (at, stream) in active().filter(|(_, stream)| !stream.is_decoding()) {
-            let rows = stream.rows(room).count();
-            if rows > 0 {
-                shares.push((at, rows));
-                room -= rows;
+    /// The parts of the next pass, in the order of streams: of all that share passes and, in turn with them, of one
+    /// deterministic stream.
+    fn turn(&mut self) -> Vec<Share> {
+        let alone = self.next_alone();
+        let others = self.streams.iter().any(|stream| stream.is_active() && !stream.is_deterministic);
+        let is_alone = alone.filter(|_| !(others && self.last_alone.1));
+        self.last_alone.1 = is_alone.is_some();
+        let room = Room { rows: self.pass.max_rows(), drafts: self.limits.drafts };
+        let (streams, cache, pace) = (&mut self.streams[..], &mut self.cache, &self.pace);
+        let turn = Turn { streams, cache, pace, room };
+        match is_alone {
+            Some(at) => {
+                self.last_alone.0 = turn.streams[at].id;
+                turn.alone(at)
             }
+            None => turn.shared(),
         }
-        shares
     }
 
-    /// Gives waiting requests a place, in order, while there are places and pages.
+    /// The deterministic stream whose turn it is.
+    fn next_alone(&self) -> Option<usize> {
+        let last = self.last_alone.0;
+        let wants =
+            self.streams.iter().enumerate().filter(|(_, one)| one.is_active() && one.is_deterministic);
+        wants.min_by_key(|(_, stream)| (stream.id <= last, stream.id)).map(|(at, _)| at)
+    }
+
+    /// Gives waiting requests a place while there are places.
     fn admit(&mut self) {
         while self.streams.len() < self.limits.streams {
-            let Some((_, request, _)) = self.waiting.front() else { return };
+            let streams = &self.streams;
+            let places = |client| streams.iter().filter(|stream| stream.client == client).count();
+            let Some(Waiting { id, request, sampler }) = self.queue.next(places) else { return };
             let context = self.cache.plan().context;
-            let end = request.prompt.len().saturating_add(request.max_tokens).min(context);
-            let Some(sequence) = self.cache.open(end) else { return };
-            if let Some((id, request, sampler)) = self.waiting.pop_front() {
-                self.streams.push(Stream::new(id, request, sampler, sequence, end));
-            }
+            self.streams.push(Stream::new(id, request, sampler, &self.public, context));
         }
-    }
-
-    fn has_place(&self) -> bool {
-        self.streams.len() < self.limits.streams && self.waiting.is_empty()
     }
 
     fn close(&mut self, at: usize) {
         let stream = self.streams.remove(at);
         self.cache.close(stream.sequence);
     }
-}
-
-/// For each share: its stream, its rows, and whether the last of them wants logits.
-fn counts(shares: &[(usize, usize)], streams: &[Stream]) -> Vec<(usize, usize, bool)> {
-    let count = |&(at, most): &(usize, usize)| {
-        let (mut rows, mut wants_logits) = (0, false);
-        for row in streams[at].rows(most) {
-            rows += 1;
-            wants_logits = row.wants_logits;
-        }
-        (at, rows, wants_logits)
-    };
-    shares.iter().map(count).collect()
 }

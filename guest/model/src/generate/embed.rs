@@ -144,7 +144,6 @@ mod tests {
     use crate::generate::{Limits, Request};
     use crate::gguf::Gguf;
     use crate::kv::{KvCache, KvPlan, KvWish};
-    use crate::sample::Sampling;
     use crate::tiny;
     use crate::transformer::{Pass, Transformer};
     use crate::weights::Resident;
@@ -172,7 +171,8 @@ mod tests {
             let wish = KvWish { streams: 2, context: 128, budget_bytes: 1 << 30 };
             let cache = KvCache::new(&model.config, KvPlan::new(&model.config, wish).unwrap());
             let pass = Pass::new(&model, rows);
-            let batcher = Batcher::new(model, NoText, cache, pass, Limits { streams: 2, waiting: 2 });
+            let limits = Limits { streams: 2, waiting: 2, ..Limits::default() };
+            let batcher = Batcher::new(model, NoText, cache, pass, limits);
             Self { file, batcher }
         }
 
@@ -213,10 +213,8 @@ mod tests {
             assert!((length - 1.0).abs() < 1e-5 && whole.len() == 32);
             assert!(close(&Bench::new(4).embed(&TEXT, pooling), &whole), "in chunks of 4");
             let mut busy = Bench::new(16);
-            let sampling = Sampling::default();
-            busy.batcher
-                .submit(Request { prompt: [7; 5].to_vec(), sampling, max_tokens: 6, stop: Vec::new() })
-                .unwrap();
+            let beside = Request { prompt: [7; 5].to_vec(), max_tokens: 6, ..Request::default() };
+            busy.batcher.submit(beside).unwrap();
             assert!(close(&busy.embed(&TEXT, pooling), &whole), "beside a stream");
         }
     }

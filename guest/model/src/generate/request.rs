@@ -11,8 +11,23 @@ pub const MAX_STOPS: usize = 16;
 /// Most bytes of a stop string.
 pub const MAX_STOP_BYTES: usize = 1024;
 
-/// A prompt to continue.
-#[derive(Clone, Debug, PartialEq)]
+/// What happens when prompt and answer fill the context.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Overflow {
+    /// The answer ends, with [`Finish::Length`].
+    #[default]
+    Stop,
+    /// The older half of what follows the first `keep` tokens is dropped and the rest is computed anew: the answer goes on
+    /// as if the prompt had been that. The first token after it takes as long as a prompt of half a context.
+    Shift {
+        /// Tokens from the prompt's start on that always stay; more than the prompt has are as many as it has. At most half
+        /// the context.
+        keep: usize,
+    },
+}
+
+/// A prompt to continue. [`Request::default`] is an empty one, which is not taken.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Request {
     /// Tokens of the prompt.
     pub prompt: Vec<u32>,
@@ -22,6 +37,17 @@ pub struct Request {
     pub max_tokens: usize,
     /// Texts that end the answer and are not part of it.
     pub stop: Vec<String>,
+    /// Whose request it is: places go round between clients.
+    pub client: u64,
+    /// Requests that name the same scope reuse what the cache holds of each other's prompts and answers, and pages of it
+    /// outlive the request. How long an answer takes then tells that somebody in the scope said the same before: a scope is
+    /// for those who may know. `None`: nothing but the beginning that every client is given is shared or outlives the request.
+    pub cache_scope: Option<u64>,
+    /// What happens at the context's end.
+    pub overflow: Overflow,
+    /// Whether the answer's bytes may not depend on what else is, or was, computed: the request gets passes of its own, of
+    /// fixed widths, and neither drafts nor pages of other requests but those computed in the same way. Costs it and the others speed.
+    pub is_deterministic: bool,
 }
 
 /// Names a request in a batcher; never used twice.
@@ -63,6 +89,14 @@ pub enum SubmitError {
         /// How many there are.
         found: usize,
     },
+    /// More tokens are to stay at the context's end than leave room for others.
+    #[error("{found} tokens are to be kept at the context's end, expected at most {most}")]
+    Keep {
+        /// Tokens to be kept.
+        found: usize,
+        /// Half the context.
+        most: usize,
+    },
     /// As many requests wait as may.
     #[error("{waiting} requests are waiting already")]
     Full {
@@ -85,6 +119,8 @@ pub enum Finish {
 pub struct Usage {
     /// Of the prompt.
     pub prompt_tokens: usize,
+    /// Of the prompt, that were found in the cache when the request began.
+    pub cached_tokens: usize,
     /// Of the answer, with the token that ended it.
     pub completion_tokens: usize,
 }
@@ -149,6 +185,12 @@ impl Request {
         let is_usable = |stop: &String| (1..=MAX_STOP_BYTES).contains(&stop.len());
         if self.stop.len() > MAX_STOPS || !self.stop.iter().all(is_usable) {
             return Err(SubmitError::Stop { found: self.stop.len() });
+        }
+        match self.overflow {
+            Overflow::Shift { keep } if keep > context / 2 => {
+                return Err(SubmitError::Keep { found: keep, most: context / 2 });
+            }
+            Overflow::Shift { .. } | Overflow::Stop => {}
         }
         if self.max_tokens == 0 { Err(SubmitError::NoTokens) } else { Ok(()) }
     }

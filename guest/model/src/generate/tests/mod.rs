@@ -1,131 +1,91 @@
 //! The batcher over the tiny model.
 
-use alloc::string::String;
-use alloc::vec::Vec;
-use alloc::{format, vec};
-use vial_tensor::{Alone, Isa, Team};
+mod bench;
+mod determinism;
+mod drafts;
+mod overflow;
+mod pages;
+mod sharing;
 
-use super::{Batcher, Event, Finish, Limits, Request, RequestId, SubmitError, Vocabulary};
-use crate::gguf::Gguf;
-use crate::kv::{KvCache, KvPlan, KvWish};
-use crate::sample::Sampling;
-use crate::tiny;
-use crate::transformer::{Engine, Pass, Transformer};
-use crate::weights::Resident;
+use self::bench::{Bench, Setup, alone, request, same_tokens, together, tokens};
+use super::{Finish, Limits, Request, SubmitError};
 
-/// Each token is its number and a space; token 3 ends.
-struct Numbers;
-
-impl Vocabulary for Numbers {
-    fn append_bytes(&self, token: u32, out: &mut Vec<u8>) {
-        out.extend(format!("{token} ").bytes());
-    }
-
-    fn is_end(&self, token: u32) -> bool {
-        token == 3
-    }
-}
-
-struct Bench {
-    file: Vec<u8>,
-    batcher: Batcher<Numbers>,
-}
-
-impl Bench {
-    fn new(streams: usize, waiting: usize) -> Self {
-        let file = tiny::llama(3);
-        let model = Transformer::from_gguf(&Gguf::parse(&file, file.len() as u64).unwrap()).unwrap();
-        let plan =
-            KvPlan::new(&model.config, KvWish { streams: 4, context: 128, budget_bytes: 1 << 30 }).unwrap();
-        let (cache, pass) = (KvCache::new(&model.config, plan), Pass::new(&model, 16));
-        let batcher = Batcher::new(model, Numbers, cache, pass, Limits { streams, waiting });
-        Self { file, batcher }
-    }
-
-    fn step(&mut self) -> Vec<Event> {
-        let team = Team::new(1, &Alone);
-        self.batcher.step(&mut Resident::new(&self.file), Engine { team: &team, isa: Isa::detect() })
-    }
-
-    /// Runs until nothing is left; the text and finish of every request.
-    fn run(&mut self) -> Vec<(RequestId, String, Finish)> {
-        let mut texts: Vec<(RequestId, String)> = Vec::new();
-        let mut done = Vec::new();
-        while !self.batcher.is_idle() {
-            for event in self.step() {
-                match event {
-                    Event::Token { id, text, .. } => match texts.iter_mut().find(|(known, _)| *known == id) {
-                        Some((_, all)) => all.push_str(&text),
-                        None => texts.push((id, text)),
-                    },
-                    Event::Done { id, text, finish, .. } => {
-                        let all = texts.iter().find(|(known, _)| *known == id);
-                        done.push((id, format!("{}{text}", all.map_or("", |(_, all)| all)), finish));
-                    }
-                    Event::Failed { error, .. } => panic!("{error}"),
-                    Event::Embedded { .. } => panic!("nothing was to be embedded"),
-                }
-            }
-        }
-        done
-    }
-}
-
-fn request(prompt: &[u32], max_tokens: usize) -> Request {
-    Request { prompt: prompt.to_vec(), sampling: Sampling::default(), max_tokens, stop: vec![] }
+fn limited(streams: usize, waiting: usize) -> Bench {
+    Bench::new(Setup { limits: Limits { streams, waiting, ..Limits::default() }, ..Setup::new() })
 }
 
 #[test]
 fn answers_do_not_depend_on_company() {
-    let prompts: [&[u32]; 3] = [&[1, 2, 4], &[7; 40], &[9]];
-    let alone: Vec<_> = prompts
-        .iter()
-        .map(|prompt| {
-            let mut bench = Bench::new(4, 4);
-            bench.batcher.submit(request(prompt, 20)).unwrap();
-            bench.run()[0].1.clone()
-        })
-        .collect();
-    let mut bench = Bench::new(4, 4);
-    let ids: Vec<_> =
-        prompts.iter().map(|prompt| bench.batcher.submit(request(prompt, 20)).unwrap()).collect();
-    let mut together = bench.run();
-    together.sort_by_key(|(id, ..)| *id);
-    assert_eq!(together.iter().map(|(id, ..)| *id).collect::<Vec<_>>(), ids);
-    assert_eq!(together.into_iter().map(|(_, text, _)| text).collect::<Vec<_>>(), alone);
+    let requests = [&[1, 2, 4][..], &[7; 40], &[9]].map(|prompt| request(prompt, 20));
+    assert!(same_tokens(&together(Setup::new(), &requests), &alone(Setup::new(), &requests)));
 }
 
 #[test]
 fn requests_past_the_limits_wait_and_then_are_refused() {
-    let mut bench = Bench::new(1, 1);
-    bench.batcher.submit(request(&[1], 4)).unwrap();
-    bench.batcher.submit(request(&[2], 4)).unwrap();
+    let mut bench = limited(1, 1);
+    bench.submit(request(&[1], 4));
+    bench.submit(request(&[2], 4));
     assert_eq!(bench.batcher.submit(request(&[4], 4)), Err(SubmitError::Full { waiting: 1 }));
     assert_eq!(bench.batcher.load(), (1, 1));
-    assert_eq!(bench.run().len(), 2);
+    bench.run();
+    assert!(bench.answers.values().all(|answer| answer.tokens.len() == 4));
 }
 
 #[test]
 fn a_cancelled_request_gives_its_place_at_once_and_a_paused_one_keeps_it() {
-    let mut bench = Bench::new(1, 4);
-    let first = bench.batcher.submit(request(&[1], 50)).unwrap();
+    let mut bench = limited(1, 4);
+    let first = bench.submit(request(&[1], 50));
     bench.step();
     bench.batcher.set_paused(first, true);
-    assert!(bench.batcher.is_idle() && bench.step().is_empty());
+    assert!(bench.batcher.is_idle());
+    bench.step();
+    assert_eq!(bench.passes, 1);
     bench.batcher.cancel(first);
-    let second = bench.batcher.submit(request(&[2], 3)).unwrap();
-    assert_eq!(bench.run().iter().map(|(id, ..)| *id).collect::<Vec<_>>(), [second]);
+    let second = bench.submit(request(&[2], 3));
+    bench.run();
+    assert_eq!((bench.answers[&first].tokens.len(), bench.answers[&second].tokens.len()), (1, 3));
 }
 
 #[test]
-fn an_answer_ends_at_its_length_and_at_the_contexts_end() {
-    let mut bench = Bench::new(4, 4);
-    bench.batcher.submit(request(&[1], 5)).unwrap();
-    bench.batcher.submit(request(&[1; 126], 50)).unwrap();
-    let mut done = bench.run();
-    done.sort_by_key(|(id, ..)| *id);
-    let tokens = |text: &str| text.split_whitespace().count();
-    assert!(tokens(&done[0].1) <= 5 && tokens(&done[1].1) <= 2);
-    let refused = bench.batcher.submit(request(&[1; 128], 1));
-    assert_eq!(refused, Err(SubmitError::TooLong { found: 128, context: 128 }));
+fn an_answer_ends_at_its_length_at_its_end_and_at_the_contexts_end() {
+    let requests = [request(&tokens(1, 8), 5), request(&[1; 254], 50)];
+    let done = |setup, request: &Request| {
+        let (finish, usage) = alone(setup, core::slice::from_ref(request))[0].done.unwrap();
+        (finish, usage.completion_tokens)
+    };
+    let ends = requests.each_ref().map(|request| done(Setup::new(), request));
+    assert_eq!(ends, [(Finish::Length, 5), (Finish::Length, 2)]);
+    let told = alone(Setup::new(), &requests[..1]).remove(0).tokens;
+    let before = told.iter().position(|token| *token == told[3]).unwrap();
+    let ending = Setup { end: Some(told[3]), ..Setup::new() };
+    assert_eq!(done(ending, &requests[0]), (Finish::Stop, before + 1));
+    let refused = Bench::new(Setup::new()).batcher.submit(request(&[1; 256], 1));
+    assert_eq!(refused, Err(SubmitError::TooLong { found: 256, context: 256 }));
+}
+
+#[test]
+fn prompts_share_passes_and_a_short_one_is_not_held_up_by_a_long_one() {
+    let mut bench = Bench::new(Setup::new());
+    let long = bench.submit(request(&tokens(1, 200), 5));
+    let short = bench.submit(request(&tokens(2, 20), 5));
+    (0..4).for_each(|_| bench.step());
+    assert_eq!((bench.answers[&long].tokens.len(), bench.answers[&short].tokens.len()), (0, 2));
+}
+
+#[test]
+fn places_and_rows_go_round_between_clients() {
+    let of = |client, seed| Request { client, ..request(&tokens(seed, 40), 3) };
+    let mut bench = limited(1, 9);
+    let ids = [of(1, 1), of(1, 2), of(1, 3), of(2, 5)].map(|request| bench.submit(request));
+    while bench.answers[&ids[3]].done.is_none() {
+        bench.step();
+    }
+    let told = ids.map(|id| bench.answers[&id].tokens.len());
+    assert_eq!(told, [3, 0, 0, 3], "the other client's turn comes second");
+    // Of 16 rows the one prompt of the second client gets eight, as many as the three of the first.
+    let mut bench = limited(4, 9);
+    let ids = [of(1, 1), of(1, 2), of(1, 3), of(2, 5)].map(|request| bench.submit(request));
+    (0..5).for_each(|_| bench.step());
+    let begun = ids.map(|id| !bench.answers[&id].tokens.is_empty());
+    assert_eq!(begun, [false, false, false, true]);
 }
