@@ -6,6 +6,14 @@ use std::path::PathBuf;
 use std::process::Command;
 
 const CARGO_FUZZ: &str = "cargo-fuzz@0.13.2";
+/// A chat with something of everything, and what embeddings have beside it.
+const BODY: &[u8] = br#"{"messages":[{"role":"system","content":[{"type":"text","text":"a"}]},{"role":"assistant",
+    "content":null,"tool_calls":[{"id":"1","type":"function","function":{"name":"f","arguments":"{}"}}]},
+    {"role":"tool","tool_call_id":"1","content":"b"}],"tools":[{"type":"function","function":{"name":"f",
+    "parameters":{"type":"object"},"strict":true}}],"tool_choice":{"type":"function","function":{"name":"f"}},
+    "response_format":{"type":"json_schema","json_schema":{"name":"n","schema":{}}},"stop":["x"],"temperature":0.5,
+    "logprobs":true,"top_logprobs":2,"chat_template_kwargs":{"enable_thinking":false},"stream":true,
+    "stream_options":{"include_usage":true},"input":[[1,2],"c"],"dimensions":8,"encoding_format":"base64"}"#;
 /// Longest input.
 const MAX_BYTES: u32 = 1 << 16;
 
@@ -76,6 +84,7 @@ fn seeds(name: &str) -> Result<PathBuf> {
         "gguf" => vial_model::tiny::llama(1).get(..12 << 10).unwrap_or_default().to_vec(),
         "template" => b"{% for m in messages %}{{ m['role'] + m.content | trim }}{% endfor %}\0text".to_vec(),
         "http" => b"POST /v1/completions HTTP/1.1\r\nContent-Length: 14\r\n\r\n{\"prompt\":\"a\"}".to_vec(),
+        "body" => BODY.to_vec(),
         _ => Vec::new(),
     };
     std::fs::write(folder.join("seed"), seed)?;

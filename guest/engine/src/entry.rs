@@ -11,7 +11,7 @@ use vial_engine::evidence::Bound;
 use vial_engine::load::load;
 use vial_engine::serve::Appliance;
 use vial_model::transformer::Engine;
-use vial_net::{Server, ServerConfig};
+use vial_net::{Model, Server, ServerConfig};
 use vial_tensor::{Isa, Parker, Team};
 use vial_user::clock::Clock;
 use vial_user::memory::View;
@@ -54,7 +54,8 @@ fn run(memory: &mut Memory, heap: &Heap) -> Result<core::convert::Infallible, St
     let clock = Clock::new(&handoff);
     let (key, seed) = secrets()?;
     let bound = Bound { manifest: sealed.manifest_bytes, event_log: sealed.event_log, channel_key: key };
-    let config = ServerConfig { mac: net.mac(), seed, connections: CONNECTIONS, model: loaded.name.clone() };
+    let served = Model { name: loaded.name.clone(), width: loaded.width };
+    let config = ServerConfig { mac: net.mac(), seed, connections: CONNECTIONS, model: served };
     let server = Server::new(config, clock.now_ns());
     let engine = Engine { team, isa: Isa::detect() };
     let appliance =

@@ -2,6 +2,7 @@
 //!
 //! - [`arriving`]: weights read leaf by leaf, each private copy checked before anything is computed on it;
 //! - [`load`]: the model out of checked bytes, and how much memory its cache gets;
+//! - [`conversation`]: chats of the API as the template takes them;
 //! - [`serve`]: the loop over network, passes and waiting;
 //! - [`evidence`]: reports for verifiers.
 //!
@@ -13,6 +14,7 @@ extern crate alloc;
 
 pub mod arriving;
 pub mod beginning;
+pub mod conversation;
 pub mod evidence;
 pub mod load;
 pub mod requests;

@@ -40,6 +40,8 @@ pub struct Loaded {
     pub agent: Agent,
     /// The model's name.
     pub name: String,
+    /// Elements of its states.
+    pub width: usize,
 }
 
 /// Loads the model; needs the file's header only, not its weights.
@@ -81,9 +83,10 @@ fn of_header(gguf: &Gguf<'_>, handoff: &Handoff, manifest: &Manifest, agent: Age
     let marks = tokenizer.marks();
     let limits = Limits { streams, waiting: 2 * streams, kept_pages: plan.pages / 2, drafts: DRAFTS };
     let beginning = beginning(&agent, &tokenizer, template.as_ref());
+    let width = model.config.width;
     let mut batcher = Batcher::new(model, tokenizer, cache, pass, limits);
     batcher.set_public_prefix(beginning);
-    Ok(Loaded { batcher, template, marks, agent, name: manifest.model.clone() })
+    Ok(Loaded { batcher, template, marks, agent, name: manifest.model.clone(), width })
 }
 
 /// What is left for the cache when everything else has its memory.

@@ -1,34 +1,28 @@
 //! Requests of the API as requests of the batcher, and events back.
 
-use alloc::string::ToString as _;
-use alloc::vec;
+use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
-use vial_agent::{Agent, Defaults};
+use vial_agent::Defaults;
 use vial_model::generate::{Request, SubmitError};
 use vial_model::sample::{Logprobs, Sampling};
-use vial_model::template::{Conversation, Message, Template};
 use vial_model::tokenizer::Tokenizer;
-use vial_net::{ApiError, Generation, Prompt, TokenLogprob};
+use vial_net::{ApiError, Format, Generation, Message, Prompt, TokenLogprob, ToolChoice};
 
+use crate::conversation::Surroundings;
 use crate::load::Loaded;
 
-/// The batcher's request; `seed` is used where the client names none.
+/// The batcher's request; `seed` is used where the client names none, `now_s` is the time, where the clock knows it.
 ///
 /// # Errors
-/// What the template or the limits do not take.
-pub fn request(loaded: &Loaded, generation: Generation, seed: u64) -> Result<Request, ApiError> {
-    let tokenizer = loaded.batcher.vocabulary();
-    let mut prompt: Vec<u32> = tokenizer.prefix().into_iter().collect();
-    match &generation.prompt {
-        Prompt::Text(text) => prompt.extend(tokenizer.encode(text, false)),
-        Prompt::Chat(messages) => {
-            let text = render(loaded, messages)?;
-            // A template that writes the first mark itself does not get it twice.
-            let tokens = tokenizer.encode(&text, true);
-            prompt.retain(|mark| tokens.first() != Some(mark));
-            prompt.extend(tokens);
-        }
-    }
+/// What the template or the limits do not take, or what this engine does not do yet.
+pub fn request(
+    loaded: &Loaded,
+    generation: Generation,
+    seed: u64,
+    now_s: Option<i64>,
+) -> Result<Request, ApiError> {
+    check_constraints(&generation)?;
+    let prompt = prompt(loaded, &generation, now_s)?;
     let room = loaded.batcher.context().saturating_sub(prompt.len());
     let asked = generation.max_tokens.map(|tokens| usize::try_from(tokens).unwrap_or(usize::MAX));
     let of_agent = usize::try_from(loaded.agent.sampling.max_tokens).ok().filter(|&tokens| tokens > 0);
@@ -43,29 +37,44 @@ pub fn request(loaded: &Loaded, generation: Generation, seed: u64) -> Result<Req
     })
 }
 
-fn render(loaded: &Loaded, messages: &[vial_net::Message]) -> Result<alloc::string::String, ApiError> {
-    let refused = |line: &str| ApiError::invalid("messages", line);
-    let template: &Template = loaded
-        .template
-        .as_ref()
-        .ok_or_else(|| refused("this model has no chat template, use /v1/completions"))?;
-    let mut all = system(&loaded.agent, messages);
-    all.extend(
-        messages
-            .iter()
-            .map(|message| Message { role: message.role.clone(), content: message.content.clone() }),
-    );
-    let marks = (loaded.marks.0.as_str(), loaded.marks.1.as_str());
-    template.render(&Conversation::plain(&all, marks)).map_err(|error| refused(&error.to_string()))
+/// Answers that must have a form need a sampler that holds them to it.
+fn check_constraints(generation: &Generation) -> Result<(), ApiError> {
+    match (&generation.format, &generation.tools.choice) {
+        (Format::Grammar(_), _) => Err(ApiError::unsupported("grammar")),
+        (Format::JsonObject | Format::JsonSchema(_), _) => Err(ApiError::unsupported("response_format")),
+        (Format::Text, ToolChoice::Required | ToolChoice::Named(_)) => {
+            Err(ApiError::unsupported("tool_choice"))
+        }
+        (Format::Text, ToolChoice::Auto | ToolChoice::None) => Ok(()),
+    }
 }
 
-/// The agent's own system message, where the conversation has none.
-fn system(agent: &Agent, messages: &[vial_net::Message]) -> Vec<Message> {
-    let has_own = messages.iter().any(|message| message.role == "system");
-    if has_own || agent.prompt.is_empty() {
-        return vec![];
+fn prompt(loaded: &Loaded, generation: &Generation, now_s: Option<i64>) -> Result<Vec<u32>, ApiError> {
+    let tokenizer = loaded.batcher.vocabulary();
+    let mut prompt: Vec<u32> = tokenizer.prefix().into_iter().collect();
+    match &generation.prompt {
+        Prompt::Text(text) => prompt.extend(tokenizer.encode(text, false)),
+        Prompt::Chat(messages) => {
+            let text = render(loaded, messages, generation, now_s)?;
+            // A template that writes the first mark itself does not get it twice.
+            let tokens = tokenizer.encode(&text, true);
+            prompt.retain(|mark| tokens.first() != Some(mark));
+            prompt.extend(tokens);
+        }
     }
-    vec![Message { role: "system".into(), content: agent.prompt.clone() }]
+    Ok(prompt)
+}
+
+fn render(
+    loaded: &Loaded,
+    messages: &[Message],
+    generation: &Generation,
+    now_s: Option<i64>,
+) -> Result<String, ApiError> {
+    let missing = "this model has no chat template, use /v1/completions";
+    let template = loaded.template.as_ref().ok_or_else(|| ApiError::invalid("messages", missing))?;
+    let marks = (loaded.marks.0.as_str(), loaded.marks.1.as_str());
+    Surroundings { template, marks, agent: &loaded.agent, now_s }.prompt(messages, generation)
 }
 
 fn sampling(generation: &Generation, defaults: &Defaults, seed: u64) -> Sampling {

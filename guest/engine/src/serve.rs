@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use vial_abi::Mark;
 use vial_model::generate::{Event, Finish, RequestId, Usage};
 use vial_model::transformer::Engine;
-use vial_net::{Action, ApiError, JobId, Server, Status};
+use vial_net::{Action, ApiError, Delta, Generation, JobId, Server, Status};
 use vial_user::clock::Clock;
 use vial_user::virtio::net::FRAME_BYTES;
 use vial_user::virtio::{DeviceError, Net};
@@ -73,7 +73,7 @@ impl Appliance<'_> {
     fn turn(&mut self, turns: &mut Turns) -> Result<bool, DeviceError> {
         let mut is_busy = self.take_frames()?;
         let now_ns = self.clock.now_ns();
-        let unix_seconds = self.clock.unix_ns(now_ns).unwrap_or(0) / 1_000_000_000;
+        let unix_seconds = self.unix_s().unwrap_or(0);
         self.update(turns);
         for action in self.server.poll(now_ns, unix_seconds, &turns.status) {
             is_busy = true;
@@ -119,18 +119,14 @@ impl Appliance<'_> {
         match action {
             Action::Generate(job, generation) => {
                 turns.status.requests += 1;
-                self.seed =
-                    self.seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                let request = request(&self.loaded, generation, self.seed);
-                let submitted =
-                    request.and_then(|request| self.loaded.batcher.submit(request).map_err(|e| refusal(&e)));
-                match submitted {
+                match self.submit(*generation) {
                     Ok(id) => drop(turns.jobs.insert(id, job)),
-                    Err(error) => {
-                        turns.status.refused += 1;
-                        self.server.fail(job, &error);
-                    }
+                    Err(error) => self.refuse(job, &error, turns),
                 }
+            }
+            Action::Embed(job, _) => {
+                turns.status.requests += 1;
+                self.refuse(job, &ApiError::unsupported("input"), turns);
             }
             Action::Cancel(job) => {
                 let ids: Vec<_> = turns.ids(job);
@@ -149,13 +145,30 @@ impl Appliance<'_> {
         }
     }
 
+    fn submit(&mut self, generation: Generation) -> Result<RequestId, ApiError> {
+        self.seed = self.seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let now_s = self.unix_s().and_then(|now_s| i64::try_from(now_s).ok());
+        let request = request(&self.loaded, generation, self.seed, now_s)?;
+        self.loaded.batcher.submit(request).map_err(|error| refusal(&error))
+    }
+
+    fn refuse(&mut self, job: JobId, error: &ApiError, turns: &mut Turns) {
+        turns.status.refused += 1;
+        self.server.fail(job, error);
+    }
+
+    /// Seconds since 1970, where the clock knows them.
+    fn unix_s(&self) -> Option<u64> {
+        self.clock.unix_ns(self.clock.now_ns()).map(|now_ns| now_ns / 1_000_000_000)
+    }
+
     fn tell(&mut self, event: Event, turns: &mut Turns) {
         match event {
             Event::Token { id, token, text, logprobs } => {
                 let Some(&job) = turns.jobs.get(&id) else { return };
                 let logprobs =
                     logprobs.map(|logprobs| logprob(self.loaded.batcher.vocabulary(), token, &logprobs));
-                self.server.token(job, &text, logprobs);
+                self.server.delta(job, Delta::Text(&text), logprobs);
                 if !turns.has_first_token {
                     turns.has_first_token = true;
                     syscall::mark(Mark::FirstToken);
@@ -164,7 +177,8 @@ impl Appliance<'_> {
             Event::Done { id, text, finish, usage } => {
                 turns.count(usage);
                 let Some(job) = turns.jobs.remove(&id) else { return };
-                self.server.finish(job, &text, finish_of(finish), usage_of(usage));
+                self.server.delta(job, Delta::Text(&text), None);
+                self.server.finish(job, finish_of(finish), usage_of(usage));
             }
             // No request asks for vectors yet.
             Event::Embedded { .. } => {}
@@ -235,5 +249,6 @@ fn finish_of(finish: Finish) -> vial_net::Finish {
 }
 
 fn usage_of(usage: Usage) -> vial_net::Usage {
-    vial_net::Usage { prompt_tokens: usage.prompt_tokens, completion_tokens: usage.completion_tokens }
+    let Usage { prompt_tokens, cached_tokens, completion_tokens } = usage;
+    vial_net::Usage { prompt_tokens, cached_tokens, completion_tokens }
 }

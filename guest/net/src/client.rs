@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::answer::Answer;
+use crate::api::Form;
 use crate::error::ApiError;
 use crate::http::{self, Parsed, Request};
 use crate::server::JobId;
@@ -18,9 +19,26 @@ const OUTPUT_HIGH: usize = 256 << 10;
 #[derive(Debug)]
 pub(crate) struct Job {
     pub(crate) id: JobId,
-    /// `None` for evidence.
-    pub(crate) answer: Option<Answer>,
+    pub(crate) work: Work,
     pub(crate) is_paused: bool,
+}
+
+/// What is being made.
+#[derive(Debug)]
+pub(crate) enum Work {
+    /// Evidence, at once.
+    Evidence,
+    /// Text, piece by piece.
+    Answer(Answer),
+    /// Vectors, all together.
+    Embedding(Form),
+}
+
+impl Work {
+    /// The answer, if it is one.
+    pub(crate) fn answer(&mut self) -> Option<&mut Answer> {
+        if let Self::Answer(answer) = self { Some(answer) } else { None }
+    }
 }
 
 /// A connection's state.
@@ -124,7 +142,7 @@ impl Client {
 
     /// The answer in the making, if there is one.
     pub(crate) fn answer(&mut self) -> Option<&mut Answer> {
-        self.job.as_mut()?.answer.as_mut()
+        self.job.as_mut()?.work.answer()
     }
 
     /// Bytes to be sent.

@@ -1,7 +1,7 @@
 //! HTTP/1.1 and the OpenAI API over smoltcp, as state machines: frames and times in, frames and [`Action`]s out.
 //!
 //! The driving loop: give [`Server::receive`] every frame, call [`Server::poll`] with the time, do its actions, answer
-//! them by [`Server::token`], [`Server::finish`], [`Server::fail`] and [`Server::attested`], and send every frame of
+//! them by [`Server::delta`], [`Server::finish`], [`Server::embedded`], [`Server::attested`] and [`Server::fail`], and send every frame of
 //! [`Server::next_frame`].
 //!
 //! Trust: everything from the network is hostile. Heads, bodies, queues and output are bounded; content never appears in
@@ -14,8 +14,10 @@ extern crate alloc;
 mod answer;
 mod api;
 mod client;
+mod embedding;
 mod error;
 mod http;
+mod json;
 mod route;
 mod server;
 mod stack;
@@ -23,9 +25,13 @@ mod status;
 #[cfg(test)]
 mod tests;
 
-pub use answer::{Finish, TokenLogprob, TokenText, Usage};
-pub use api::{Generation, Message, Prompt, Sampling, generation};
+pub use answer::{Delta, Finish, TokenLogprob, TokenText, Usage};
+pub use api::{
+    Embedding, Encoding, Format, Generation, Input, Message, Pooling, Prompt, Role, Sampling, Schema, Tool,
+    ToolCall, ToolChoice, Tools, embedding, generation,
+};
 pub use error::ApiError;
 pub use http::{Parsed, Request, parse};
-pub use server::{Action, JobId, Server, ServerConfig};
+pub use json::JsonText;
+pub use server::{Action, JobId, Model, Server, ServerConfig};
 pub use status::Status;

@@ -1,19 +1,23 @@
 //! Which request asks for what.
 
+use alloc::boxed::Box;
 use alloc::string::ToString as _;
 use alloc::vec::Vec;
 use serde_json::json;
 
-use crate::api::{Generation, generation};
+use crate::api::{Embedding, Generation, embedding, generation};
 use crate::error::ApiError;
 use crate::http::Request;
+use crate::server::Model;
 use crate::status::Status;
 
 /// What a request asks for.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Asked {
     /// To generate; whether it is a chat.
-    Generate(Generation, bool),
+    Generate(Box<Generation>, bool),
+    /// To embed.
+    Embed(Embedding),
     /// Evidence over this nonce.
     Attest([u8; 64]),
     /// This answer: status, type, body.
@@ -25,12 +29,12 @@ const JSON: &str = "application/json";
 /// Reads what a request asks for.
 pub(crate) fn asked(
     request: &Request,
-    model: &str,
+    model: &Model,
     created: u64,
     status: &Status,
 ) -> Result<Asked, ApiError> {
     let wanted = match request.path.as_str() {
-        "/v1/chat/completions" | "/v1/completions" => "POST",
+        "/v1/chat/completions" | "/v1/completions" | "/v1/embeddings" => "POST",
         "/v1/models" | "/v1/attestation" | "/health" | "/metrics" => "GET",
         _ => return Err(ApiError::http(404, "no such path")),
     };
@@ -39,18 +43,22 @@ pub(crate) fn asked(
     }
     match request.path.as_str() {
         "/v1/attestation" => Ok(Asked::Attest(nonce(&request.query)?)),
-        "/v1/models" => Ok(Asked::Ready(200, JSON, models(model, created))),
+        "/v1/models" => Ok(Asked::Ready(200, JSON, models(&model.name, created))),
         "/health" => Ok(health(status)),
         "/metrics" => Ok(Asked::Ready(200, "text/plain; version=0.0.4", status.metrics().into_bytes())),
-        path => generate(request, path == "/v1/chat/completions", model, status),
+        path => compute(path, &request.body, model, status),
     }
 }
 
-fn generate(request: &Request, is_chat: bool, model: &str, status: &Status) -> Result<Asked, ApiError> {
+fn compute(path: &str, body: &[u8], model: &Model, status: &Status) -> Result<Asked, ApiError> {
     if let Some(why) = status.unhealthy {
         return Err(ApiError { status: 503, ..ApiError::server(why) });
     }
-    generation(&request.body, is_chat, model).map(|generation| Asked::Generate(generation, is_chat))
+    if path == "/v1/embeddings" {
+        return embedding(body, &model.name, model.width).map(Asked::Embed);
+    }
+    let is_chat = path == "/v1/chat/completions";
+    generation(body, is_chat, &model.name).map(|generation| Asked::Generate(Box::new(generation), is_chat))
 }
 
 fn models(model: &str, created: u64) -> Vec<u8> {

@@ -1,12 +1,14 @@
 //! All connections, and what the appliance is to do for them.
 
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::answer::{Answer, Finish, TokenLogprob, Usage};
-use crate::api::Generation;
-use crate::client::{Client, Job};
+use crate::answer::{Answer, Delta, Finish, Said, TokenLogprob, Usage};
+use crate::api::{Embedding, Generation};
+use crate::client::{Client, Job, Work};
+use crate::embedding;
 use crate::error::ApiError;
 use crate::route::{Asked, asked};
 use crate::stack::Stack;
@@ -19,9 +21,11 @@ pub struct JobId(pub u64);
 /// What the appliance is to do.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
-    /// Generate an answer; tell it by [`Server::token`] and [`Server::finish`], or [`Server::fail`].
-    Generate(JobId, Generation),
-    /// The client is gone: stop generating, tell nothing more.
+    /// Generate an answer; tell it by [`Server::delta`] and [`Server::finish`], or [`Server::fail`].
+    Generate(JobId, Box<Generation>),
+    /// Embed inputs; tell their vectors by [`Server::embedded`], or [`Server::fail`].
+    Embed(JobId, Embedding),
+    /// The client is gone: stop computing, tell nothing more.
     Cancel(JobId),
     /// The reader is slow (`true`) or has caught up: leave the request out of passes meanwhile.
     Pause(JobId, bool),
@@ -38,8 +42,17 @@ pub struct ServerConfig {
     pub seed: u64,
     /// Connections at once.
     pub connections: usize,
-    /// The model's name.
-    pub model: String,
+    /// The model.
+    pub model: Model,
+}
+
+/// What requests are checked against.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Model {
+    /// Its name.
+    pub name: String,
+    /// Elements of its vectors.
+    pub width: usize,
 }
 
 /// All connections.
@@ -47,7 +60,7 @@ pub struct ServerConfig {
 pub struct Server {
     stack: Stack,
     clients: Vec<Option<Client>>,
-    model: String,
+    model: Model,
     next_job: u64,
 }
 
@@ -92,16 +105,15 @@ impl Server {
         actions
     }
 
-    /// Tells the next text of an answer.
-    pub fn token(&mut self, id: JobId, text: &str, logprob: Option<TokenLogprob>) {
+    /// Tells the next piece of an answer, and the probabilities of the token that it ends with.
+    pub fn delta(&mut self, id: JobId, delta: Delta<'_>, logprob: Option<TokenLogprob>) {
         let Some(client) = self.client(id) else { return };
-        let events = client.answer().map(|answer| answer.add(text, logprob)).unwrap_or_default();
+        let events = client.answer().map(|answer| answer.add(delta, logprob)).unwrap_or_default();
         client.send_part(&events);
     }
 
-    /// Tells that an answer is complete; `text` is its last.
-    pub fn finish(&mut self, id: JobId, text: &str, finish: Finish, usage: Usage) {
-        self.token(id, text, None);
+    /// Tells that an answer is complete.
+    pub fn finish(&mut self, id: JobId, finish: Finish, usage: Usage) {
         let Some(client) = self.client(id) else { return };
         let Some(answer) = client.answer() else { return };
         let (body, is_stream) = (answer.finish(finish, usage), answer.is_stream);
@@ -114,10 +126,23 @@ impl Server {
         }
     }
 
+    /// Tells the pooled states of an embedding's inputs, one vector an input and in order, and the tokens of them all.
+    pub fn embedded(&mut self, id: JobId, vectors: &[Vec<f32>], tokens: usize) {
+        let name = self.model.name.clone();
+        let Some(client) = self.client(id) else { return };
+        let Some(Job { work: Work::Embedding(form), .. }) = client.job else { return };
+        client.job = None;
+        match embedding::body(&name, form, vectors, tokens) {
+            Ok(body) => client.respond(200, "application/json", &body, ""),
+            Err(error) => client.refuse(&error, false),
+        }
+    }
+
     /// Tells that a request cannot be answered.
     pub fn fail(&mut self, id: JobId, error: &ApiError) {
         let Some(client) = self.client(id) else { return };
-        let is_stream = client.job.take().and_then(|job| job.answer).is_some_and(|answer| answer.is_stream);
+        let is_stream = client.answer().is_some_and(|answer| answer.is_stream);
+        client.job = None;
         if is_stream {
             client.send_part(&[b"data: ", error.body().as_slice(), b"\n\n"].concat());
             client.end_stream();
@@ -201,11 +226,16 @@ impl Server {
 
     fn take(&mut self, client: &mut Client, asked: Asked, created: u64, actions: &mut Vec<Action>) {
         let id = JobId(self.next_job);
-        let answer = match asked {
+        let work = match asked {
             Asked::Ready(status, kind, body) => return client.respond(status, kind, &body, ""),
             Asked::Attest(nonce) => {
                 actions.push(Action::Attest(id, nonce));
-                None
+                Work::Evidence
+            }
+            Asked::Embed(embedding) => {
+                let form = embedding.form;
+                actions.push(Action::Embed(id, embedding));
+                Work::Embedding(form)
             }
             Asked::Generate(generation, is_chat) => {
                 let answer = self.new_answer(&generation, is_chat, created);
@@ -213,11 +243,11 @@ impl Server {
                     client.start_stream();
                 }
                 actions.push(Action::Generate(id, generation));
-                Some(answer)
+                Work::Answer(answer)
             }
         };
         self.next_job += 1;
-        client.job = Some(Job { id, answer, is_paused: false });
+        client.job = Some(Job { id, work, is_paused: false });
     }
 
     fn new_answer(&self, generation: &Generation, is_chat: bool, created: u64) -> Answer {
@@ -228,9 +258,9 @@ impl Server {
             is_stream: generation.is_stream,
             includes_usage: generation.includes_usage,
             created,
-            model: self.model.clone(),
+            model: self.model.name.clone(),
             has_logprobs: generation.logprobs.is_some(),
-            text: String::new(),
+            said: Said::default(),
             logprobs: Vec::new(),
             is_started: false,
         }
@@ -238,7 +268,7 @@ impl Server {
 
     /// Closes a connection; one whose peer is still there gets its last bytes first.
     fn let_go(&mut self, at: usize, client: Client, actions: &mut Vec<Action>) {
-        if let Some(Job { id, answer: Some(_), .. }) = client.job {
+        if let Some(Job { id, work: Work::Answer(_) | Work::Embedding(_), .. }) = client.job {
             actions.push(Action::Cancel(id));
         }
         self.stack.socket(at).close();
@@ -252,7 +282,7 @@ impl Server {
 
 fn pause(client: &mut Client, actions: &mut Vec<Action>) {
     let is_clogged = client.is_clogged();
-    if let Some(Job { id, answer: Some(_), is_paused }) = &mut client.job
+    if let Some(Job { id, work: Work::Answer(_), is_paused }) = &mut client.job
         && *is_paused != is_clogged
     {
         *is_paused = is_clogged;

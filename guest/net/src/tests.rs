@@ -4,12 +4,11 @@ use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 use alloc::{format, vec};
 
-use crate::api::generation;
 use crate::error::ApiError;
 use crate::http::{Parsed, parse};
 use crate::route::asked;
 use crate::stack::Stack;
-use crate::{Action, Finish, JobId, Server, ServerConfig, Status, Usage};
+use crate::{Action, Delta, Finish, JobId, Model, Server, ServerConfig, Status, Usage};
 
 fn whole(bytes: &[u8]) -> crate::http::Request {
     match parse(bytes) {
@@ -49,37 +48,14 @@ fn hostile_heads_and_lengths_are_refused_by_status() {
     assert_eq!(refused(format!("GET / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(100)).as_bytes()), 431);
 }
 
-fn field(body: &str) -> (u16, String) {
-    let error = generation(body.as_bytes(), true, "m").unwrap_err();
-    (error.status, error.param.unwrap_or_default())
-}
-
-#[test]
-fn fields_of_a_chat_are_read_and_each_bad_one_is_named() {
-    let body = br#"{"model":"m","messages":[{"role":"developer","content":[{"type":"text","text":"a"}]}],
-        "stop":"x","temperature":0.5,"max_completion_tokens":7,"logprobs":true,"top_logprobs":2,"user":"u"}"#;
-    let read = generation(body, true, "m").unwrap();
-    assert_eq!((read.max_tokens, read.logprobs, read.stop), (Some(7), Some(2), vec!["x".to_string()]));
-    assert_eq!(field(r#"{"model":"x","messages":[]}"#), (404, "model".to_string()));
-    assert_eq!(field(r#"{"messages":[]}"#), (400, "messages".to_string()));
-    assert_eq!(field(r#"{"messages":[{"role":"x","content":""}]}"#), (400, "messages[0].role".to_string()));
-    assert_eq!(field(r#"{"messages":[{"role":"user"}]}"#), (400, "messages[0].content".to_string()));
-    assert_eq!(field(r#"{"messages":[{"role":"user","content":"a"}],"n":2}"#), (400, "n".to_string()));
-    assert_eq!(field(r#"{"messages":[{"role":"user","content":"a"}],"top_logprobs":2}"#).1, "top_logprobs");
-    assert_eq!(field(r#"{"messages":[{"role":"user","content":"a"}],"tools":[{}]}"#).1, "tools");
-    assert_eq!(field("{").0, 400);
-}
-
-#[test]
-fn json_errors_do_not_quote_content() {
-    let error = generation(br#"{"messages":"my secret"}"#, true, "m").unwrap_err();
-    assert!(!error.message.contains("secret"), "{}", error.message);
+fn model() -> Model {
+    Model { name: "m".to_string(), width: 4 }
 }
 
 #[test]
 fn paths_methods_and_nonces_are_checked() {
     let status = Status::default();
-    let ask = |text: &str| asked(&whole(format!("{text} HTTP/1.1\r\n\r\n").as_bytes()), "m", 0, &status);
+    let ask = |text: &str| asked(&whole(format!("{text} HTTP/1.1\r\n\r\n").as_bytes()), &model(), 0, &status);
     let code = |text: &str| ask(text).unwrap_err().status;
     assert_eq!([code("GET /x"), code("GET /v1/completions"), code("POST /health")], [404, 405, 405]);
     ask(&format!("GET /v1/attestation?nonce={}", "0a".repeat(32))).unwrap();
@@ -100,8 +76,7 @@ struct Bench {
 
 impl Bench {
     fn connected() -> Self {
-        let config =
-            ServerConfig { mac: [2, 0, 0, 0, 0, 1], seed: 1, connections: 2, model: "m".to_string() };
+        let config = ServerConfig { mac: [2, 0, 0, 0, 0, 1], seed: 1, connections: 2, model: model() };
         let mut bench = Self {
             server: Server::new(config, 0),
             client: Stack::gateway(0),
@@ -147,21 +122,26 @@ impl Bench {
         ));
     }
 
+    fn embed(&mut self, body: &str) {
+        self.send(&format!("POST /v1/embeddings HTTP/1.1\r\nContent-Length: {}\r\n\r\n{body}", body.len()));
+    }
+
     fn text(&mut self) -> String {
         self.turns();
         String::from_utf8(core::mem::take(&mut self.received)).unwrap()
     }
 }
 
-const USAGE: Usage = Usage { prompt_tokens: 3, completion_tokens: 2 };
+const USAGE: Usage = Usage { prompt_tokens: 3, cached_tokens: 0, completion_tokens: 2 };
 
 #[test]
 fn a_whole_answer_and_the_next_request_on_one_connection() {
     let mut bench = Bench::connected();
     bench.chat("");
     assert!(matches!(bench.actions[..], [Action::Generate(JobId(0), _)]));
-    bench.server.token(JobId(0), "Hel", None);
-    bench.server.finish(JobId(0), "lo", Finish::Stop, USAGE);
+    bench.server.delta(JobId(0), Delta::Text("Hel"), None);
+    bench.server.delta(JobId(0), Delta::Text("lo"), None);
+    bench.server.finish(JobId(0), Finish::Stop, USAGE);
     let text = bench.text();
     assert!(text.starts_with("HTTP/1.1 200 OK\r\n"), "{text}");
     assert!(text.contains(r#""content":"Hello""#) && text.contains(r#""total_tokens":5"#), "{text}");
@@ -173,9 +153,9 @@ fn a_whole_answer_and_the_next_request_on_one_connection() {
 fn a_stream_ends_with_done_and_usage_where_it_is_asked_for() {
     let mut bench = Bench::connected();
     bench.chat(r#","stream":true,"stream_options":{"include_usage":true}"#);
-    bench.server.token(JobId(0), "Hi", None);
+    bench.server.delta(JobId(0), Delta::Text("Hi"), None);
     assert!(bench.text().contains(r#""content":"Hi""#));
-    bench.server.finish(JobId(0), "", Finish::Length, USAGE);
+    bench.server.finish(JobId(0), Finish::Length, USAGE);
     let text = bench.text();
     assert!(text.contains(r#""finish_reason":"length""#) && text.contains(r#""prompt_tokens":3"#), "{text}");
     assert!(text.contains("data: [DONE]") && text.ends_with("0\r\n\r\n"), "{text}");
@@ -215,7 +195,7 @@ fn a_slow_reader_pauses_its_own_generation() {
     let mut bench = Bench::connected();
     bench.chat(r#","stream":true"#);
     for _ in 0..40 {
-        bench.server.token(JobId(0), &"x".repeat(10_000), None);
+        bench.server.delta(JobId(0), Delta::Text(&"x".repeat(10_000)), None);
     }
     bench.actions.clear();
     let actions = bench.server.poll(bench.now_ns, 5, &Status::default());
@@ -224,4 +204,39 @@ fn a_slow_reader_pauses_its_own_generation() {
         bench.turns();
     }
     assert_eq!(bench.actions, [Action::Pause(JobId(0), false)]);
+}
+
+#[test]
+fn vectors_are_told_and_the_connection_goes_on() {
+    let mut bench = Bench::connected();
+    bench.embed(r#"{"input":["a","b"],"encoding_format":"base64","dimensions":2}"#);
+    assert!(
+        matches!(&bench.actions[..], [Action::Embed(JobId(0), embedding)] if embedding.inputs.len() == 2)
+    );
+    bench.server.embedded(JobId(0), &[vec![3.0, 4.0, 0.0, 0.0], vec![0.0, 2.0, 0.0, 9.0]], 2);
+    let text = bench.text();
+    assert!(text.starts_with("HTTP/1.1 200") && text.contains(r#""embedding":"mpkZP83MTD8=""#), "{text}");
+    bench.embed(r#"{"input":""}"#);
+    assert!(bench.text().starts_with("HTTP/1.1 400"));
+    bench.embed(r#"{"input":"a"}"#);
+    bench.server.fail(JobId(1), &ApiError::unsupported("input"));
+    assert!(bench.text().starts_with("HTTP/1.1 501 Not Implemented"));
+}
+
+#[test]
+fn a_client_that_leaves_ends_its_embedding_and_is_told_nothing() {
+    let mut bench = Bench::connected();
+    bench.embed(r#"{"input":"a"}"#);
+    bench.client.socket(0).abort();
+    bench.turns();
+    assert_eq!(bench.actions.last(), Some(&Action::Cancel(JobId(0))));
+    bench.server.embedded(JobId(0), &[vec![1.0]], 1);
+}
+
+#[test]
+fn vectors_are_no_answer_to_a_chat() {
+    let mut bench = Bench::connected();
+    bench.chat("");
+    bench.server.embedded(JobId(0), &[vec![1.0]], 1);
+    assert_eq!(bench.text(), "");
 }

@@ -70,11 +70,37 @@ def models():
     else:
         raise AssertionError("n=2 was taken")
     try:
-        client.embeddings.create(model=MODEL, input="text")
-    except openai.NotFoundError:
-        pass
+        client.embeddings.create(model=MODEL, input="")
+    except openai.BadRequestError as error:
+        assert error.body["param"] == "input", error.body
     else:
-        raise AssertionError("embeddings were taken")
+        raise AssertionError("an empty input was taken")
+
+
+def tools():
+    """A conversation with a call is read; tools are refused by name where the template has no place for them."""
+    call = {"id": "call_1", "type": "function", "function": {"name": "weather", "arguments": '{"city": "Paris"}'}}
+    conversation = QUESTION + [
+        {"role": "assistant", "content": "", "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "call_1", "content": "Sunny"},
+        {"role": "user", "content": [{"type": "text", "text": "And what is the capital"}, {"type": "text", "text": " of France?"}]},
+    ]
+    answer = client.chat.completions.create(model=MODEL, messages=conversation, max_tokens=8, temperature=0)
+    assert answer.choices[0].message.content, answer
+    assert answer.usage.prompt_tokens_details.cached_tokens is not None, answer.usage
+    tool = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}
+    try:
+        answer = client.chat.completions.create(model=MODEL, messages=QUESTION, tools=[tool], max_tokens=8)
+    except openai.BadRequestError as error:
+        assert error.body["param"] == "tools", error.body
+    else:
+        assert answer.choices[0].finish_reason in ("stop", "length", "tool_calls"), answer
+    try:
+        client.chat.completions.create(model=MODEL, messages=QUESTION, tools=[{**tool, "type": "other"}])
+    except openai.BadRequestError as error:
+        assert error.body["param"] == "tools[0].type", error.body
+    else:
+        raise AssertionError("a tool of another type was taken")
 
 
 def many():

@@ -20,6 +20,7 @@ mod tests;
 mod text;
 mod value;
 
+use alloc::collections::BTreeSet;
 use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -89,6 +90,8 @@ impl<'a> Conversation<'a> {
 #[derive(Clone, Debug)]
 pub struct Template {
     body: Vec<syntax::Node>,
+    /// The words that its source is made of.
+    words: BTreeSet<String>,
 }
 
 impl Template {
@@ -97,7 +100,15 @@ impl Template {
     /// # Errors
     /// The construct that is not known, with its line.
     pub fn parse(source: &str) -> Result<Self, TemplateError> {
-        Ok(Self { body: syntax::parse(source)? })
+        let is_part = |character: char| character.is_alphanumeric() || character == '_';
+        let words = source.split(|character| !is_part(character)).map(String::from).collect();
+        Ok(Self { body: syntax::parse(source)?, words })
+    }
+
+    /// Whether the template may use the variable `name`: its source has that word.
+    #[must_use]
+    pub fn takes(&self, name: &str) -> bool {
+        self.words.contains(name)
     }
 
     /// The prompt for a conversation.

@@ -1,9 +1,18 @@
 //! Answers in OpenAI's form: whole, and as server-sent events.
 
+mod logprob;
+mod message;
+#[cfg(test)]
+mod tests;
+
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use serde_json::{Value, json};
+
+pub use logprob::{TokenLogprob, TokenText};
+pub use message::Delta;
+pub(crate) use message::Said;
 
 /// Why an answer ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +21,18 @@ pub enum Finish {
     Stop,
     /// It is as long as it may be.
     Length,
+    /// The model calls functions and waits for what they give.
+    ToolCalls,
+}
+
+impl Finish {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::Length => "length",
+            Self::ToolCalls => "tool_calls",
+        }
+    }
 }
 
 /// Tokens of an answer.
@@ -19,22 +40,10 @@ pub enum Finish {
 pub struct Usage {
     /// Of the prompt.
     pub prompt_tokens: usize,
+    /// Those of the prompt that were computed before.
+    pub cached_tokens: usize,
     /// Of the answer.
     pub completion_tokens: usize,
-}
-
-/// A token's bytes. Content.
-pub type TokenText = Vec<u8>;
-
-/// Probabilities of one token.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TokenLogprob {
-    /// The token.
-    pub token: TokenText,
-    /// Its log-probability.
-    pub logprob: f32,
-    /// The likeliest tokens and theirs.
-    pub top: Vec<(TokenText, f32)>,
 }
 
 /// An answer in the making.
@@ -47,39 +56,37 @@ pub(crate) struct Answer {
     pub(crate) created: u64,
     pub(crate) model: String,
     pub(crate) has_logprobs: bool,
-    pub(crate) text: String,
+    pub(crate) said: Said,
     pub(crate) logprobs: Vec<TokenLogprob>,
     pub(crate) is_started: bool,
 }
 
 impl Answer {
-    /// Adds text and probabilities; for a stream, the events to send.
-    pub(crate) fn add(&mut self, text: &str, logprob: Option<TokenLogprob>) -> Vec<u8> {
+    /// Adds a piece and the probabilities of its token; for a stream, the events to send.
+    pub(crate) fn add(&mut self, delta: Delta<'_>, logprob: Option<TokenLogprob>) -> Vec<u8> {
         if !self.is_stream {
-            self.text.push_str(text);
+            self.said.keep(delta);
             self.logprobs.extend(logprob);
             return Vec::new();
         }
         let mut events = self.opening();
-        if !text.is_empty() || logprob.is_some() {
+        let told = self.tell(delta);
+        if told.is_some() || logprob.is_some() {
             let logprobs: Vec<_> = logprob.into_iter().collect();
-            events.extend(self.event(self.delta(text), self.logprobs(&logprobs), None));
+            let choice = told.unwrap_or_else(|| self.nothing());
+            events.extend(self.event(choice, self.logprobs(&logprobs), None));
         }
         events
     }
 
     /// The end of a stream, or the whole answer's body.
     pub(crate) fn finish(&mut self, finish: Finish, usage: Usage) -> Vec<u8> {
-        let reason = match finish {
-            Finish::Stop => "stop",
-            Finish::Length => "length",
-        };
         if !self.is_stream {
-            return self.whole(reason, usage);
+            return self.whole(finish.name(), usage);
         }
         let mut events = self.opening();
-        let last = if self.is_chat { json!({ "delta": {} }) } else { json!({ "text": "" }) };
-        events.extend(self.event(last, Value::Null, Some(reason)));
+        let last = if self.is_chat { json!({ "delta": {} }) } else { self.nothing() };
+        events.extend(self.event(last, Value::Null, Some(finish.name())));
         if self.includes_usage {
             let mut object = self.object();
             object["choices"] = json!([]);
@@ -99,8 +106,17 @@ impl Answer {
         self.event(json!({ "delta": { "role": "assistant", "content": "" } }), Value::Null, None)
     }
 
-    fn delta(&self, text: &str) -> Value {
-        if self.is_chat { json!({ "delta": { "content": text } }) } else { json!({ "text": text }) }
+    fn tell(&mut self, delta: Delta<'_>) -> Option<Value> {
+        match delta {
+            _ if self.is_chat => self.said.tell(delta).map(|delta| json!({ "delta": delta })),
+            Delta::Text(text) if !text.is_empty() => Some(json!({ "text": text })),
+            _ => None,
+        }
+    }
+
+    /// A choice that says nothing.
+    fn nothing(&self) -> Value {
+        if self.is_chat { json!({ "delta": { "content": "" } }) } else { json!({ "text": "" }) }
     }
 
     fn event(&self, mut choice: Value, logprobs: Value, finish: Option<&str>) -> Vec<u8> {
@@ -114,9 +130,9 @@ impl Answer {
 
     fn whole(&self, reason: &str, usage: Usage) -> Vec<u8> {
         let mut choice = if self.is_chat {
-            json!({ "message": { "role": "assistant", "content": self.text } })
+            json!({ "message": self.said.message() })
         } else {
-            json!({ "text": self.text })
+            json!({ "text": self.said.text })
         };
         choice["index"] = json!(0);
         choice["logprobs"] = self.logprobs(&self.logprobs);
@@ -137,43 +153,21 @@ impl Answer {
     }
 
     fn logprobs(&self, tokens: &[TokenLogprob]) -> Value {
-        if !self.has_logprobs {
-            return Value::Null;
+        match (self.has_logprobs, self.is_chat) {
+            (false, _) => Value::Null,
+            (true, true) => logprob::of_chat(tokens),
+            (true, false) => logprob::of_completion(tokens),
         }
-        if self.is_chat {
-            return json!({ "content": tokens.iter().map(chat_logprob).collect::<Vec<_>>() });
-        }
-        let top = |token: &TokenLogprob| {
-            let entries = token.top.iter().map(|(token, logprob)| (text(token), json!(logprob)));
-            Value::Object(entries.collect())
-        };
-        json!({
-            "tokens": tokens.iter().map(|token| text(&token.token)).collect::<Vec<_>>(),
-            "token_logprobs": tokens.iter().map(|token| token.logprob).collect::<Vec<_>>(),
-            "top_logprobs": tokens.iter().map(top).collect::<Vec<_>>(),
-            "text_offset": [],
-        })
     }
 }
 
-fn chat_logprob(token: &TokenLogprob) -> Value {
-    let entry =
-        |bytes: &TokenText, logprob: f32| json!({ "token": text(bytes), "logprob": logprob, "bytes": bytes });
-    let mut all = entry(&token.token, token.logprob);
-    all["top_logprobs"] = token.top.iter().map(|(bytes, logprob)| entry(bytes, *logprob)).collect();
-    all
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
 fn counts(usage: Usage) -> Value {
-    let Usage { prompt_tokens, completion_tokens } = usage;
+    let Usage { prompt_tokens, cached_tokens, completion_tokens } = usage;
     json!({
         "prompt_tokens": prompt_tokens,
         "completion_tokens": completion_tokens,
         "total_tokens": prompt_tokens + completion_tokens,
+        "prompt_tokens_details": { "cached_tokens": cached_tokens },
     })
 }
 

@@ -1,0 +1,18 @@
+//! Bodies of requests: chats, completions and embeddings.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    for is_chat in [true, false] {
+        let Ok(read) = vial_net::generation(data, is_chat, "model") else { continue };
+        for tool in &read.tools.list {
+            assert!((1..=64).contains(&tool.name.len()) && tool.name.is_ascii());
+            assert!(tool.json.as_str().len() <= data.len());
+        }
+        if let vial_net::ToolChoice::Named(name) = &read.tools.choice {
+            assert!(read.tools.list.iter().any(|tool| tool.name == *name));
+        }
+    }
+    if let Ok(read) = vial_net::embedding(data, "model", 64) {
+        assert!((1..=2048).contains(&read.inputs.len()));
+    }
+});
