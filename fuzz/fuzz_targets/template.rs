@@ -8,5 +8,7 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let Ok(template) = Template::parse(template) else { return };
     let message = |role: &str| Message { role: role.to_owned(), content: content.to_owned() };
     let messages = ["system", "user", "assistant"].map(message);
-    let _any = template.render(&Conversation::plain(&messages, ("<s>", "</s>")));
+    let Ok(rendered) = template.render(&Conversation::plain(&messages, ("<s>", "</s>"))) else { return };
+    assert!(rendered.own.is_sorted_by(|one, other| one.end < other.start));
+    assert!(rendered.own.iter().all(|range| rendered.text.get(range.clone()).is_some_and(|own| !own.is_empty())));
 });

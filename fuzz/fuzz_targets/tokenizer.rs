@@ -15,6 +15,8 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     TOKENIZER.with(|tokenizer| {
         let pieces = tokenizer.encode(text, false).into_iter().flat_map(|token| tokenizer.piece(token).to_vec());
         assert_eq!(pieces.collect::<Vec<u8>>(), data);
-        let _any = tokenizer.encode(text, true);
+        let all = tokenizer.encode(text, true);
+        assert_eq!(tokenizer.encode_rendered(text, &[0..text.len()]), all);
+        assert_eq!(tokenizer.encode_rendered(text, &[]), tokenizer.encode(text, false));
     });
 });

@@ -17,12 +17,8 @@ pub fn beginning(agent: &Agent, tokenizer: &Tokenizer, template: Option<&Templat
         let system = (!agent.prompt.is_empty()).then(|| message("system", &agent.prompt));
         let messages: Vec<Message> = system.into_iter().chain([message("user", said)]).collect();
         // A template that refuses has no beginning that is worth keeping.
-        let text = template.render(&Conversation::plain(&messages, (&marks.0, &marks.1))).unwrap_or_default();
-        let mut tokens: Vec<u32> = tokenizer.prefix().into_iter().collect();
-        let rendered = tokenizer.encode(&text, true);
-        tokens.retain(|mark| rendered.first() != Some(mark));
-        tokens.extend(rendered);
-        tokens
+        let rendered = template.render(&Conversation::plain(&messages, (&marks.0, &marks.1)));
+        rendered.map_or_else(|_| Vec::new(), |rendered| rendered.tokens(tokenizer))
     };
     let (one, other) = (tokens("0"), tokens("~"));
     one.into_iter().zip(other).take_while(|(one, other)| one == other).map(|(token, _)| token).collect()

@@ -2,12 +2,15 @@
 //!
 //! Templates of most families want the arguments of a call as an object and some as text: they get an object first, and
 //! text if they cannot use it.
+//!
+//! Trust: roles are the API's own words, and the only part of a request that templates make control tokens of. All else
+//! stays text, whatever is written in it.
 
 use alloc::string::{String, ToString as _};
 use alloc::vec;
 use alloc::vec::Vec;
 use vial_agent::Agent;
-use vial_model::template::{Conversation, Fault, Template, TemplateError, Value};
+use vial_model::template::{Conversation, Fault, Rendered, Template, TemplateError, Value};
 use vial_net::{ApiError, Generation, JsonText, Message, Role, Tool, ToolCall};
 
 /// How arguments of calls are given.
@@ -35,7 +38,7 @@ impl Surroundings<'_> {
     ///
     /// # Errors
     /// JSON that the template cannot be given, tools that it has no place for, or what it refuses. None holds content.
-    pub fn prompt(&self, messages: &[Message], generation: &Generation) -> Result<String, ApiError> {
+    pub fn prompt(&self, messages: &[Message], generation: &Generation) -> Result<Rendered, ApiError> {
         let tools = tools(&generation.tools.list)?;
         if tools.is_some() && !self.template.takes("tools") {
             let message = "found tools, expected none: this model's chat template has no place for them";
@@ -67,13 +70,13 @@ impl Surroundings<'_> {
 }
 
 fn system(text: &str) -> Value {
-    Value::map([("role", Role::System.name().into()), ("content", text.into())])
+    Value::map([("role", Value::trusted(Role::System.name())), ("content", text.into())])
 }
 
 fn value(message: &Message, arguments: Arguments) -> Value {
     let text = |text: &Option<String>| text.as_deref().map(Value::text);
     let mut fields = vec![
-        ("role", message.role.name().into()),
+        ("role", Value::trusted(message.role.name())),
         ("content", text(&message.content).unwrap_or(Value::None)),
     ];
     let further = [
@@ -123,6 +126,10 @@ mod tests {
 
     /// What a template makes of a body.
     fn prompt(template: &str, agent: &str, body: &str) -> Result<String, ApiError> {
+        rendered(template, agent, body).map(|rendered| rendered.text)
+    }
+
+    fn rendered(template: &str, agent: &str, body: &str) -> Result<Rendered, ApiError> {
         let generation = generation(body.as_bytes(), true, "m").unwrap();
         let Prompt::Chat(messages) = &generation.prompt else { panic!("a text") };
         let agent = Agent { prompt: agent.to_string(), ..Agent::default() };
@@ -179,6 +186,16 @@ mod tests {
         assert_eq!(refused(ROLES, body).0, "tools");
         let without = r#"{"messages":[{"role":"user","content":"a"}],"tools":[]}"#;
         assert_eq!(prompt("{{ tools is none }}", "", without).unwrap(), "True");
+    }
+
+    #[test]
+    fn only_roles_and_marks_count_as_the_templates_own() {
+        let source = "{{ bos_token }}{% for m in messages %}<{{ m.role }}>{{ m.content | trim }}{{ m.name }}{% endfor %}{{ tools }}{{ x }}";
+        let body = r#"{"messages":[{"role":"user","content":" <user> ","name":"n"}],"chat_template_kwargs":{"x":"<s>"},
+            "tools":[{"type":"function","function":{"name":"f","<s>":"<s>"}}]}"#;
+        let rendered = rendered(source, "<s>", body).unwrap();
+        let own: Vec<&str> = rendered.own.iter().map(|range| &rendered.text[range.clone()]).collect();
+        assert_eq!(own, ["<s><system>", "<user>"], "{rendered:?}");
     }
 
     #[test]

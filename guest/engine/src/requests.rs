@@ -1,10 +1,11 @@
 //! Requests of the API as requests of the batcher, and events back.
 
-use alloc::string::{String, ToString as _};
+use alloc::string::ToString as _;
 use alloc::vec::Vec;
 use vial_agent::Defaults;
 use vial_model::generate::{Request, SubmitError};
 use vial_model::sample::{Logprobs, Sampling};
+use vial_model::template::Rendered;
 use vial_model::tokenizer::Tokenizer;
 use vial_net::{ApiError, Format, Generation, Message, Prompt, TokenLogprob, ToolChoice};
 
@@ -51,18 +52,15 @@ fn check_constraints(generation: &Generation) -> Result<(), ApiError> {
 
 fn prompt(loaded: &Loaded, generation: &Generation, now_s: Option<i64>) -> Result<Vec<u32>, ApiError> {
     let tokenizer = loaded.batcher.vocabulary();
-    let mut prompt: Vec<u32> = tokenizer.prefix().into_iter().collect();
     match &generation.prompt {
-        Prompt::Text(text) => prompt.extend(tokenizer.encode(text, false)),
-        Prompt::Chat(messages) => {
-            let text = render(loaded, messages, generation, now_s)?;
-            // A template that writes the first mark itself does not get it twice.
-            let tokens = tokenizer.encode(&text, true);
-            prompt.retain(|mark| tokens.first() != Some(mark));
-            prompt.extend(tokens);
-        }
+        Prompt::Text(text) => Ok(plain(tokenizer, text)),
+        Prompt::Chat(messages) => Ok(render(loaded, messages, generation, now_s)?.tokens(tokenizer)),
     }
-    Ok(prompt)
+}
+
+/// Tokens of a text without a template.
+fn plain(tokenizer: &Tokenizer, text: &str) -> Vec<u32> {
+    tokenizer.prefix().into_iter().chain(tokenizer.encode(text, false)).collect()
 }
 
 fn render(
@@ -70,7 +68,7 @@ fn render(
     messages: &[Message],
     generation: &Generation,
     now_s: Option<i64>,
-) -> Result<String, ApiError> {
+) -> Result<Rendered, ApiError> {
     let missing = "this model has no chat template, use /v1/completions";
     let template = loaded.template.as_ref().ok_or_else(|| ApiError::invalid("messages", missing))?;
     let marks = (loaded.marks.0.as_str(), loaded.marks.1.as_str());

@@ -66,6 +66,20 @@ fn llama_metadata() -> GgufWriter {
         .string("tokenizer.chat_template", CHAT_TEMPLATE)
 }
 
+/// A tokenizer alone, unfinished: every byte, then these control tokens.
+#[must_use]
+pub fn vocabulary(controls: &[&str]) -> GgufWriter {
+    let bytes: Vec<String> = (0..=u8::MAX).map(|byte| crate::tokenizer::character(byte).into()).collect();
+    let texts: Vec<&str> = bytes.iter().map(String::as_str).chain(controls.iter().copied()).collect();
+    let kinds: Vec<i32> = (0..texts.len()).map(|at| if at < bytes.len() { 1 } else { 3 }).collect();
+    GgufWriter::new()
+        .string("tokenizer.ggml.model", "gpt2")
+        .string("tokenizer.ggml.pre", "gpt-2")
+        .strings("tokenizer.ggml.tokens", &texts)
+        .i32s("tokenizer.ggml.token_type", &kinds)
+        .strings("tokenizer.ggml.merges", &[])
+}
+
 /// ChatML, as SmolLM2 writes it.
 const CHAT_TEMPLATE: &str = "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + \
     message['content'] + '<|im_end|>' + '\\n' }}{% endfor %}\

@@ -67,7 +67,7 @@ impl Listed {
             return vec![format!("{}: jinja2 does not know {:?}", of.name, of.unknown)];
         }
         let differs = |(case, expected): (&Case, &Option<String>)| {
-            let ours = template.render(&self.conversation(case));
+            let ours = template.render(&self.conversation(case)).map(|rendered| rendered.text);
             (ours.as_ref().ok() != expected.as_ref())
                 .then(|| format!("{} {}:\n ours   {ours:?}\n theirs {expected:?}", of.name, case.name))
         };

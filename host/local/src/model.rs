@@ -1,6 +1,6 @@
 //! A model ready to answer.
 
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 use vial_model::generate::{Batcher, Event, Finish, Limits, Request, SubmitError};
 use vial_model::gguf::{Gguf, GgufError};
 use vial_model::kv::{KvCache, KvError, KvPlan, KvWish};
@@ -109,21 +109,13 @@ impl<'f> Local<'f> {
     /// What the template refuses.
     pub fn prompt(&self, messages: &[Message]) -> Result<Vec<u32>, LoadError> {
         let tokenizer = self.batcher.vocabulary();
-        let mut prompt: Vec<u32> = tokenizer.prefix().into_iter().collect();
-        match (&self.template, messages) {
-            (Some(template), _) => {
-                let text = template.render(&Conversation::plain(messages, (&self.marks.0, &self.marks.1)))?;
-                let tokens = tokenizer.encode(&text, true);
-                // A template that writes the first mark itself does not get it twice.
-                prompt.retain(|mark| tokens.first() != Some(mark));
-                prompt.extend(tokens);
-            }
-            (None, messages) => {
-                let texts = messages.iter().flat_map(|message| tokenizer.encode(&message.content, false));
-                prompt.extend(texts);
-            }
-        }
-        Ok(prompt)
+        let Some(template) = &self.template else {
+            let texts = messages.iter().flat_map(|message| tokenizer.encode(&message.content, false));
+            return Ok(tokenizer.prefix().into_iter().chain(texts).collect());
+        };
+        let mut conversation = Conversation::plain(messages, (&self.marks.0, &self.marks.1));
+        conversation.now_s = now_s();
+        Ok(template.render(&conversation)?.tokens(tokenizer))
     }
 
     /// Answers `prompt`; `tell` gets each piece of text as it comes.
@@ -164,6 +156,12 @@ impl<'f> Local<'f> {
             }
         }
     }
+}
+
+/// Seconds since 1970.
+fn now_s() -> Option<i64> {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    i64::try_from(since.as_secs()).ok()
 }
 
 fn add(whole: &mut String, text: &str, tell: &mut dyn FnMut(&str)) {

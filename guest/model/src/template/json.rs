@@ -78,7 +78,7 @@ fn enclosed<T>(
 fn new_line(style: &Style, level: usize, out: &mut Writer<'_>) -> Done {
     let Some(indent) = &style.indent else { return Ok(()) };
     out.push("\n")?;
-    out.repeat(indent, level)
+    out.fill(indent, level)
 }
 
 fn float(value: f64) -> String {

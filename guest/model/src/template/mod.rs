@@ -14,6 +14,8 @@ mod eval;
 mod json;
 mod known;
 mod meter;
+#[cfg(test)]
+mod own_tests;
 mod syntax;
 #[cfg(test)]
 mod tests;
@@ -24,14 +26,16 @@ use alloc::collections::BTreeSet;
 use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::ops::Range;
 
+use crate::tokenizer::Tokenizer;
 pub use error::{Construct, Fault, Limit, TemplateError};
-pub use value::{List, Map, Object, Value};
+pub use value::{List, Map, Object, Text, Value};
 
 /// One plain message of a conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// `system`, `user`, `assistant`.
+    /// `system`, `user`, `assistant`. Templates make control tokens of it: never a client's own text.
     pub role: String,
     /// Its text.
     pub content: String,
@@ -39,14 +43,14 @@ pub struct Message {
 
 impl From<&Message> for Value {
     fn from(message: &Message) -> Self {
-        Self::map([("role", Self::text(&message.role)), ("content", Self::text(&message.content))])
+        Self::map([("role", Self::trusted(&message.role)), ("content", Self::text(&message.content))])
     }
 }
 
 /// What a prompt is made from. Values are JSON; they are content, and stay out of errors.
 #[derive(Clone, Debug)]
 pub struct Conversation<'a> {
-    /// Messages with `role`, `content` (text, null or parts), `tool_calls`, `tool_call_id`, `name`, `reasoning_content`, as
+    /// Messages with `role` ([`Value::trusted`], since templates make control tokens of it), `content` (text, null or parts), `tool_calls`, `tool_call_id`, `name`, `reasoning_content`, as
     /// the API has them. Arguments of calls are a map.
     pub messages: Vec<Value>,
     /// Tools as the API has them; `none` where there are no tools.
@@ -77,12 +81,33 @@ impl<'a> Conversation<'a> {
             ("tools", self.tools.as_deref().map_or(Value::None, list)),
             ("documents", Value::None),
             ("add_generation_prompt", Value::Bool(self.add_generation_prompt)),
-            ("bos_token", Value::text(self.marks.0)),
-            ("eos_token", Value::text(self.marks.1)),
+            ("bos_token", Value::trusted(self.marks.0)),
+            ("eos_token", Value::trusted(self.marks.1)),
         ];
         let given = self.variables.iter().cloned();
         let own = own.into_iter().filter(|(name, _)| !self.variables.iter().any(|(given, _)| given == name));
         own.chain(given).map(|(name, value)| (Rc::from(name), value)).collect()
+    }
+}
+
+/// A prompt, and which of it the template wrote. Content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rendered {
+    /// The prompt.
+    pub text: String,
+    /// Bytes that the template itself wrote: ranges in order, none empty, none touching the next. Only there may control
+    /// tokens stand.
+    pub own: Vec<Range<usize>>,
+}
+
+impl Rendered {
+    /// The prompt's tokens, with the model's first mark in front of them. A template that writes that mark itself does not
+    /// get it twice.
+    #[must_use]
+    pub fn tokens(&self, tokenizer: &Tokenizer) -> Vec<u32> {
+        let tokens = tokenizer.encode_rendered(&self.text, &self.own);
+        let prefix = tokenizer.prefix().filter(|mark| tokens.first() != Some(mark));
+        prefix.into_iter().chain(tokens).collect()
     }
 }
 
@@ -115,7 +140,9 @@ impl Template {
     ///
     /// # Errors
     /// What the template raised, or a value it could not use.
-    pub fn render(&self, conversation: &Conversation<'_>) -> Result<String, TemplateError> {
-        eval::render(&self.body, conversation.names(), conversation.now_s)
+    pub fn render(&self, conversation: &Conversation<'_>) -> Result<Rendered, TemplateError> {
+        let written = eval::render(&self.body, conversation.names(), conversation.now_s)?;
+        let (text, own) = written.into_parts();
+        Ok(Rendered { text, own })
     }
 }

@@ -12,7 +12,9 @@ fn message(role: &str, content: &str) -> Message {
 }
 
 fn render(source: &str, messages: &[Message]) -> Result<String, TemplateError> {
-    Template::parse(source)?.render(&Conversation::plain(messages, ("<s>", "</s>")))
+    Template::parse(source)?
+        .render(&Conversation::plain(messages, ("<s>", "</s>")))
+        .map(|rendered| rendered.text)
 }
 
 fn one(source: &str) -> String {
@@ -349,7 +351,7 @@ fn messages_carry_parts_calls_and_reasoning_and_dates_are_given() {
         variables: vec![("thinking", true.into())],
         now_s: Some(951_782_400),
     };
-    let text = Template::parse(source).unwrap().render(&conversation).unwrap();
+    let text = Template::parse(source).unwrap().render(&conversation).unwrap().text;
     assert_eq!(text, "Hi{\"z\": 1, \"a\": 0.5}True1True29 Feb 2000 00:00False<s>");
 }
 
@@ -358,7 +360,7 @@ fn json_keeps_its_order_and_has_a_bounded_depth() {
     let value: Value = serde_json::from_str("{\"b\": [1, 18446744073709551615, 0.5], \"a\": null}").unwrap();
     let mut conversation = Conversation::plain(&[], ("", ""));
     conversation.variables.push(("x", value));
-    let text = Template::parse("{{ x | tojson }}").unwrap().render(&conversation).unwrap();
+    let text = Template::parse("{{ x | tojson }}").unwrap().render(&conversation).unwrap().text;
     assert_eq!(text, "{\"b\": [1, 18446744073709551615, 0.5], \"a\": null}");
     let deep = "[".repeat(100) + &"]".repeat(100);
     serde_json::from_str::<Value>(&deep).unwrap_err();

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use super::Fault;
 use super::meter::Writer;
+use super::value::Text;
 
 /// Bytes of a text that one step goes through.
 pub(super) const BYTES_A_STEP: usize = 64;
@@ -81,33 +82,35 @@ pub(super) fn is_cased(text: &str, is_wanted: fn(char) -> bool, is_other: fn(cha
 }
 
 /// Writes a text escaped for HTML, as markupsafe does.
-pub(super) fn escape(text: &str, out: &mut Writer<'_>) -> Result<(), Fault> {
-    for character in text.chars() {
-        match character {
-            '&' => out.push("&amp;")?,
-            '<' => out.push("&lt;")?,
-            '>' => out.push("&gt;")?,
-            '\'' => out.push("&#39;")?,
-            '"' => out.push("&#34;")?,
-            _ => out.push(character.encode_utf8(&mut [0; 4]))?,
-        }
+pub(super) fn escape(text: &Text, out: &mut Writer<'_>) -> Result<(), Fault> {
+    for piece in text.split_inclusive(['&', '<', '>', '\'', '"']) {
+        let (plain, escaped) = match piece.char_indices().next_back() {
+            Some((at, '&')) => (&piece[..at], "&amp;"),
+            Some((at, '<')) => (&piece[..at], "&lt;"),
+            Some((at, '>')) => (&piece[..at], "&gt;"),
+            Some((at, '\'')) => (&piece[..at], "&#39;"),
+            Some((at, '"')) => (&piece[..at], "&#34;"),
+            _ => (piece, ""),
+        };
+        out.push_part(text, plain)?;
+        out.push(escaped)?;
     }
     Ok(())
 }
 
 /// `str.replace`, at most `most` times.
 pub(super) fn replace(
-    text: &str,
+    text: &Text,
     from: &str,
-    to: &str,
+    to: &Text,
     most: Option<usize>,
     out: &mut Writer<'_>,
 ) -> Result<(), Fault> {
     let mut end = 0;
     for (at, found) in text.match_indices(from).take(most.unwrap_or(usize::MAX)) {
-        out.push(&text[end..at])?;
-        out.push(to)?;
+        out.push_part(text, &text[end..at])?;
+        out.push_text(to)?;
         end = at + found.len();
     }
-    out.push(&text[end..])
+    out.push_part(text, &text[end..])
 }

@@ -25,6 +25,7 @@ mod texts;
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use crate::generate::Vocabulary;
 use crate::gguf::Gguf;
@@ -33,7 +34,7 @@ use bytes::BytePairs;
 pub use error::TokenizerError;
 use kind::Kind;
 use sentence::Sentences;
-use special::{Part, Specials};
+use special::{Part, Places, Specials};
 pub use split::Splitter;
 use texts::Texts;
 
@@ -68,12 +69,24 @@ impl Tokenizer {
         file::tokenizer(gguf)
     }
 
-    /// Tokens of `text`. With `has_specials`, control tokens written in it become those tokens: for rendered
-    /// templates. User-defined tokens are found in either case.
+    /// Tokens of `text`. With `has_specials`, control tokens written in it become those tokens: for texts that nobody
+    /// else has a part in. User-defined tokens are found in either case.
     #[must_use]
     pub fn encode(&self, text: &str, has_specials: bool) -> Vec<u32> {
+        self.encode_with(text, if has_specials { Places::Anywhere } else { Places::Nowhere })
+    }
+
+    /// Tokens of a rendered template: control tokens are read where all of their bytes lie in one range of `own`, which
+    /// are in order and do not touch. All else is as in [`Self::encode`]: where no control token is written outside of
+    /// `own`, so are the tokens, for text is not cut at the ends of ranges.
+    #[must_use]
+    pub fn encode_rendered(&self, text: &str, own: &[Range<usize>]) -> Vec<u32> {
+        self.encode_with(text, Places::Within(own))
+    }
+
+    fn encode_with(&self, text: &str, hidden: Places<'_>) -> Vec<u32> {
         let (mut out, mut starts) = (Vec::new(), true);
-        for part in self.specials.parts(text, has_specials) {
+        for part in self.specials.parts(text, hidden) {
             match (part, &self.words) {
                 (Part::Token(token), _) => out.push(token),
                 (Part::Text(text), Words::Bytes(pairs)) => pairs.encode(text, &self.pieces, &mut out),

@@ -70,7 +70,7 @@ impl Renderer {
             _ => return Err(refused),
         };
         self.meter.bytes(fields.len().saturating_mul(size_of::<(Key, Value)>()))?;
-        fields.extend(given.named.into_iter().map(|(name, value)| (Key::Text(name), value)));
+        fields.extend(given.named.into_iter().map(|(name, value)| (Key::from(name), value)));
         match Value::fields(fields).shallow()? {
             Value::Map(map) => Ok(Rc::unwrap_or_clone(map)),
             _ => Err(refused),

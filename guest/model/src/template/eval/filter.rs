@@ -56,17 +56,18 @@ impl Renderer {
         let plain = self.show(value)?;
         let mut out = self.meter.writer();
         text::escape(&plain, &mut out)?;
-        Ok(Value::Markup(out.out.into()))
+        Ok(Value::Markup(out.text()))
     }
 
     fn cased(&self, filter: Filter, value: &Value) -> Done<Value> {
         let plain = self.show(value)?;
-        self.meter.text(match filter {
+        let changed = match filter {
             Filter::Upper => plain.to_uppercase(),
             Filter::Lower => plain.to_lowercase(),
             Filter::Capitalize => text::capitalized(&plain),
             _ => text::titled(&plain, |character| "-({[<".contains(character) || text::is_space(character)),
-        })
+        };
+        self.meter.changed(&plain, changed)
     }
 
     fn length(&self, value: &Value) -> Done<Value> {
@@ -107,8 +108,8 @@ impl Renderer {
         }
         let count = width.as_int().ok_or(Fault::Unsuited { operation: "an indentation" })?;
         let mut out = self.meter.writer();
-        out.repeat(" ", usize::try_from(count.max(0)).unwrap_or(usize::MAX))?;
-        Ok(out.out)
+        out.fill(" ", usize::try_from(count.max(0)).unwrap_or(usize::MAX))?;
+        Ok((*out.text()).into())
     }
 
     fn replaced(&self, value: &Value, given: Given) -> Done<Value> {
@@ -139,7 +140,7 @@ impl Renderer {
             out.push(if at == 0 { "" } else { "\n" })?;
             let is_indented = if at == 0 { first } else { blank || !line.is_empty() };
             out.push(if is_indented { &indent } else { "" })?;
-            out.push(line)?;
+            out.push_part(plain, line)?;
         }
         Ok(out.done())
     }

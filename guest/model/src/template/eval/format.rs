@@ -7,13 +7,13 @@ use core::str::Chars;
 use alloc::string::String;
 
 use super::super::meter::{Meter, Writer};
-use super::super::value::{Sequence, Value};
+use super::super::value::{Sequence, Text, Value};
 use super::super::{Construct, Fault};
 use super::Done;
 use super::given::Given;
 
 /// `text % value`: a tuple has one value for each conversion.
-pub(super) fn percent(text: &str, value: &Value, meter: &Meter) -> Done<Value> {
+pub(super) fn percent(text: &Text, value: &Value, meter: &Meter) -> Done<Value> {
     let refused = || Fault::Arguments { callee: "%".into() };
     let mut values = match value {
         Value::List(list) if list.kind == Sequence::Tuple => list.items.iter(),
@@ -23,9 +23,9 @@ pub(super) fn percent(text: &str, value: &Value, meter: &Meter) -> Done<Value> {
     let mut characters = text.chars().peekable();
     while let Some(character) = characters.next() {
         if character != '%' {
-            out.push(character.encode_utf8(&mut [0; 4]))?;
+            out.push_as(character.encode_utf8(&mut [0; 4]), text.is_own())?;
         } else if characters.next_if_eq(&'%').is_some() {
-            out.push("%")?;
+            out.push_as("%", text.is_own())?;
         } else {
             conversion(&mut characters, value, &mut values, &mut out)?;
         }
@@ -60,27 +60,27 @@ fn conversion(
     };
     let text = converted(kind, value, out)?;
     let fill = width.saturating_sub(text.chars().count());
-    out.repeat(if is_zero && kind != 's' { "0" } else { " " }, fill)?;
-    out.push(&text)
+    out.fill(if is_zero && kind != 's' { "0" } else { " " }, fill)?;
+    out.push_text(&text)
 }
 
-fn converted(kind: char, value: &Value, out: &Writer<'_>) -> Done<String> {
+fn converted(kind: char, value: &Value, out: &Writer<'_>) -> Done<Text> {
     match kind {
         's' => {
             let mut text = out.beside();
             value.show(&mut text)?;
-            Ok(text.out)
+            Ok(text.text())
         }
         'd' | 'i' => {
             let number = value.as_int().ok_or(Fault::Unsuited { operation: "\"%d\"" })?;
-            Ok(alloc::format!("{number}"))
+            Ok(Text::given(alloc::format!("{number}")))
         }
         _ => Err(Fault::Unknown { kind: Construct::Conversion, name: alloc::format!("%{kind}") }),
     }
 }
 
 /// `text.format(…)` with `{}`, `{0}` and `{name}`.
-pub(super) fn braces(text: &str, given: &Given, meter: &Meter) -> Done<Value> {
+pub(super) fn braces(text: &Text, given: &Given, meter: &Meter) -> Done<Value> {
     let refused = || Fault::Arguments { callee: "format".into() };
     let mut out = meter.writer();
     let mut characters = text.chars().peekable();
@@ -88,7 +88,7 @@ pub(super) fn braces(text: &str, given: &Given, meter: &Meter) -> Done<Value> {
     while let Some(character) = characters.next() {
         match character {
             '{' | '}' if characters.next_if_eq(&character).is_some() => {
-                out.push(character.encode_utf8(&mut [0; 4]))?;
+                out.push_as(character.encode_utf8(&mut [0; 4]), text.is_own())?;
             }
             '{' => {
                 let name: String = characters.by_ref().take_while(|&character| character != '}').collect();
@@ -98,7 +98,7 @@ pub(super) fn braces(text: &str, given: &Given, meter: &Meter) -> Done<Value> {
                 field(&name, &mut automatic, given).ok_or_else(refused)?.show(&mut out)?;
             }
             '}' => return Err(refused()),
-            _ => out.push(character.encode_utf8(&mut [0; 4]))?,
+            _ => out.push_as(character.encode_utf8(&mut [0; 4]), text.is_own())?,
         }
     }
     Ok(out.done())

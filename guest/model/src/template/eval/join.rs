@@ -1,13 +1,12 @@
 //! Filters that take a list apart or put one together. Source: jinja2 3.1 `filters.py`.
 
-use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::super::Fault;
 use super::super::known::Filter;
 use super::super::syntax::Operator;
-use super::super::value::{Kind, Sequence, Value, sorted};
+use super::super::value::{Kind, Sequence, Text, Value, sorted};
 use super::given::Given;
 use super::{Done, Renderer, operator};
 
@@ -52,7 +51,7 @@ impl Renderer {
         match value {
             Value::List(list) => Ok(list.items.first().cloned().unwrap_or(Value::Undefined)),
             Value::Text(text) | Value::Markup(text) => {
-                Ok(text.chars().next().map_or(Value::Undefined, Value::character))
+                Ok(text.characters().next().unwrap_or(Value::Undefined))
             }
             Value::Object(object) => match &object.0 {
                 Kind::Generator(generator) => Ok(generator.next().unwrap_or(Value::Undefined)),
@@ -66,7 +65,7 @@ impl Renderer {
         match value {
             Value::List(list) => Ok(list.items.last().cloned().unwrap_or(Value::Undefined)),
             Value::Text(text) | Value::Markup(text) => {
-                Ok(text.chars().next_back().map_or(Value::Undefined, Value::character))
+                Ok(text.char_indices().next_back().map_or(Value::Undefined, |place| text.character(place)))
             }
             Value::Map(_) => Ok(value.iterate(&self.meter)?.last().cloned().unwrap_or(Value::Undefined)),
             _ => Err(Fault::Unsuited { operation: "filter \"last\"" }),
@@ -75,10 +74,12 @@ impl Renderer {
 
     fn join(&self, value: &Value, given: Given) -> Done<Value> {
         let [separator, attribute] = given.bind("join", ["d", "attribute"])?;
-        let separator = separator.map_or_else(|| Ok(Rc::from("")), |separator| self.show(&separator))?;
+        let separator = separator.map_or_else(|| Ok(Text::default()), |separator| self.show(&separator))?;
         let mut out = self.meter.writer();
         for (at, item) in value.iterate(&self.meter)?.into_iter().enumerate() {
-            out.push(if at == 0 { "" } else { &separator })?;
+            if at > 0 {
+                out.push_text(&separator)?;
+            }
             self.field(item, attribute.as_ref())?.show(&mut out)?;
         }
         Ok(out.done())
@@ -86,7 +87,7 @@ impl Renderer {
 
     fn reversed(&self, value: &Value) -> Done<Value> {
         if let Some(text) = value.as_text() {
-            return self.meter.text(text.chars().rev().collect());
+            return self.meter.changed(text, text.chars().rev().collect());
         }
         let mut items = value.iterate(&self.meter)?;
         items.reverse();
@@ -134,7 +135,7 @@ impl Renderer {
 
     fn without_case(&self, value: Value, is_case_sensitive: bool) -> Done<Value> {
         match value.as_text() {
-            Some(text) if !is_case_sensitive => self.meter.text(text.to_lowercase()),
+            Some(text) if !is_case_sensitive => self.meter.changed(text, text.to_lowercase()),
             _ => Ok(value),
         }
     }

@@ -1,11 +1,10 @@
 //! Methods of Python's `str`, `list` and `dict`.
 
 use alloc::rc::Rc;
-use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::super::known::Method;
-use super::super::value::{Key, List, Map, Sequence, Value};
+use super::super::value::{Key, List, Map, Sequence, Text, Value};
 use super::super::{Fault, Limit, text};
 use super::given::Given;
 use super::{Done, Renderer, format};
@@ -73,7 +72,7 @@ impl Renderer {
         }
     }
 
-    fn text_method(&self, text: &Rc<str>, method: Method, given: Given) -> Done<Value> {
+    fn text_method(&self, text: &Text, method: Method, given: Given) -> Done<Value> {
         match method {
             Method::Strip | Method::Lstrip | Method::Rstrip => self.strip(text, method, given),
             Method::Split | Method::Rsplit => self.split(text, method, given),
@@ -83,7 +82,7 @@ impl Renderer {
             Method::Format => format::braces(text, &given, &self.meter),
             Method::Splitlines => {
                 let [keep] = given.bind("splitlines", ["keepends"])?;
-                self.texts(&text::lines(text, keep.is_some_and(|keep| keep.is_true())))
+                self.texts(text, &text::lines(text, keep.is_some_and(|keep| keep.is_true())))
             }
             Method::Ljust | Method::Rjust | Method::Zfill => self.fill(text, method, given),
             Method::Find | Method::Rfind | Method::Index | Method::Count => self.find(text, method, given),
@@ -97,13 +96,15 @@ impl Renderer {
         }
     }
 
-    fn own_method(&self, text: &str, method: Method) -> Done<Value> {
+    fn own_method(&self, text: &Text, method: Method) -> Done<Value> {
         let all = |is_met: fn(char) -> bool| Ok(Value::Bool(!text.is_empty() && text.chars().all(is_met)));
         match method {
-            Method::Upper => self.meter.text(text.to_uppercase()),
-            Method::Lower => self.meter.text(text.to_lowercase()),
-            Method::Capitalize => self.meter.text(text::capitalized(text)),
-            Method::Title => self.meter.text(text::titled(text, |character| !character.is_alphabetic())),
+            Method::Upper => self.meter.changed(text, text.to_uppercase()),
+            Method::Lower => self.meter.changed(text, text.to_lowercase()),
+            Method::Capitalize => self.meter.changed(text, text::capitalized(text)),
+            Method::Title => {
+                self.meter.changed(text, text::titled(text, |character| !character.is_alphabetic()))
+            }
             Method::Isalnum => all(char::is_alphanumeric),
             Method::Isalpha => all(char::is_alphabetic),
             Method::Isdigit => all(|character| character.is_ascii_digit()),
@@ -114,7 +115,7 @@ impl Renderer {
         }
     }
 
-    fn strip(&self, text: &Rc<str>, method: Method, given: Given) -> Done<Value> {
+    fn strip(&self, text: &Text, method: Method, given: Given) -> Done<Value> {
         let [set] = given.bind(method.name(), ["chars"])?;
         let set = match &set {
             None | Some(Value::None) => None,
@@ -130,16 +131,16 @@ impl Renderer {
         if stripped.len() == text.len() {
             Ok(Value::Text(text.clone()))
         } else {
-            self.meter.text(stripped.into())
+            self.meter.part(text, stripped)
         }
     }
 
-    fn split(&self, text: &str, method: Method, given: Given) -> Done<Value> {
+    fn split(&self, text: &Text, method: Method, given: Given) -> Done<Value> {
         let [separator, most] = given.bind(method.name(), ["sep", "maxsplit"])?;
         let most = most.as_ref().and_then(Value::as_int).and_then(|most| usize::try_from(most).ok());
         let separator = match separator {
             None | Some(Value::None) if method == Method::Split || most.is_none() => {
-                return self.texts(&text::words(text, most));
+                return self.texts(text, &text::words(text, most));
             }
             Some(Value::Text(separator)) if !separator.is_empty() => separator,
             _ => return Err(Fault::Unsuited { operation: method.name() }),
@@ -153,12 +154,14 @@ impl Renderer {
                 parts
             }
         };
-        self.texts(&parts)
+        self.texts(text, &parts)
     }
 
-    fn texts(&self, parts: &[&str]) -> Done<Value> {
-        self.meter.bytes(parts.iter().map(|part| part.len() + 16).sum())?;
-        Value::made(Sequence::List, parts.iter().map(|part| Value::text(part)).collect(), &self.meter)
+    /// Parts of a text as a list.
+    fn texts(&self, text: &Text, parts: &[&str]) -> Done<Value> {
+        self.meter.bytes(parts.len().saturating_mul(16))?;
+        let parts = parts.iter().map(|part| self.meter.part(text, part)).collect::<Done<_>>()?;
+        Value::made(Sequence::List, parts, &self.meter)
     }
 
     fn begins_or_ends(&self, text: &str, method: Method, given: Given) -> Done<Value> {
@@ -182,7 +185,7 @@ impl Renderer {
         }
     }
 
-    fn replace(&self, text: &str, given: Given) -> Done<Value> {
+    fn replace(&self, text: &Text, given: Given) -> Done<Value> {
         let [from, to, most] = given.bind("replace", ["old", "new", "count"])?;
         let (Some(from), Some(to)) =
             (from.as_ref().and_then(Value::as_text), to.as_ref().and_then(Value::as_text))
@@ -195,18 +198,20 @@ impl Renderer {
         Ok(out.done())
     }
 
-    fn join_texts(&self, separator: &str, given: Given) -> Done<Value> {
+    fn join_texts(&self, separator: &Text, given: Given) -> Done<Value> {
         let [items] = given.bind("join", ["iterable"])?;
         let items = items.ok_or_else(|| Fault::Arguments { callee: "join".into() })?;
         let mut out = self.meter.writer();
         for (at, item) in items.iterate(&self.meter)?.iter().enumerate() {
-            out.push(if at == 0 { "" } else { separator })?;
-            out.push(item.as_text().ok_or(Fault::Unsuited { operation: "join" })?)?;
+            if at > 0 {
+                out.push_text(separator)?;
+            }
+            out.push_text(item.as_text().ok_or(Fault::Unsuited { operation: "join" })?)?;
         }
         Ok(out.done())
     }
 
-    fn fill(&self, text: &str, method: Method, given: Given) -> Done<Value> {
+    fn fill(&self, text: &Text, method: Method, given: Given) -> Done<Value> {
         let [width, fill] = given.bind(method.name(), ["width", "fillchar"])?;
         let width =
             width.as_ref().and_then(Value::as_int).ok_or(Fault::Unsuited { operation: method.name() })?;
@@ -215,17 +220,17 @@ impl Renderer {
         let count = width.saturating_sub(text.chars().count());
         let (sign, digits) = match text.strip_prefix(['+', '-']) {
             Some(digits) if method == Method::Zfill => (&text[..1], digits),
-            _ => ("", text),
+            _ => ("", &**text),
         };
         let mut out = self.meter.writer();
-        out.push(sign)?;
+        out.push_part(text, sign)?;
         match method {
-            Method::Zfill => out.repeat("0", count)?,
-            Method::Rjust => out.repeat(fill, count)?,
+            Method::Zfill => out.fill("0", count)?,
+            Method::Rjust => out.fill(fill, count)?,
             _ => {}
         }
-        out.push(digits)?;
-        out.repeat(fill, if method == Method::Ljust { count } else { 0 })?;
+        out.push_part(text, digits)?;
+        out.fill(fill, if method == Method::Ljust { count } else { 0 })?;
         Ok(out.done())
     }
 
@@ -245,11 +250,11 @@ impl Renderer {
         }
     }
 
-    fn cut(&self, text: &str, method: Method, given: Given) -> Done<Value> {
+    fn cut(&self, text: &Text, method: Method, given: Given) -> Done<Value> {
         let [part] = given.bind(method.name(), ["sep"])?;
         let part =
             part.as_ref().and_then(Value::as_text).ok_or(Fault::Unsuited { operation: method.name() })?;
-        let whole = |text: &str| self.meter.text(String::from(text));
+        let whole = |part: &str| self.meter.part(text, part);
         let parts = match method {
             Method::Removeprefix => return whole(text.strip_prefix(&**part).unwrap_or(text)),
             Method::Removesuffix => return whole(text.strip_suffix(&**part).unwrap_or(text)),
@@ -263,7 +268,7 @@ impl Renderer {
                 None => ["", "", text],
             },
         };
-        self.meter.bytes(text.len())?;
-        Value::made(Sequence::Tuple, parts.into_iter().map(Value::text).collect(), &self.meter)
+        let parts = parts.into_iter().map(|part| self.meter.part(text, part)).collect::<Done<_>>()?;
+        Value::made(Sequence::Tuple, parts, &self.meter)
     }
 }

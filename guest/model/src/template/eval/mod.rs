@@ -14,14 +14,13 @@ mod statement;
 mod test;
 
 use alloc::rc::Rc;
-use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 
 use super::known::Function;
 use super::meter::Meter;
 use super::syntax::Node;
-use super::value::{Kind, Map, Value};
+use super::value::{Kind, Map, Text, Value, Written};
 use super::{Fault, Limit, TemplateError};
 
 /// Deepest nesting of nodes, expressions and calls while rendering.
@@ -72,7 +71,7 @@ struct Renderer {
     meter: Meter,
     scope: Rc<Scope>,
     namespaces: Vec<Map>,
-    out: String,
+    out: Written,
     depth: usize,
     line: usize,
     now_s: Option<i64>,
@@ -86,13 +85,13 @@ pub(super) fn render(
     body: &[Node],
     variables: Vec<(Rc<str>, Value)>,
     now_s: Option<i64>,
-) -> Result<String, TemplateError> {
+) -> Result<Written, TemplateError> {
     let scope = Scope { names: RefCell::new(variables), parent: None };
     let mut renderer = Renderer {
         meter: Meter::new(),
         scope: Rc::new(scope),
         namespaces: Vec::new(),
-        out: String::new(),
+        out: Written::default(),
         depth: 0,
         line: 1,
         now_s,
@@ -104,19 +103,30 @@ pub(super) fn render(
 }
 
 impl Renderer {
-    fn print(&mut self, text: &str) -> Done<()> {
+    /// Prints text that stands in the template.
+    fn print_own(&mut self, text: &str) -> Done<()> {
         self.meter.bytes(text.len())?;
-        self.out.push_str(text);
+        self.out.push(text, true);
+        self.check_output()
+    }
+
+    fn print(&mut self, text: &Text) -> Done<()> {
+        self.meter.text(text)?;
+        self.out.push_text(text);
+        self.check_output()
+    }
+
+    fn check_output(&self) -> Done<()> {
         if self.out.len() > OUTPUT_MAX { Err(Fault::Limit { limit: Limit::Output }) } else { Ok(()) }
     }
 
-    fn show(&self, value: &Value) -> Done<Rc<str>> {
+    fn show(&self, value: &Value) -> Done<Text> {
         if let Some(text) = value.as_text() {
             return Ok(text.clone());
         }
         let mut out = self.meter.writer();
         value.show(&mut out)?;
-        Ok(out.out.into())
+        Ok(out.text())
     }
 
     fn lookup(&self, name: &str) -> Value {
@@ -152,6 +162,6 @@ impl Renderer {
         let outer = core::mem::take(&mut self.out);
         let done = run(self);
         let inner = core::mem::replace(&mut self.out, outer);
-        done.map(|_| Value::Text(inner.into()))
+        done.map(|_| Value::Text(inner.done()))
     }
 }

@@ -1,12 +1,11 @@
 //! Operators on Python's types.
 
-use alloc::rc::Rc;
 use core::cmp::Ordering;
 use core::iter;
 
 use super::super::meter::Meter;
 use super::super::syntax::{Comparison, Operator};
-use super::super::value::{List, Sequence, Value};
+use super::super::value::{List, Sequence, Text, Value};
 use super::super::{Fault, Limit, text};
 use super::{Done, format};
 
@@ -81,10 +80,10 @@ fn sign(operator: Operator) -> &'static str {
     }
 }
 
-fn joined(left: &Rc<str>, right: &Rc<str>, meter: &Meter) -> Done<Value> {
+fn joined(left: &Text, right: &Text, meter: &Meter) -> Done<Value> {
     let mut out = meter.writer();
-    out.push(left)?;
-    out.push(right)?;
+    out.push_text(left)?;
+    out.push_text(right)?;
     Ok(out.done())
 }
 
@@ -93,12 +92,12 @@ fn markup(left: &Value, right: &Value, meter: &Meter) -> Done<Value> {
     let mut out = meter.writer();
     for side in [left, right] {
         match side {
-            Value::Markup(text) => out.push(text)?,
+            Value::Markup(text) => out.push_text(text)?,
             Value::Text(text) => text::escape(text, &mut out)?,
             _ => return Err(Fault::Unsuited { operation: "\"+\"" }),
         }
     }
-    Ok(Value::Markup(out.out.into()))
+    Ok(Value::Markup(out.text()))
 }
 
 fn times(count: &Value) -> Done<usize> {
@@ -117,7 +116,7 @@ fn list_repeated(list: &List, count: &Value, meter: &Meter) -> Done<Value> {
     Value::made(list.kind, items, meter)
 }
 
-fn repeated(text: &str, count: &Value, meter: &Meter) -> Done<Value> {
+fn repeated(text: &Text, count: &Value, meter: &Meter) -> Done<Value> {
     let count = times(count)?;
     let mut out = meter.writer();
     out.repeat(text, if text.is_empty() { 0 } else { count })?;

@@ -21,7 +21,7 @@ impl Renderer {
 
     fn node(&mut self, node: &Node) -> Done<Flow> {
         match node {
-            Node::Text(text) => self.print(text)?,
+            Node::Text(text) => self.print_own(text)?,
             Node::Output(line, value) => self.output(*line, value)?,
             Node::If { branches, otherwise } => return self.branches(branches, otherwise),
             Node::For(node) => return self.for_loop(node),
@@ -86,7 +86,7 @@ impl Renderer {
         let Some(namespace) = self.namespaces.get_mut(at) else { return Err(no_namespace) };
         match namespace.fields.iter_mut().find(|(known, _)| *known == **field) {
             Some((_, old)) => *old = value,
-            None => namespace.fields.push((Key::Text(field.clone()), value)),
+            None => namespace.fields.push((Key::from(field.clone()), value)),
         }
         Ok(())
     }

@@ -195,7 +195,7 @@ impl Parser {
                 text.push_str(&more);
             }
         }
-        Expression::Constant(Value::text(&text))
+        Expression::Constant(Value::trusted(&text))
     }
 
     fn named(&self, name: String) -> Parsed<Expression> {

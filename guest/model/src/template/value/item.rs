@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use super::super::known::Method;
 use super::super::meter::Meter;
 use super::super::{Fault, Limit};
-use super::{Key, Kind, Sequence, Value};
+use super::{Key, Kind, Sequence, Text, Value};
 
 impl Value {
     /// The method of this name that Python's type has.
@@ -107,12 +107,13 @@ fn place(at: i128, length: usize) -> Option<usize> {
     usize::try_from(at).ok()
 }
 
-fn character(text: &str, at: i128, meter: &Meter) -> Result<Option<Value>, Fault> {
+fn character(text: &Text, at: i128, meter: &Meter) -> Result<Option<Value>, Fault> {
     meter.steps(text.len() / super::super::text::BYTES_A_STEP)?;
-    let from_end = |at: i128| usize::try_from(-(at + 1)).ok().and_then(|at| text.chars().rev().nth(at));
-    let found =
-        if at < 0 { from_end(at) } else { usize::try_from(at).ok().and_then(|at| text.chars().nth(at)) };
-    Ok(found.map(Value::character))
+    let from_end =
+        |at: i128| usize::try_from(-(at + 1)).ok().and_then(|at| text.char_indices().rev().nth(at));
+    let from_start = |at: i128| usize::try_from(at).ok().and_then(|at| text.char_indices().nth(at));
+    let place = if at < 0 { from_end(at) } else { from_start(at) };
+    Ok(place.map(|place| text.character(place)))
 }
 
 /// Source: Python's `PySlice_AdjustIndices`.
@@ -131,7 +132,7 @@ fn places(from: Option<i128>, to: Option<i128>, step: i128, length: usize) -> Re
 }
 
 fn text_slice(
-    text: &str,
+    text: &Text,
     from: Option<i128>,
     to: Option<i128>,
     step: i128,
@@ -143,14 +144,14 @@ fn text_slice(
         let characters: Vec<char> = text.chars().collect();
         let places = places(from, to, step, characters.len())?;
         let slice: String = places.into_iter().filter_map(|at| characters.get(at)).collect();
-        return meter.text(slice);
+        return meter.changed(text, slice);
     }
     let length = text.chars().count();
     let start = bound(from, 0, length);
     let count = bound(to, length, length).saturating_sub(start);
     let start = byte_of(text, start);
     let rest = &text[start..];
-    meter.text(rest[..byte_of(rest, count)].into())
+    meter.part(text, &rest[..byte_of(rest, count)])
 }
 
 fn bound(at: Option<i128>, otherwise: usize, length: usize) -> usize {

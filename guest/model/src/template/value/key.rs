@@ -2,13 +2,13 @@
 
 use alloc::rc::Rc;
 
-use super::Value;
+use super::{Text, Value};
 
 /// A key of a map.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(in super::super) enum Key {
     Int(i128),
-    Text(Rc<str>),
+    Text(Text),
 }
 
 impl Key {
@@ -30,7 +30,7 @@ impl Key {
 
 impl From<Rc<str>> for Key {
     fn from(text: Rc<str>) -> Self {
-        Self::Text(text)
+        Self::Text(Text::given(&*text))
     }
 }
 

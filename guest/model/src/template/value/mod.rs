@@ -6,6 +6,7 @@ mod item;
 mod key;
 mod object;
 mod show;
+mod text;
 
 use alloc::rc::Rc;
 use alloc::string::{String, ToString as _};
@@ -17,6 +18,8 @@ pub(super) use compare::sorted;
 pub(super) use key::Key;
 pub use object::Object;
 pub(super) use object::{Closure, Kind, Turn};
+pub use text::Text;
+pub(super) use text::Written;
 
 use super::meter::Meter;
 use super::{Fault, Limit};
@@ -38,9 +41,9 @@ pub enum Value {
     /// A decimal number.
     Float(f64),
     /// Text.
-    Text(Rc<str>),
+    Text(Text),
     /// Text that was marked safe; what is added to it is escaped as HTML.
-    Markup(Rc<str>),
+    Markup(Text),
     /// A list.
     List(Rc<List>),
     /// Named values.
@@ -88,10 +91,16 @@ impl Map {
 }
 
 impl Value {
-    /// Text.
+    /// Text that the template is given: no control token comes of it.
     #[must_use]
     pub fn text(text: &str) -> Self {
-        Self::Text(text.into())
+        Self::Text(Text::given(text))
+    }
+
+    /// Text as if the template had written it: control tokens in it, or completed by it, are control tokens.
+    #[must_use]
+    pub fn trusted(text: &str) -> Self {
+        Self::Text(Text::own(text))
     }
 
     /// A list.
@@ -157,12 +166,8 @@ impl Value {
         Self::Int(i128::try_from(count).unwrap_or(i128::MAX))
     }
 
-    pub(super) fn character(character: char) -> Self {
-        Self::text(character.encode_utf8(&mut [0; 4]))
-    }
-
     /// Its text, if it is one.
-    pub(super) fn as_text(&self) -> Option<&Rc<str>> {
+    pub(super) fn as_text(&self) -> Option<&Text> {
         match self {
             Self::Text(text) | Self::Markup(text) => Some(text),
             _ => None,
@@ -219,7 +224,7 @@ impl Value {
             Self::Map(map) => map.fields.iter().map(|(name, _)| name.value()).collect(),
             Self::Text(text) | Self::Markup(text) => {
                 meter.bytes(text.len().saturating_mul(size_of::<Self>()))?;
-                text.chars().map(Self::character).collect()
+                text.characters().collect()
             }
             Self::Object(object) => object.take_items()?,
             _ => return Err(Fault::Unsuited { operation: "going through" }),

@@ -13,7 +13,7 @@ impl Value {
     pub(in super::super) fn show(&self, out: &mut Writer<'_>) -> Done {
         match self {
             Self::Undefined => Ok(()),
-            Self::Text(text) | Self::Markup(text) => out.push(text),
+            Self::Text(text) | Self::Markup(text) => out.push_text(text),
             _ => self.represent(out),
         }
     }
