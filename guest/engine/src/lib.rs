@@ -3,6 +3,7 @@
 //! - [`arriving`]: weights read leaf by leaf, each private copy checked before anything is computed on it;
 //! - [`load`]: the model out of checked bytes, and how much memory its cache gets;
 //! - [`conversation`]: chats of the API as the template takes them;
+//! - [`embedding`]: inputs of one request for vectors, one after the other;
 //! - [`serve`]: the loop over network, passes and waiting;
 //! - [`evidence`]: reports for verifiers.
 //!
@@ -15,6 +16,7 @@ extern crate alloc;
 pub mod arriving;
 pub mod beginning;
 pub mod conversation;
+pub mod embedding;
 pub mod evidence;
 pub mod load;
 pub mod requests;

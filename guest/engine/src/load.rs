@@ -5,7 +5,7 @@ use alloc::string::String;
 use vial_abi::memory::heap;
 use vial_abi::{ExitCode, Handoff};
 use vial_agent::Agent;
-use vial_model::generate::{Batcher, Limits};
+use vial_model::generate::{Batcher, Limits, Pooling};
 use vial_model::gguf::{Gguf, GgufError, limit};
 use vial_model::kv::{KvCache, KvPlan, KvWish};
 use vial_model::template::Template;
@@ -42,6 +42,8 @@ pub struct Loaded {
     pub name: String,
     /// Elements of its states.
     pub width: usize,
+    /// How its states become one vector where a request does not say.
+    pub pooling: Pooling,
 }
 
 /// Loads the model; needs the file's header only, not its weights.
@@ -86,7 +88,25 @@ fn of_header(gguf: &Gguf<'_>, handoff: &Handoff, manifest: &Manifest, agent: Age
     let width = model.config.width;
     let mut batcher = Batcher::new(model, tokenizer, cache, pass, limits);
     batcher.set_public_prefix(beginning);
-    Ok(Loaded { batcher, template, marks, agent, name: manifest.model.clone(), width })
+    Ok(Loaded {
+        batcher,
+        template,
+        marks,
+        agent,
+        name: manifest.model.clone(),
+        width,
+        pooling: pooling(gguf),
+    })
+}
+
+/// What the file says of pooling; the mean where it says nothing, or what is not known here.
+/// Spec: llama.cpp `llama_pooling_type`.
+fn pooling(gguf: &Gguf<'_>) -> Pooling {
+    let key = format!("{}.pooling_type", gguf.str("general.architecture").unwrap_or_default());
+    match gguf.u64(&key) {
+        Some(3) => Pooling::Last,
+        _ => Pooling::Mean,
+    }
 }
 
 /// What is left for the cache when everything else has its memory.

@@ -3,7 +3,7 @@
 use alloc::string::ToString as _;
 use alloc::vec::Vec;
 use vial_agent::Defaults;
-use vial_model::generate::{Request, SubmitError};
+use vial_model::generate::{Overflow, Request, SubmitError};
 use vial_model::sample::{Logprobs, Sampling};
 use vial_model::template::Rendered;
 use vial_model::tokenizer::Tokenizer;
@@ -32,6 +32,13 @@ pub fn request(
         sampling: sampling(&generation, &loaded.agent.sampling, seed),
         max_tokens: asked.or(of_agent).unwrap_or(room.max(1)),
         stop: generation.stop,
+        overflow: match generation.overflow {
+            vial_net::Overflow::Stop => Overflow::Stop,
+            vial_net::Overflow::Shift { keep } => {
+                Overflow::Shift { keep: usize::try_from(keep).unwrap_or(usize::MAX) }
+            }
+        },
+        is_deterministic: generation.is_deterministic,
         // Clients are not told apart yet, so nothing that one said is shared with another or outlives its request: only
         // the beginning that all are given is (see `beginning`).
         ..Request::default()
@@ -59,7 +66,7 @@ fn prompt(loaded: &Loaded, generation: &Generation, now_s: Option<i64>) -> Resul
 }
 
 /// Tokens of a text without a template.
-fn plain(tokenizer: &Tokenizer, text: &str) -> Vec<u32> {
+pub(crate) fn plain(tokenizer: &Tokenizer, text: &str) -> Vec<u32> {
     tokenizer.prefix().into_iter().chain(tokenizer.encode(text, false)).collect()
 }
 
@@ -91,6 +98,15 @@ fn sampling(generation: &Generation, defaults: &Defaults, seed: u64) -> Sampling
     }
 }
 
+/// As [`refusal`], for one of the inputs of `/v1/embeddings`.
+#[must_use]
+pub fn input_refusal(error: &SubmitError) -> ApiError {
+    match refusal(error) {
+        error if error.status == 400 => ApiError { param: Some("input".into()), ..error },
+        error => error,
+    }
+}
+
 /// How a client is told that its request is not taken.
 #[must_use]
 pub fn refusal(error: &SubmitError) -> ApiError {
@@ -99,6 +115,7 @@ pub fn refusal(error: &SubmitError) -> ApiError {
         SubmitError::Sampling(error) => error.field,
         SubmitError::Stop { .. } => "stop",
         SubmitError::NoTokens => "max_tokens",
+        SubmitError::Keep { .. } => "n_keep",
         _ => "messages",
     };
     ApiError::invalid(param, error.to_string())

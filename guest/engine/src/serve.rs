@@ -13,9 +13,10 @@ use vial_user::virtio::{DeviceError, Net};
 use vial_user::{console, syscall};
 
 use crate::arriving::Arriving;
+use crate::embedding::Embedding;
 use crate::evidence::{self, Bound};
 use crate::load::Loaded;
-use crate::requests::{logprob, refusal, request};
+use crate::requests::{input_refusal, logprob, refusal, request};
 
 /// Longest sleep. The host may lose an interrupt, or withhold it; a frame then waits no longer than this.
 const NAP_NS: u64 = 100_000_000;
@@ -49,6 +50,7 @@ pub struct Appliance<'a> {
 struct Turns {
     status: Status,
     jobs: BTreeMap<RequestId, JobId>,
+    embeddings: BTreeMap<JobId, Embedding>,
     has_whole_weights: bool,
     has_first_token: bool,
 }
@@ -124,11 +126,16 @@ impl Appliance<'_> {
                     Err(error) => self.refuse(job, &error, turns),
                 }
             }
-            Action::Embed(job, _) => {
+            Action::Embed(job, request) => {
                 turns.status.requests += 1;
-                self.refuse(job, &ApiError::unsupported("input"), turns);
+                let (tokenizer, context) = (self.loaded.batcher.vocabulary(), self.loaded.batcher.context());
+                match Embedding::new(&request, tokenizer, context, self.loaded.pooling) {
+                    Ok(embedding) => self.embed(job, embedding, turns),
+                    Err(error) => self.refuse(job, &error, turns),
+                }
             }
             Action::Cancel(job) => {
+                turns.embeddings.remove(&job);
                 let ids: Vec<_> = turns.ids(job);
                 ids.into_iter().for_each(|id| {
                     turns.jobs.remove(&id);
@@ -150,6 +157,22 @@ impl Appliance<'_> {
         let now_s = self.unix_s().and_then(|now_s| i64::try_from(now_s).ok());
         let request = request(&self.loaded, generation, self.seed, now_s)?;
         self.loaded.batcher.submit(request).map_err(|error| refusal(&error))
+    }
+
+    /// Gives the next input to the batcher; tells the vectors where there is none.
+    fn embed(&mut self, job: JobId, mut embedding: Embedding, turns: &mut Turns) {
+        let Some(input) = embedding.next_input() else {
+            let (vectors, tokens) = embedding.done();
+            turns.status.prompt_tokens += tokens as u64;
+            return self.server.embedded(job, vectors, tokens);
+        };
+        match self.loaded.batcher.embed(input) {
+            Ok(id) => {
+                turns.jobs.insert(id, job);
+                turns.embeddings.insert(job, embedding);
+            }
+            Err(error) => self.refuse(job, &input_refusal(&error), turns),
+        }
     }
 
     fn refuse(&mut self, job: JobId, error: &ApiError, turns: &mut Turns) {
@@ -180,12 +203,17 @@ impl Appliance<'_> {
                 self.server.delta(job, Delta::Text(&text), None);
                 self.server.finish(job, finish_of(finish), usage_of(usage));
             }
-            // No request asks for vectors yet.
-            Event::Embedded { .. } => {}
+            Event::Embedded { id, vector, .. } => {
+                let Some(job) = turns.jobs.remove(&id) else { return };
+                let Some(mut embedding) = turns.embeddings.remove(&job) else { return };
+                embedding.add(vector);
+                self.embed(job, embedding, turns);
+            }
             Event::Failed { id, error } => {
                 // The error names a leaf or a token's number, never text.
                 console::print(format_args!("{error}"));
                 let Some(job) = turns.jobs.remove(&id) else { return };
+                turns.embeddings.remove(&job);
                 self.server.fail(job, &ApiError::server(UNHEALTHY));
             }
         }

@@ -27,8 +27,8 @@ mod tests;
 
 pub use answer::{Delta, Finish, TokenLogprob, TokenText, Usage};
 pub use api::{
-    Embedding, Encoding, Format, Generation, Input, Message, Pooling, Prompt, Role, Sampling, Schema, Tool,
-    ToolCall, ToolChoice, Tools, embedding, generation,
+    Embedding, Encoding, Format, Generation, Input, Message, Overflow, Pooling, Prompt, Role, Sampling,
+    Schema, Tool, ToolCall, ToolChoice, Tools, embedding, generation,
 };
 pub use error::ApiError;
 pub use http::{Parsed, Request, parse};

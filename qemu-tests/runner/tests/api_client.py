@@ -77,6 +77,31 @@ def models():
         raise AssertionError("an empty input was taken")
 
 
+def embeddings():
+    """Vectors of one unit's length: as numbers and, as the package asks for by itself, in base64; cut; by tokens."""
+    texts = ["The cat sat on the mat.", "A cat was sitting on a mat.", "Quarterly revenue rose by four percent."]
+    answer = client.embeddings.create(model=MODEL, input=texts)
+    vectors = [one.embedding for one in answer.data]
+    dot = lambda one, other: sum(a * b for a, b in zip(one, other))
+    assert [one.index for one in answer.data] == [0, 1, 2] and answer.usage.prompt_tokens > 10, answer.usage
+    assert all(abs(dot(vector, vector) - 1) < 1e-4 for vector in vectors)
+    assert dot(vectors[0], vectors[1]) > dot(vectors[0], vectors[2])
+    floats = client.embeddings.create(model=MODEL, input=texts[0], encoding_format="float").data[0].embedding
+    assert len(floats) == len(vectors[0]) and dot(floats, vectors[0]) > 0.9999
+    short = client.embeddings.create(model=MODEL, input=texts[0], dimensions=32).data[0].embedding
+    assert len(short) == 32 and abs(dot(short, short) - 1) < 1e-4
+    assert dot(short, vectors[0][:32]) / dot(vectors[0][:32], vectors[0][:32]) ** 0.5 > 0.9999
+    tokens = client.embeddings.create(model=MODEL, input=[[1, 2, 3], [4]], extra_body={"pooling": "last"})
+    assert len(tokens.data) == 2 and tokens.usage.total_tokens == 4, tokens.usage
+    for refused in ({"input": "a", "dimensions": 1 << 20}, {"input": [1 << 30]}, {"input": "a " * 20000}):
+        try:
+            client.embeddings.create(model=MODEL, **refused)
+        except openai.BadRequestError as error:
+            assert error.body["param"] in ("dimensions", "input[0]"), error.body
+        else:
+            raise AssertionError(f"{list(refused)} was taken")
+
+
 def tools():
     """A conversation with a call is read; tools are refused by name where the template has no place for them."""
     call = {"id": "call_1", "type": "function", "function": {"name": "weather", "arguments": '{"city": "Paris"}'}}

@@ -37,6 +37,19 @@ pub enum Prompt {
     Text(String),
 }
 
+/// What happens when prompt and answer fill the context.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Overflow {
+    /// The answer ends.
+    #[default]
+    Stop,
+    /// Older tokens are dropped, but for the first so many.
+    Shift {
+        /// Tokens of the prompt's start that stay.
+        keep: u32,
+    },
+}
+
 /// A request to generate. Holds content: never to be logged.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Generation {
@@ -56,6 +69,10 @@ pub struct Generation {
     pub stop: Vec<String>,
     /// Alternatives to report with each token; `None` for no probabilities.
     pub logprobs: Option<u32>,
+    /// Extension `context_overflow`, with `n_keep`.
+    pub overflow: Overflow,
+    /// Extension `deterministic`: the answer's bytes do not depend on what else is computed.
+    pub is_deterministic: bool,
     pub(crate) is_stream: bool,
     pub(crate) includes_usage: bool,
 }
@@ -94,6 +111,9 @@ const FIELDS: &[&str] = &[
     "echo",
     "suffix",
     "modalities",
+    "deterministic",
+    "context_overflow",
+    "n_keep",
 ];
 
 /// Reads a body of `/v1/chat/completions` (`is_chat`) or `/v1/completions`.
@@ -116,6 +136,8 @@ pub fn generation(body: &[u8], is_chat: bool, model: &str) -> Result<Generation,
         max_tokens: max_tokens.or(default_tokens),
         stop: stop(&body)?,
         logprobs: sampling::logprobs(&body, is_chat)?,
+        overflow: overflow(&body)?,
+        is_deterministic: body.read("deterministic", "a flag")?.unwrap_or(false),
         is_stream: body.read("stream", "a flag")?.unwrap_or(false),
         includes_usage: includes_usage(&body)?,
     })
@@ -178,6 +200,22 @@ fn stop(body: &Object<'_>) -> Result<Vec<String>, ApiError> {
 fn includes_usage(body: &Object<'_>) -> Result<bool, ApiError> {
     let Some(field) = body.find("stream_options") else { return Ok(false) };
     Ok(field.object(&["include_usage"])?.read("include_usage", "a flag")?.unwrap_or(false))
+}
+
+fn overflow(body: &Object<'_>) -> Result<Overflow, ApiError> {
+    const EXPECTED: &str = "\"stop\" or \"shift\"";
+    let keep = body.read::<u32>("n_keep", "a number of tokens")?;
+    let asked = body.find("context_overflow");
+    match (asked.as_ref().map(|field| field.read::<String>(EXPECTED)).transpose()?.as_deref(), keep) {
+        (Some("shift"), keep) => Ok(Overflow::Shift { keep: keep.unwrap_or(0) }),
+        (None | Some("stop"), None) => Ok(Overflow::Stop),
+        (None | Some("stop"), Some(_)) => {
+            Err(ApiError::invalid("n_keep", "expected \"context_overflow\": \"shift\" beside it"))
+        }
+        (Some(_), _) => {
+            Err(ApiError::invalid("context_overflow", alloc::format!("found text, expected {EXPECTED}")))
+        }
+    }
 }
 
 fn template_variables(body: &Object<'_>) -> Result<Vec<(String, JsonText)>, ApiError> {

@@ -5,8 +5,8 @@ use alloc::vec::Vec;
 use alloc::{format, vec};
 
 use super::{
-    Embedding, Encoding, Format, Generation, Input, Message, Pooling, Prompt, Role, ToolCall, ToolChoice,
-    embedding, generation,
+    Embedding, Encoding, Format, Generation, Input, Message, Overflow, Pooling, Prompt, Role, ToolCall,
+    ToolChoice, embedding, generation,
 };
 use crate::error::ApiError;
 
@@ -54,6 +54,24 @@ fn fields_of_a_chat_are_read_and_each_bad_one_is_named() {
     assert_eq!(field(chat(r#","logit_bias":{"5":1}"#)).0, "logit_bias");
     assert_eq!(field(chat(r#","modalities":["audio"]"#)).0, "modalities");
     assert_eq!(field(chat(r#","stream_options":{"include_usage":"x"}"#)).0, "stream_options.include_usage");
+}
+
+#[test]
+fn the_contexts_end_and_determinism_are_the_clients_to_choose() {
+    let read = |rest: &str| chat(rest).map(|read| (read.overflow, read.is_deterministic));
+    assert_eq!(read(""), Ok((Overflow::Stop, false)));
+    assert_eq!(read(r#","context_overflow":"stop","deterministic":true"#), Ok((Overflow::Stop, true)));
+    assert_eq!(read(r#","context_overflow":"shift""#), Ok((Overflow::Shift { keep: 0 }, false)));
+    assert_eq!(read(r#","context_overflow":"shift","n_keep":7"#), Ok((Overflow::Shift { keep: 7 }, false)));
+    assert_refused(
+        chat(r#","context_overflow":"wrap""#),
+        "context_overflow",
+        "found text, expected \"stop\" or \"shift\"",
+    );
+    assert_eq!(field(chat(r#","context_overflow":1"#)).0, "context_overflow");
+    assert_eq!(field(chat(r#","n_keep":1"#)).0, "n_keep");
+    assert_eq!(field(chat(r#","context_overflow":"shift","n_keep":-1"#)).0, "n_keep");
+    assert_eq!(field(chat(r#","deterministic":1"#)).0, "deterministic");
 }
 
 #[test]
