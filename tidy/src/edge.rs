@@ -25,6 +25,7 @@ const LAYERS: &[(&str, Layer)] = &[
     ("guest/abi", Layer::Contract),
     ("firmware/weights", Layer::Pure),
     ("guest/tensor", Layer::Pure),
+    ("guest/grammar", Layer::Pure),
     ("guest/model", Layer::Pure),
     ("guest/net", Layer::Pure),
     ("guest/agent", Layer::Pure),
