@@ -14,6 +14,8 @@ pub(crate) const LAST_CHAR: u32 = 0x0010_FFFF;
 pub(crate) enum Expr {
     /// Exactly these bytes.
     Text(Vec<u8>),
+    /// Any one byte of a set.
+    Byte(ByteSet),
     /// Any one character of a set, as UTF-8.
     Char(CharSet),
     /// What a rule allows.
@@ -154,6 +156,11 @@ impl ByteSet {
 
     pub(crate) fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// Every byte that is not in it.
+    pub(crate) fn complement(&self) -> Self {
+        Self(self.0.map(|word| !word))
     }
 }
 

@@ -33,6 +33,7 @@ mod stacks;
 mod states;
 #[cfg(test)]
 mod tests;
+pub mod tools;
 mod trie;
 mod utf8;
 mod value;

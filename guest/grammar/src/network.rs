@@ -72,6 +72,7 @@ impl Builder {
             Expr::Text(bytes) => {
                 bytes.iter().rev().try_fold(next, |next, &byte| self.bytes(ByteSet::range(byte, byte), next))
             }
+            Expr::Byte(set) => self.bytes(*set, next),
             Expr::Char(set) => self.chars(set, next),
             &Expr::Rule(rule) => self.node(Node::Call { rule, next }),
             Expr::Seq(parts) => parts.iter().rev().try_fold(next, |next, part| self.expr(part, next)),
@@ -183,7 +184,7 @@ fn is_small(body: &Expr) -> bool {
     match body {
         Expr::Text(bytes) => bytes.len() <= SMALL,
         Expr::Char(set) => set.ranges().last().is_some_and(|&(_, last)| last < 0x80),
-        Expr::Rule(_) => true,
+        Expr::Byte(_) | Expr::Rule(_) => true,
         Expr::Seq(_) | Expr::Any(_) | Expr::Repeat(..) => false,
     }
 }

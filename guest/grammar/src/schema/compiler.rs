@@ -32,7 +32,16 @@ pub(super) type Made = Result<Expr, GrammarError>;
 /// # Errors
 /// What is not supported or no schema, with its place.
 pub(crate) fn compile(schema: &Json, rules: &mut Rules, shared: Shared) -> Made {
-    Compiler::new(schema, rules, shared).whole()
+    Compiler::new(schema, rules, shared).whole(Vec::new())
+}
+
+/// What a schema allows of objects.
+///
+/// # Errors
+/// As [`compile`].
+pub(crate) fn compile_object(schema: &Json, rules: &mut Rules, shared: Shared) -> Made {
+    let object = Json::Object(vec![("type".into(), Json::Text("object".into()))]);
+    Compiler::new(schema, rules, shared).whole(vec![Part::new(&object, Path::root())])
 }
 
 /// Keeps the rules made so far.
@@ -53,9 +62,9 @@ impl<'a, 'rules> Compiler<'a, 'rules> {
         Self { root, rules, shared, references: HashMap::new(), open: Vec::new(), visits: 0, depth: 0 }
     }
 
-    /// The whole schema; then what it refers to.
-    fn whole(mut self) -> Made {
-        let whole = self.all_of(vec![Part::new(self.root, Path::root())])?;
+    /// The whole schema, with others that hold too; then what it refers to.
+    fn whole(mut self, others: Vec<Part<'a>>) -> Made {
+        let whole = self.all_of([Part::new(self.root, Path::root())].into_iter().chain(others).collect())?;
         while let Some((rule, part)) = self.open.pop() {
             let body = self.all_of(vec![part])?;
             self.rules.set(rule, body);

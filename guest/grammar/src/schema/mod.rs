@@ -36,7 +36,7 @@ use crate::grammar::Grammar;
 use crate::json::Json;
 use crate::value::Shared;
 
-pub(crate) use compiler::compile;
+pub(crate) use compiler::{compile, compile_object};
 
 impl Grammar {
     /// JSON that follows a schema. From a client: untrusted.
