@@ -1,6 +1,5 @@
 //! Bytes that no rule tells apart.
 
-use alloc::vec;
 use alloc::vec::Vec;
 use hashbrown::HashMap;
 
@@ -9,7 +8,7 @@ use crate::expr::ByteSet;
 /// A partition of the bytes such that every set of a grammar is a union of classes.
 #[derive(Clone, Debug)]
 pub(crate) struct Classes {
-    of_byte: Vec<u8>,
+    of_byte: [u8; 256],
     count: usize,
     /// For each set, its classes.
     sets: Vec<ByteSet>,
@@ -18,7 +17,7 @@ pub(crate) struct Classes {
 impl Classes {
     /// The coarsest partition for these sets.
     pub(crate) fn new(sets: &[ByteSet]) -> Self {
-        let mut of_byte = vec![0u8; 256];
+        let mut of_byte = [0; 256];
         let mut count = 1;
         for set in sets {
             count = refine(&mut of_byte, set);

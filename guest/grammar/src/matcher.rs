@@ -6,7 +6,7 @@ use crate::cache::MaskCache;
 use crate::grammar::Grammar;
 use crate::mask::Mask;
 use crate::states::{DEAD, States};
-use crate::trie::{NO_TOKEN, TokenTrie};
+use crate::trie::{MAX_BYTES, NO_TOKEN, TokenTrie};
 
 /// Most places of the grammar looked at for one mask: about half a second.
 const MAX_WORK: usize = 1 << 23;
@@ -103,31 +103,38 @@ impl Matcher {
     /// Walks trie and grammar together; what the grammar refuses is skipped with all that is below it.
     fn walk(&mut self, trie: &TokenTrie, mask: &mut Mask) -> Result<(), TooComplex> {
         self.states.start_work();
-        // For each depth, the state before that byte. The last is the matcher's own, which a clean-up renames too.
-        let mut walk = [DEAD; 258];
-        (walk[0], walk[257]) = (self.state, self.state);
-        let mut node = 0;
-        while let Some((&byte, &depth)) = trie.bytes.get(node).zip(trie.depths.get(node)) {
-            let depth = usize::from(depth);
-            self.make_room(&mut walk);
-            let next = self.states.step(walk[depth], byte);
+        // For each depth, the state before that byte.
+        let mut walk = [DEAD; MAX_BYTES + 1];
+        walk[0] = self.state;
+        let mut at = 0;
+        while let Some(node) = trie.nodes.get(at) {
+            let depth = usize::from(node.depth);
+            let next = match self.states.known_step(walk[depth], node.byte) {
+                Some(next) => next,
+                None => self.new_step(&mut walk, depth, node.byte)?,
+            };
             if next == DEAD {
-                node = trie.after[node] as usize;
-            } else {
-                if trie.tokens[node] != NO_TOKEN {
-                    mask.allow(trie.tokens[node]);
-                }
-                walk[depth + 1] = next;
-                node += 1;
+                at = node.after as usize;
+                continue;
             }
-            if self.states.work() > MAX_WORK {
-                self.state = walk[257];
-                return Err(TooComplex);
+            if node.token != NO_TOKEN {
+                mask.allow(node.token);
             }
+            if let Some(slot) = walk.get_mut(depth + 1) {
+                *slot = next;
+            }
+            at += 1;
         }
-        self.state = walk[257];
         self.finish(trie, mask);
         Ok(())
+    }
+
+    /// A step that was not made before: there may be too many states, or too much work.
+    fn new_step(&mut self, walk: &mut [u32], depth: usize, byte: u8) -> Result<u32, TooComplex> {
+        self.make_room(walk);
+        self.state = walk[0];
+        let next = self.states.step(walk[depth], byte);
+        if self.states.work() > MAX_WORK { Err(TooComplex) } else { Ok(next) }
     }
 
     /// Tokens of equal bytes, and those that end the answer.

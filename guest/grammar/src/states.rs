@@ -61,16 +61,19 @@ impl States {
 
     /// The state after one more byte.
     pub(crate) fn step(&mut self, state: u32, byte: u8) -> u32 {
-        let class = self.grammar.classes.of(byte);
-        let at = state as usize * self.grammar.classes.count() + usize::from(class);
-        match self.steps[at] {
-            UNKNOWN => {
-                let next = self.make_step(state, class);
-                self.steps[at] = next;
-                next
-            }
-            known => known,
-        }
+        self.known_step(state, byte).unwrap_or_else(|| {
+            let class = self.grammar.classes.of(byte);
+            let next = self.make_step(state, class);
+            self.steps[state as usize * self.grammar.classes.count() + usize::from(class)] = next;
+            next
+        })
+    }
+
+    /// The state after one more byte, if that step was made before.
+    pub(crate) fn known_step(&self, state: u32, byte: u8) -> Option<u32> {
+        let classes = &self.grammar.classes;
+        let next = self.steps[state as usize * classes.count() + usize::from(classes.of(byte))];
+        (next != UNKNOWN).then_some(next)
     }
 
     /// Whether a text may end here.

@@ -9,17 +9,24 @@ pub(crate) const MAX_BYTES: usize = 255;
 /// A place in the trie at which no token ends.
 pub(crate) const NO_TOKEN: u32 = u32::MAX;
 
-/// All tokens in order of their bytes, beginnings shared: 10 bytes a node. Built once a model.
+/// A byte of one or more tokens.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Node {
+    pub(crate) byte: u8,
+    /// Bytes before this one.
+    pub(crate) depth: u8,
+    /// The token that ends here, or [`NO_TOKEN`].
+    pub(crate) token: u32,
+    /// The first node that is not below this one.
+    pub(crate) after: u32,
+}
+
+/// All tokens in order of their bytes, beginnings shared: 12 bytes a node. Built once a model.
 ///
-/// Invariant: nodes are in preorder; a node's children follow it, and `after` is the first node that is not below it.
+/// Invariant: nodes are in preorder, so that a node's children follow it.
 #[derive(Clone, Debug)]
 pub struct TokenTrie {
-    pub(crate) bytes: Vec<u8>,
-    /// Bytes before a node's own.
-    pub(crate) depths: Vec<u8>,
-    pub(crate) after: Vec<u32>,
-    /// The token that ends at a node.
-    pub(crate) tokens: Vec<u32>,
+    pub(crate) nodes: Vec<Node>,
     /// Further tokens of the same bytes, after the first.
     pub(crate) doubles: Vec<(u32, u32)>,
     /// Tokens that end an answer.
@@ -58,7 +65,7 @@ impl TokenTrie {
     /// Memory it takes, in bytes.
     #[must_use]
     pub fn size_bytes(&self) -> usize {
-        self.bytes.len() * 10 + (self.doubles.len() * 2 + self.ends.len()) * 4
+        self.nodes.len() * size_of::<Node>() + (self.doubles.len() * 2 + self.ends.len()) * 4
     }
 
     /// Size of the vocabulary.
@@ -68,36 +75,31 @@ impl TokenTrie {
     }
 
     fn empty(vocabulary: usize, ends: &[u32]) -> Self {
-        let (bytes, depths, after, tokens) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let ends = ends.iter().copied().filter(|&token| (token as usize) < vocabulary).collect();
-        Self { bytes, depths, after, tokens, doubles: Vec::new(), ends, vocabulary }
+        Self { nodes: Vec::new(), doubles: Vec::new(), ends, vocabulary }
     }
 
     /// Adds a token whose bytes come after `last` or are the same.
     fn add(&mut self, last: &[u8], bytes: &[u8], token: u32) {
         let common = last.iter().zip(bytes).take_while(|(one, other)| one == other).count();
-        if common == bytes.len() {
-            self.doubles.push((self.tokens[self.tokens.len() - 1], token));
-            return;
-        }
         for (depth, &byte) in bytes.iter().enumerate().skip(common) {
-            self.bytes.push(byte);
-            self.depths.push(u8::try_from(depth).unwrap_or(u8::MAX));
-            self.tokens.push(NO_TOKEN);
+            let depth = u8::try_from(depth).unwrap_or(u8::MAX);
+            self.nodes.push(Node { byte, depth, token: NO_TOKEN, after: 0 });
         }
-        let at = self.tokens.len() - 1;
-        self.tokens[at] = token;
+        match self.nodes.last_mut() {
+            Some(node) if common < bytes.len() => node.token = token,
+            Some(node) => self.doubles.push((node.token, token)),
+            None => {}
+        }
     }
 
     /// Finds each node's `after`, from the last to the first.
     fn close(&mut self) {
-        let count = number(self.bytes.len());
-        let mut next_at_depth = [count; 256];
-        self.after = alloc::vec![count; self.bytes.len()];
-        for node in (0..self.bytes.len()).rev() {
-            let depth = usize::from(self.depths[node]);
-            self.after[node] = next_at_depth[depth];
-            next_at_depth[depth..].fill(number(node));
+        let mut next_at_depth = [number(self.nodes.len()); 256];
+        for (at, node) in self.nodes.iter_mut().enumerate().rev() {
+            let depth = usize::from(node.depth);
+            node.after = next_at_depth[depth];
+            next_at_depth[depth..].fill(number(at));
         }
     }
 }
