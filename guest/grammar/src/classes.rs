@@ -6,7 +6,7 @@ use hashbrown::HashMap;
 use crate::expr::ByteSet;
 
 /// A partition of the bytes such that every set of a grammar is a union of classes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Classes {
     of_byte: [u8; 256],
     count: usize,

@@ -10,7 +10,7 @@ use crate::network::{self, Network};
 ///
 /// Holding one proves: every rule ends, so that an answer can always be finished; none starts with itself; the table
 /// of states is at most 4 MiB. It does not prove that a vocabulary can spell its texts.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grammar {
     pub(crate) network: Network,
     pub(crate) classes: Classes,

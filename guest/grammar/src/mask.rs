@@ -49,11 +49,8 @@ impl Mask {
 
     /// The tokens that may come next, in order.
     pub fn iter(&self) -> impl Iterator<Item = u32> {
-        let bits = |word: u64| (0..64).filter(move |bit| word >> bit & 1 == 1);
-        (0..)
-            .step_by(64)
-            .zip(&self.words)
-            .flat_map(move |(first, &word)| bits(word).map(move |bit| first + bit))
+        let words = (0..).step_by(64).zip(&self.words);
+        words.flat_map(|(first, &word)| bits(word).map(move |bit| first + bit))
     }
 
     pub(crate) fn clear(&mut self) {
@@ -70,4 +67,10 @@ impl Mask {
             *word |= 1 << (token % 64);
         }
     }
+}
+
+/// Places of the bits that are set, the lowest first.
+fn bits(word: u64) -> impl Iterator<Item = u32> {
+    let rest = core::iter::successors(Some(word), |word| Some(word & word.wrapping_sub(1)));
+    rest.take_while(|word| *word != 0).map(u64::trailing_zeros)
 }

@@ -29,7 +29,7 @@ pub(crate) enum Node {
 }
 
 /// All rules.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Network {
     pub(crate) nodes: Vec<Node>,
     /// First node of each rule.

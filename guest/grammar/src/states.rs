@@ -21,10 +21,10 @@ const UNKNOWN: u32 = u32::MAX;
 const MAX_PLACES: usize = 512;
 /// Most places looked at for one step.
 const MAX_CLOSED: usize = 8192;
-/// Most words of states and steps, about 16 MiB, before those that are not in use are dropped.
-const MAX_WORDS: usize = 1 << 22;
+/// Most words of states and steps, about 4 MiB, before those that are not in use are dropped.
+const MAX_WORDS: usize = 1 << 20;
 /// Most frames of stacks before the same.
-const MAX_FRAMES: usize = 1 << 18;
+const MAX_FRAMES: usize = 1 << 17;
 
 /// A place in the network and the rules that are open there. The end of everything is `(END, EMPTY)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
