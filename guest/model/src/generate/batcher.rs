@@ -1,8 +1,11 @@
 //! Continuous batching: a pass serves all streams; new requests join at the next.
 
 use alloc::collections::VecDeque;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
+use vial_grammar::TokenTrie;
 
+use super::constraint::{Constraint, trie};
 use super::embed::Embedding;
 use super::pace::Pace;
 use super::queue::{Queue, Waiting};
@@ -48,6 +51,8 @@ pub struct Batcher<V> {
     pub(super) rows: usize,
     /// The deterministic stream that last had a pass, and whether that was the last pass.
     last_alone: (RequestId, bool),
+    /// The vocabulary's tokens by their bytes, from the first grammar on.
+    trie: Option<Arc<TokenTrie>>,
 }
 
 impl<V: Vocabulary> Batcher<V> {
@@ -69,6 +74,7 @@ impl<V: Vocabulary> Batcher<V> {
             pace: Pace::default(),
             rows: 0,
             last_alone: (RequestId(0), false),
+            trie: None,
         }
     }
 
@@ -231,8 +237,15 @@ impl<V: Vocabulary> Batcher<V> {
             let places = |client| streams.iter().filter(|stream| stream.client == client).count();
             let Some(Waiting { id, request, sampler }) = self.queue.next(places) else { return };
             let context = self.cache.plan().context;
-            self.streams.push(Stream::new(id, request, sampler, &self.public, context));
+            let grammar = request.grammar.clone();
+            let constraint = grammar.map(|grammar| Constraint::new(grammar, self.trie()));
+            self.streams.push(Stream::new(id, request, sampler, constraint, &self.public, context));
         }
+    }
+
+    fn trie(&mut self) -> Arc<TokenTrie> {
+        let (vocabulary, tokens) = (&self.vocabulary, self.model.config.vocabulary);
+        Arc::clone(self.trie.get_or_insert_with(|| Arc::new(trie(vocabulary, tokens))))
     }
 
     fn close(&mut self, at: usize) {

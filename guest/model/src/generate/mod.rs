@@ -1,6 +1,7 @@
 //! Generating answers to many requests at once.
 
 mod batcher;
+mod constraint;
 mod embed;
 mod guess;
 mod pace;

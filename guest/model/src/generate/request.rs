@@ -1,7 +1,9 @@
 //! What the batcher is asked and what it tells.
 
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
+use vial_grammar::Grammar;
 
 use crate::sample::{Logprobs, Sampling, SamplingError};
 use crate::transformer::PassError;
@@ -48,6 +50,9 @@ pub struct Request {
     /// Whether the answer's bytes may not depend on what else is, or was, computed: the request gets passes of its own, of
     /// fixed widths, and neither drafts nor pages of other requests but those computed in the same way. Costs it and the others speed.
     pub is_deterministic: bool,
+    /// What the whole answer follows: only its tokens are chosen, and the answer ends where it cannot go on. `stop` and
+    /// `max_tokens` may end it before it is complete.
+    pub grammar: Option<Arc<Grammar>>,
 }
 
 /// Names a request in a batcher; never used twice.

@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use super::constraint::Constraint;
 use super::guess::Guess;
 use super::request::{Event, Finish, Overflow, Request, RequestId, Usage, Vocabulary};
 use super::text::TextStream;
@@ -22,6 +23,7 @@ pub(super) struct Stream {
     /// Drafted tokens to check in the next pass, and how well they did.
     pub(super) guess: Guess,
     sampler: Sampler,
+    constraint: Option<Constraint>,
     text: TextStream,
     overflow: Overflow,
     /// Most tokens there may be at once.
@@ -46,6 +48,7 @@ impl Stream {
         id: RequestId,
         request: Request,
         sampler: Sampler,
+        constraint: Option<Constraint>,
         public: &[u32],
         context: usize,
     ) -> Self {
@@ -63,6 +66,7 @@ impl Stream {
             is_deterministic: request.is_deterministic,
             guess: Guess::default(),
             sampler,
+            constraint,
             text: TextStream::new(&request.stop),
             overflow: request.overflow,
             context,
@@ -214,8 +218,17 @@ impl Stream {
         vocabulary: &impl Vocabulary,
         events: &mut Vec<Event>,
     ) -> (u32, bool) {
-        let sampled = self.sampler.choose(logits);
-        let (id, token) = (self.id, sampled.token);
+        let id = self.id;
+        let mask = match self.constraint.as_mut().map(Constraint::mask).transpose() {
+            Ok(mask) => mask,
+            Err(error) => {
+                events.push(Event::Failed { id, error });
+                // No token: the stream is over.
+                return (0, true);
+            }
+        };
+        let sampled = self.sampler.choose(logits, mask);
+        let token = sampled.token;
         self.tokens.push(token);
         self.answered += 1;
         if vocabulary.is_end(token) {
@@ -224,12 +237,14 @@ impl Stream {
         }
         let mut bytes = Vec::new();
         vocabulary.append_bytes(token, &mut bytes);
+        let is_complete = self.constraint.as_mut().is_some_and(|constraint| constraint.accept(&bytes));
         let ready = self.text.push(&bytes);
+        let is_stopped = ready.is_stopped || is_complete;
         events.push(Event::Token { id, token, text: ready.text, logprobs: sampled.logprobs });
         let is_full = self.tokens.len() >= self.context && self.overflow == Overflow::Stop;
-        let is_over = ready.is_stopped || is_full || self.answered >= self.max_tokens;
+        let is_over = is_stopped || is_full || self.answered >= self.max_tokens;
         if is_over {
-            events.push(self.finish(if ready.is_stopped { Finish::Stop } else { Finish::Length }));
+            events.push(self.finish(if is_stopped { Finish::Stop } else { Finish::Length }));
         }
         (token, is_over)
     }

@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 use core::cmp::Ordering;
+use vial_grammar::Mask;
 
 use super::settings::Sampling;
 
@@ -23,6 +24,18 @@ fn by_rank(a: &Candidate, b: &Candidate) -> Ordering {
 /// Every token.
 pub(super) fn all(logits: &[f32]) -> Vec<Candidate> {
     (0..).zip(logits).map(|(token, &logit)| Candidate { token, logit }).collect()
+}
+
+/// Every token that a mask allows.
+pub(super) fn allowed(logits: &[f32], mask: &Mask) -> Vec<Candidate> {
+    let tokens = mask.iter().filter_map(|token| logits.get(token as usize).map(|&logit| (token, logit)));
+    tokens.map(|(token, logit)| Candidate { token, logit }).collect()
+}
+
+/// The best token, the first of equals.
+pub(super) fn best(candidates: impl Iterator<Item = Candidate>) -> u32 {
+    let better = |best: Candidate, next: Candidate| if next.logit > best.logit { next } else { best };
+    candidates.reduce(better).map_or(0, |best| best.token)
 }
 
 /// Keeps the `count` best, sorted best first.

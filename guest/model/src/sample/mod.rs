@@ -1,6 +1,6 @@
 //! From logits to a token: penalties, temperature, cuts, chance, and probabilities for the caller.
 //!
-//! Order: penalties, temperature, `min_p`, `top_k`, `top_p`, then one draw. Everything is a function of
+//! Order: mask of a grammar, penalties, temperature, `min_p`, `top_k`, `top_p`, then one draw. Everything is a function of
 //! logits, settings, history and seed; the same inputs give the same token on every machine.
 
 mod candidates;
@@ -10,6 +10,7 @@ mod settings;
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
+use vial_grammar::Mask;
 
 pub use logprobs::{Logprobs, logprobs};
 pub use random::Random;
@@ -50,14 +51,15 @@ impl Sampler {
         Ok(sampler)
     }
 
-    /// Chooses the token that follows. `logits` must be finite and not empty.
-    pub fn choose(&mut self, logits: &[f32]) -> Sampled {
+    /// Chooses the token that follows, among those that `mask` allows if there is one. `logits` must be finite, and one of
+    /// them allowed.
+    pub fn choose(&mut self, logits: &[f32], mask: Option<&Mask>) -> Sampled {
         let token = if self.has_penalties() {
             let mut penalised = logits.to_vec();
             self.penalise(&mut penalised);
-            self.draw(&penalised)
+            self.draw(&penalised, mask)
         } else {
-            self.draw(logits)
+            self.draw(logits, mask)
         };
         count(&mut self.in_answer, token);
         let logprobs = self.sampling.logprobs.map(|count| logprobs(logits, token, count));
@@ -86,11 +88,16 @@ impl Sampler {
         }
     }
 
-    fn draw(&mut self, logits: &[f32]) -> u32 {
-        if is_same(self.sampling.temperature, 0.0) {
-            return greedy(logits);
+    fn draw(&mut self, logits: &[f32], mask: Option<&Mask>) -> u32 {
+        let is_greedy = is_same(self.sampling.temperature, 0.0);
+        let mut candidates = match mask {
+            None if is_greedy => return greedy(logits),
+            None => candidates::all(logits),
+            Some(mask) => candidates::allowed(logits, mask),
+        };
+        if is_greedy {
+            return candidates::best(candidates.into_iter());
         }
-        let mut candidates = candidates::all(logits);
         for candidate in &mut candidates {
             candidate.logit /= self.sampling.temperature;
         }
@@ -102,9 +109,7 @@ impl Sampler {
 /// The best token, the first of equals.
 #[must_use]
 pub fn greedy(logits: &[f32]) -> u32 {
-    let better = |best: Candidate, next: Candidate| if next.logit > best.logit { next } else { best };
-    let all = (0..).zip(logits).map(|(token, &logit)| Candidate { token, logit });
-    all.reduce(better).map_or(0, |best| best.token)
+    candidates::best((0..).zip(logits).map(|(token, &logit)| Candidate { token, logit }))
 }
 
 /// The candidate at `unit` of the way through their probabilities.
@@ -133,6 +138,8 @@ fn is_same(a: f32, b: f32) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::sync::Arc;
+    use vial_grammar::{Grammar, Matcher, TokenTrie};
 
     fn sampler(sampling: Sampling) -> Sampler {
         Sampler::new(sampling, &[0]).unwrap()
@@ -141,14 +148,14 @@ mod tests {
     #[test]
     fn greedy_takes_the_best_and_the_first_of_equals() {
         assert_eq!(greedy(&[-3.0, 5.0, 5.0, 1.0]), 1);
-        assert_eq!(sampler(Sampling::default()).choose(&[0.0, 1.0]).token, 1);
+        assert_eq!(sampler(Sampling::default()).choose(&[0.0, 1.0], None).token, 1);
     }
 
     #[test]
     fn one_seed_gives_one_sequence_and_another_seed_another() {
         let draw = |seed| {
             let mut sampler = sampler(Sampling { temperature: 1.0, seed, ..Sampling::default() });
-            (0..50).map(|_| sampler.choose(&[1.0; 10]).token).collect::<Vec<_>>()
+            (0..50).map(|_| sampler.choose(&[1.0; 10], None).token).collect::<Vec<_>>()
         };
         assert_eq!(draw(1), draw(1));
         assert_ne!(draw(1), draw(2));
@@ -158,7 +165,7 @@ mod tests {
     fn draws_follow_the_probabilities() {
         let logits = [0.2_f32, 0.8].map(libm::logf);
         let mut sampler = sampler(Sampling { temperature: 1.0, seed: 3, ..Sampling::default() });
-        let ones: u32 = (0..10_000).map(|_| sampler.choose(&logits).token).sum();
+        let ones: u32 = (0..10_000).map(|_| sampler.choose(&logits, None).token).sum();
         assert!((7_850..8_150).contains(&ones), "{ones}");
     }
 
@@ -166,12 +173,12 @@ mod tests {
     fn penalties_turn_the_choice() {
         let logits = [2.0, 1.9, 1.0];
         let mut repetition = sampler(Sampling { repetition_penalty: 1.5, ..Sampling::default() });
-        assert_eq!(repetition.choose(&logits).token, 1, "token 0 is in the prompt");
+        assert_eq!(repetition.choose(&logits, None).token, 1, "token 0 is in the prompt");
         let mut presence = sampler(Sampling { presence_penalty: 0.5, ..Sampling::default() });
-        let tokens: Vec<u32> = (0..3).map(|_| presence.choose(&logits).token).collect();
+        let tokens: Vec<u32> = (0..3).map(|_| presence.choose(&logits, None).token).collect();
         assert_eq!(tokens, [0, 1, 0], "the prompt does not count");
         let mut frequency = sampler(Sampling { frequency_penalty: 0.6, ..Sampling::default() });
-        let tokens: Vec<u32> = (0..5).map(|_| frequency.choose(&logits).token).collect();
+        let tokens: Vec<u32> = (0..5).map(|_| frequency.choose(&logits, None).token).collect();
         assert_eq!(tokens, [0, 1, 0, 1, 2]);
     }
 
@@ -179,9 +186,26 @@ mod tests {
     fn probabilities_are_those_of_the_model_not_of_the_settings() {
         let settings = Sampling { presence_penalty: 2.0, logprobs: Some(2), ..Sampling::default() };
         let mut sampler = sampler(settings);
-        let first = sampler.choose(&[1.0, 0.0]).logprobs.unwrap();
-        let second = sampler.choose(&[1.0, 0.0]);
+        let first = sampler.choose(&[1.0, 0.0], None).logprobs.unwrap();
+        let second = sampler.choose(&[1.0, 0.0], None);
         assert_eq!(second.token, 1);
         assert_eq!(second.logprobs.unwrap().top, first.top);
+    }
+
+    #[test]
+    fn a_mask_leaves_only_its_tokens_whatever_the_settings() {
+        let trie = TokenTrie::new(4, &[3], |token, out| out.push(b"abc\0"[token as usize]));
+        let grammar = Grammar::from_gbnf("root ::= [bc]").unwrap();
+        let mut mask = Mask::new(4);
+        Matcher::new(Arc::new(grammar)).mask(&trie, &mut mask).unwrap();
+        let logits = [9.0, -5.0, -4.0, 9.0];
+        assert_eq!(sampler(Sampling::default()).choose(&logits, Some(&mask)).token, 2);
+        let settings =
+            Sampling { temperature: 2.0, top_k: 2, top_p: 0.95, min_p: 0.01, ..Sampling::default() };
+        let mut sampler = sampler(Sampling { repetition_penalty: 1.2, ..settings });
+        let tokens: Vec<u32> = (0..200).map(|_| sampler.choose(&logits, Some(&mask)).token).collect();
+        assert!(
+            tokens.iter().all(|token| [1, 2].contains(token)) && tokens.contains(&1) && tokens.contains(&2)
+        );
     }
 }

@@ -94,6 +94,12 @@ pub enum PassError {
         /// First such entry.
         token: usize,
     },
+    /// No token of the vocabulary continues an answer by its grammar.
+    #[error("no token of the vocabulary continues the answer by its grammar")]
+    NoToken,
+    /// A grammar too ambiguous to follow.
+    #[error(transparent)]
+    Grammar(#[from] vial_grammar::TooComplex),
     /// States that are no numbers: damaged or unsuitable weights.
     #[error("the model computed a state that is not finite")]
     StateNotFinite,

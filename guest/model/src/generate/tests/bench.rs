@@ -93,12 +93,17 @@ impl Bench {
 
     /// One pass.
     pub(super) fn step(&mut self) {
-        let team = Team::new(1, &Alone);
-        let engine = Engine { team: &team, isa: self.isa };
-        let events = self.batcher.step(&mut Resident::new(&self.file), engine);
+        let events = self.events();
         self.rows += self.batcher.rows;
         self.passes += usize::from(self.batcher.rows > 0);
         events.into_iter().for_each(|event| self.note(event));
+    }
+
+    /// What one pass tells.
+    pub(super) fn events(&mut self) -> Vec<Event> {
+        let team = Team::new(1, &Alone);
+        let engine = Engine { team: &team, isa: self.isa };
+        self.batcher.step(&mut Resident::new(&self.file), engine)
     }
 
     fn note(&mut self, event: Event) {

@@ -3,6 +3,7 @@
 mod bench;
 mod determinism;
 mod drafts;
+mod grammar;
 mod overflow;
 mod pages;
 mod sharing;
