@@ -29,6 +29,7 @@ mod finite;
 mod half;
 mod isa;
 mod lanes;
+mod loan;
 mod matmul;
 mod matrix;
 mod portable;

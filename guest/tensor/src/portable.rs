@@ -44,12 +44,17 @@ fn larger(a: f32, b: f32) -> f32 {
 }
 
 impl Simd for Portable {
+    type Words = Self;
     type V = Unit;
     type I = [i32; 16];
     type Table = (f32, f32);
 
     const REGISTERS: Registers = Registers::None;
 
+    #[inline(always)]
+    fn words(self) -> Self {
+        self
+    }
     #[inline(always)]
     fn enter<O: Op>(self, op: O) -> O::Out {
         op.run(self)

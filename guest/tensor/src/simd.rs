@@ -28,7 +28,9 @@ pub(crate) trait Op {
 ///
 /// Methods are `#[inline(always)]` in every implementation. A value of the implementing type proves that the
 /// cpu and the system support the instruction set.
-pub(crate) trait Simd: Copy + WordLanes {
+pub(crate) trait Simd: Copy {
+    /// The instruction set whose lanes of words are used: this one, or one that it contains.
+    type Words: Simd + WordLanes;
     /// Sixteen floats.
     type V: Copy;
     /// Sixteen 32-bit integers.
@@ -39,6 +41,8 @@ pub(crate) trait Simd: Copy + WordLanes {
     /// Accumulators at hand.
     const REGISTERS: Registers;
 
+    /// The instruction set for words.
+    fn words(self) -> Self::Words;
     /// Runs `op` with the instruction set's target features on.
     fn enter<O: Op>(self, op: O) -> O::Out;
 

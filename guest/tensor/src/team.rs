@@ -10,7 +10,9 @@ use alloc::boxed::Box;
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use crate::loan::Loan;
 use crate::matmul::Scratch;
+use crate::words::Words;
 
 /// Polls of the gate before a worker parks: about 50 us at 40 to 140 cycles a pause.
 const POLLS_BEFORE_PARK: u32 = 2_000;
@@ -55,18 +57,15 @@ struct Seat {
     asleep: AtomicBool,
     /// The cpu is in [`Team::serve`].
     taken: AtomicBool,
-    /// The scratch is lent out.
-    busy: AtomicBool,
-    scratch: UnsafeCell<Scratch>,
+    scratch: Loan<Scratch>,
 }
-
-// SAFETY: the flags are atomics; `scratch` is reached only by the holder of `busy`.
-unsafe impl Sync for Seat {}
 
 /// The cpus that compute one pass together; see the module's text.
 pub struct Team<'a> {
     parker: &'a dyn Parker,
     seats: Box<[Seat]>,
+    /// Inputs of the job.
+    words: Loan<Words>,
     /// Job number, [`OPEN`], and the count of cpus [`INSIDE`].
     gate: Gate,
     running: AtomicBool,
@@ -101,12 +100,12 @@ impl<'a> Team<'a> {
         let seat = |_| Seat {
             asleep: AtomicBool::new(false),
             taken: AtomicBool::new(false),
-            busy: AtomicBool::new(false),
-            scratch: UnsafeCell::new(Scratch::new()),
+            scratch: Loan::new(Scratch::new()),
         };
         Self {
             parker,
             seats: (0..cpus).map(seat).collect(),
+            words: Loan::new(Words::default()),
             gate: Gate(AtomicU64::new(0)),
             running: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
@@ -172,13 +171,17 @@ impl<'a> Team<'a> {
     /// # Panics
     /// If it is lent already: a job used another cpu's number.
     pub(crate) fn with_scratch<R>(&self, cpu: usize, with: impl FnOnce(&mut Scratch) -> R) -> R {
-        let seat = &self.seats[cpu];
-        assert!(!seat.busy.swap(true, Ordering::Acquire), "scratch of cpu {cpu} is in use");
-        // SAFETY: `busy` went from false to true here, so this is the only reference until it is cleared.
-        let scratch = unsafe { &mut *seat.scratch.get() };
-        let result = with(scratch);
-        seat.busy.store(false, Ordering::Release);
-        result
+        let mut scratch = self.seats[cpu].scratch.lend().expect("a job uses a cpu's scratch once");
+        with(&mut scratch)
+    }
+
+    /// Lends the memory for the inputs of one job to `with`: the team's, which grows to what the largest job needs and is
+    /// kept, or new memory for a job inside of another.
+    pub(crate) fn with_words<R>(&self, with: impl FnOnce(&mut Words) -> R) -> R {
+        match self.words.lend() {
+            Some(mut words) => with(&mut words),
+            None => with(&mut Words::default()),
+        }
     }
 
     fn open(&self, job: Job<'_>) {

@@ -4,7 +4,7 @@ use core::marker::PhantomData;
 
 use super::Chunk;
 use crate::simd::{Op, Registers, Simd, Unit};
-use crate::unpack::{ForFormat, Format, Scales, Sink, for_format, group, padded};
+use crate::unpack::{ForFormat, Format, Scales, Sink, for_float_format, group, padded};
 
 /// Most rows computed side by side, so that their sums do not wait for each other.
 pub(super) const ROWS: usize = 4;
@@ -14,7 +14,7 @@ const AHEAD_BYTES: usize = 4096;
 
 /// Computes a tile.
 pub(super) fn compute<S: Simd>(s: S, chunk: Chunk<'_>) {
-    for_format(chunk.weights.quant(), Fused { s, chunk });
+    for_float_format(chunk.weights.quant(), Fused { s, chunk });
 }
 
 struct Fused<'t, S> {

@@ -59,14 +59,19 @@ pub fn matmul_shared(team: &Team<'_>, isa: Isa, x: &[f32], products: &mut [Produ
     assert!(x.len().is_multiple_of(cols), "{} input elements are not rows of {cols}", x.len());
     let inputs = x.len() / cols;
     let wants_words =
-        inputs <= FUSED_MAX && products.iter().any(|product| has_words(product.weights.quant(), cols));
-    let words = wants_words.then(|| isa.run(AsWords { x, cols }));
-    let plan = Plan { words, ..Plan::new(team.cpus(), x, inputs, products) };
-    if inputs > 0 {
-        team.run(&|cpu| {
-            team.with_scratch(cpu, |scratch| isa.run(Claims { plan: &plan, scratch }));
-        });
-    }
+        inputs <= FUSED_MAX && products.iter().any(|product| has_words(product.weights.quant()));
+    team.with_words(|words| {
+        if wants_words {
+            isa.run(AsWords { x, cols, words });
+        }
+        let plan =
+            Plan { words: wants_words.then_some(&*words), ..Plan::new(team.cpus(), x, inputs, products) };
+        if inputs > 0 {
+            team.run(&|cpu| {
+                team.with_scratch(cpu, |scratch| isa.run(Claims { plan: &plan, scratch }));
+            });
+        }
+    });
 }
 
 /// One product, cut into tiles.
@@ -79,7 +84,7 @@ struct Part<'a> {
 struct Plan<'a> {
     x: &'a [f32],
     /// The inputs as words, where a product wants them.
-    words: Option<Words>,
+    words: Option<&'a Words>,
     is_fused: bool,
     parts: [Option<Part<'a>>; PRODUCTS_MAX],
 }
@@ -113,17 +118,18 @@ fn panel_tile(cpus: usize, inputs: usize, rows: usize) -> (usize, usize) {
 }
 
 /// Inputs `[n, cols]` to words.
-struct AsWords<'x> {
+struct AsWords<'x, 'w> {
     x: &'x [f32],
     cols: usize,
+    words: &'w mut Words,
 }
 
-impl Op for AsWords<'_> {
-    type Out = Words;
+impl Op for AsWords<'_, '_> {
+    type Out = ();
 
     #[inline(always)]
-    fn run<S: Simd>(self, s: S) -> Words {
-        Words::new(s, self.x, self.cols)
+    fn run<S: Simd>(self, s: S) {
+        self.words.set(s, self.x, self.cols);
     }
 }
 
@@ -157,9 +163,9 @@ impl Op for Claims<'_, '_> {
         for part in self.plan.parts.iter().flatten() {
             while let Some(tile) = part.tiles.claim() {
                 let chunk = Chunk { weights: &part.weights, x: self.plan.x, tile };
-                match &self.plan.words {
-                    Some(words) if has_words(chunk.weights.quant(), chunk.weights.cols()) => {
-                        words::compute(s, chunk, words)
+                match self.plan.words {
+                    Some(words) if has_words(chunk.weights.quant()) => {
+                        words::compute(s.words(), chunk, words)
                     }
                     _ if self.plan.is_fused => fused::compute(s, chunk),
                     _ => panel::compute(s, chunk, self.scratch),

@@ -89,6 +89,25 @@ pub(crate) fn for_format<T: ForFormat>(quant: Quant, task: T) {
     }
 }
 
+/// Runs `task` compiled for `quant`, which has no integer path.
+///
+/// # Panics
+/// If it has one ([`crate::words::has_words`]).
+#[inline(always)]
+pub(crate) fn for_float_format<T: ForFormat>(quant: Quant, task: T) {
+    match quant {
+        Quant::F32 => task.run::<plain::F32, 64>(),
+        Quant::F16 => task.run::<plain::F16, 32>(),
+        Quant::BF16 => task.run::<plain::Bf16, 32>(),
+        Quant::Q2_K => task.run::<k::Q2K, 84>(),
+        Quant::Q3_K => task.run::<k::Q3K, 110>(),
+        Quant::IQ4_NL => task.run::<lookup::Iq4Nl, 18>(),
+        Quant::IQ4_XS => task.run::<lookup::Iq4Xs, 136>(),
+        Quant::MXFP4 => task.run::<lookup::Mxfp4, 17>(),
+        _ => unreachable!("{quant} has an integer path"),
+    }
+}
+
 /// `part`, then zeros: the end of a row that is not whole units.
 #[inline(always)]
 pub(crate) fn padded<T: Copy + Default, const N: usize>(part: &[T]) -> [T; N] {

@@ -1,10 +1,9 @@
 //! Activations as words.
 
-use alloc::vec;
 use alloc::vec::Vec;
 
-use super::UNIT;
-use crate::simd::{Op, Simd};
+use super::{STRETCH, UNIT, place};
+use crate::simd::{Op, Simd, Unit};
 
 /// Largest word: symmetric, so that the negative of a word is one.
 const TOP: f32 = 32_767.0;
@@ -13,59 +12,50 @@ const LEAST: f32 = 1e-30;
 /// Added to a number below 2^22 in size, leaves it rounded to an integer in the low bits.
 const ROUND: f32 = 12_582_912.0;
 
-/// What one unit has beside its words: its scale and the sum of its activations; or its scale, twice.
-pub(crate) type Pair = [f32; 2];
-
-/// Inputs `[n, cols]` as words.
-#[derive(Debug)]
-pub(crate) struct Words {
-    /// Units of a row.
-    units: usize,
-    words: Vec<[i16; UNIT]>,
-    scales_and_sums: Vec<Pair>,
-    scales: Vec<Pair>,
+/// A stretch of activations.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(64))]
+pub(crate) struct Stretch {
+    /// The words of each unit, in the order of [`place`]: an activation is its word times its unit's scale.
+    pub(crate) words: [[i16; UNIT]; STRETCH],
+    /// Of each unit the scale and the sum of its activations.
+    pub(crate) scales_and_sums: Unit,
+    /// Of each unit the scale, twice.
+    pub(crate) scales: Unit,
 }
 
-/// One input, by unit.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Input<'a> {
-    /// Words.
-    pub(crate) words: &'a [[i16; UNIT]],
-    /// The scale, and the sum of the activations.
-    pub(crate) scales_and_sums: &'a [Pair],
-    /// The scale, twice.
-    pub(crate) scales: &'a [Pair],
+const ZERO: Stretch =
+    Stretch { words: [[0; UNIT]; STRETCH], scales_and_sums: [0.0; 2 * STRETCH], scales: [0.0; 2 * STRETCH] };
+
+/// Inputs `[n, cols]` as words. The last stretch of each is filled up with zeros.
+#[derive(Debug, Default)]
+pub(crate) struct Words {
+    /// Stretches of an input.
+    len: usize,
+    stretches: Vec<Stretch>,
 }
 
 impl Words {
-    /// The words of `x`, `[n, cols]` row-major; `cols` are whole units.
-    pub(crate) fn new<S: Simd>(s: S, x: &[f32], cols: usize) -> Self {
-        let count = x.len() / UNIT;
-        let mut words = Self {
-            units: cols / UNIT,
-            words: vec![[0; UNIT]; count],
-            scales_and_sums: vec![[0.0; 2]; count],
-            scales: vec![[0.0; 2]; count],
-        };
-        s.enter(Fill { words: &mut words, x });
-        words
+    /// Keeps the words of `x`, `[n, cols]` row-major, instead of what was kept; `cols` are whole units. Allocates where there
+    /// were never as many.
+    pub(crate) fn set<S: Simd>(&mut self, s: S, x: &[f32], cols: usize) {
+        self.len = cols.div_ceil(UNIT * STRETCH);
+        self.stretches.clear();
+        self.stretches.resize(x.len() / cols * self.len, ZERO);
+        s.enter(Fill { words: self, x, cols });
     }
 
     /// Input `number`.
     #[inline(always)]
-    pub(crate) fn input(&self, number: usize) -> Input<'_> {
-        let (start, len) = (number * self.units, self.units);
-        Input {
-            words: &self.words[start..][..len],
-            scales_and_sums: &self.scales_and_sums[start..][..len],
-            scales: &self.scales[start..][..len],
-        }
+    pub(crate) fn input(&self, number: usize) -> &[Stretch] {
+        &self.stretches[number * self.len..][..self.len]
     }
 }
 
 struct Fill<'w, 'x> {
     words: &'w mut Words,
     x: &'x [f32],
+    cols: usize,
 }
 
 impl Op for Fill<'_, '_> {
@@ -73,30 +63,34 @@ impl Op for Fill<'_, '_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
-        let Words { words, scales_and_sums, scales, .. } = self.words;
-        let pairs = scales_and_sums.iter_mut().zip(scales);
-        for ((x, words), (both, twice)) in self.x.as_chunks::<UNIT>().0.iter().zip(words).zip(pairs) {
-            let (scale, sum) = fill(x, words);
-            (*both, *twice) = ([scale, sum], [scale; 2]);
+        let Words { len, stretches } = self.words;
+        for (x, stretches) in self.x.chunks_exact(self.cols).zip(stretches.chunks_exact_mut(*len)) {
+            for (units, stretch) in x.as_chunks::<UNIT>().0.chunks(STRETCH).zip(stretches) {
+                let Stretch { words, scales_and_sums, scales } = stretch;
+                let pairs = scales_and_sums.as_chunks_mut().0.iter_mut().zip(scales.as_chunks_mut().0);
+                for ((x, words), (both, twice)) in units.iter().zip(words).zip(pairs) {
+                    let (scale, sum) = fill(x, words);
+                    (*both, *twice) = ([scale, sum], [scale; 2]);
+                }
+            }
         }
     }
 }
 
-/// Writes the words of a unit; gives their scale and what they sum up to. A unit with NaN has NaN for both.
+/// Writes the words of a unit, in their order; gives their scale and what they sum up to. A unit with NaN has NaN for both.
 #[inline(always)]
 fn fill(x: &[f32; UNIT], words: &mut [i16; UNIT]) -> (f32, f32) {
     // As integers the sizes order alike, and NaN is above all numbers.
     let top = x.iter().fold(0, |top: u32, x| top.max(x.to_bits() & 0x7FFF_FFFF));
     let top = f32::from_bits(top);
     if top < LEAST {
+        *words = [0; UNIT];
         return (0.0, 0.0);
     }
     let factor = TOP / top;
-    let mut sum = 0_i32;
-    for (word, x) in words.iter_mut().zip(x) {
-        *word = low_bits(x * factor + ROUND);
-        sum += i32::from(*word);
-    }
+    let rounded = x.map(|x| low_bits(x * factor + ROUND));
+    *words = core::array::from_fn(|at| rounded[place(at)]);
+    let sum: i32 = rounded.into_iter().map(i32::from).sum();
     let scale = top / TOP;
     #[expect(clippy::cast_precision_loss, reason = "32 words sum up to 20 bits")]
     (scale, scale * sum as f32)
@@ -114,29 +108,40 @@ mod tests {
     use crate::portable::Portable;
 
     fn words(x: &[f32]) -> Words {
-        Words::new(Portable, x, x.len())
+        let mut words = Words::default();
+        words.set(Portable, x, x.len());
+        words
     }
 
     #[test]
     fn words_are_rounded_to_nearest_of_the_largest() {
         let mut x = [0.0; 64];
-        (x[0], x[1], x[33]) = (2.0, -1.0, -3.0);
+        (x[0], x[1], x[2], x[33]) = (2.0, -1.0, 0.5, -3.0);
         let words = words(&x);
-        let input = words.input(0);
-        assert_eq!(input.words[0][..3], [32_767, -16_384, 0]);
-        assert_eq!(input.words[1][1], -32_767);
-        let [scale, sum] = input.scales_and_sums[0];
-        assert!((scale * 32_767.0 - 2.0).abs() < 1e-6 && (sum - 1.0).abs() < 1e-4);
-        assert_eq!(input.scales[0], [scale; 2]);
+        let stretch = &words.input(0)[0];
+        assert_eq!(stretch.words[0][..3], [32_767, 8192, 0]);
+        assert_eq!((stretch.words[0][16], stretch.words[1][16]), (-16_384, -32_767));
+        let [scale, sum, ..] = stretch.scales_and_sums;
+        assert!((scale * 32_767.0 - 2.0).abs() < 1e-6 && (sum - 1.5).abs() < 1e-4);
+        assert_eq!(stretch.scales[..2], [scale; 2]);
     }
 
     #[test]
     fn nothing_stays_nothing_and_what_is_no_number_shows() {
-        assert_eq!(words(&[1e-38; 32]).input(0).scales[0][0].to_bits(), 0);
+        assert_eq!(words(&[1e-38; 32]).input(0)[0].scales[0].to_bits(), 0);
         for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
             let mut x = [1.0; 32];
             x[31] = bad;
-            assert!(!words(&x).input(0).scales[0][0].is_finite());
+            assert!(!words(&x).input(0)[0].scales[0].is_finite());
         }
+    }
+
+    #[test]
+    fn what_was_kept_before_is_gone() {
+        let mut words = words(&[1.0; 4 * 512]);
+        words.set(Portable, &[2.0; 64], 32);
+        assert_eq!((words.stretches.len(), words.input(1).len()), (2, 1));
+        assert_eq!(words.input(1)[0].words[1], [0; UNIT]);
+        assert_eq!(words.input(1)[0].scales[2..], [0.0; 14]);
     }
 }

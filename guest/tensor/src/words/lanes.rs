@@ -1,43 +1,69 @@
 //! What an instruction set does with words.
 
 use super::UNIT;
+use crate::simd::Simd;
 
-/// Operations on thirty-two 16-bit words, and sums of their products.
+/// Operations on thirty-two bytes and on thirty-two 16-bit words, and sums of products of words.
+///
+/// Words lie in [`place`] order: those of even places, then those of odd ones. So bytes fall into words by a mask and a
+/// shift, without crossing lanes.
 ///
 /// Methods are `#[inline(always)]` in every implementation.
-pub(crate) trait WordLanes: Copy {
+pub(crate) trait WordLanes: Simd {
+    /// Thirty-two bytes.
+    type B: Copy;
     /// Thirty-two words.
     type W: Copy;
     /// Sums of products in several lanes.
     type Sums: Copy;
 
-    /// Unsigned bytes.
-    fn byte_words(self, from: &[u8; UNIT]) -> Self::W;
-    /// Signed bytes.
-    fn signed_words(self, from: &[u8; UNIT]) -> Self::W;
+    /// Bytes as they lie.
+    fn load_bytes(self, from: &[u8; UNIT]) -> Self::B;
     /// The lower nibbles of sixteen bytes, then the upper ones.
-    fn nibble_words(self, from: &[u8; 16]) -> Self::W;
-    /// 16 in word `i` if bit `i` of `bits` is set, else 0.
-    fn fifth_words(self, bits: u32) -> Self::W;
-    /// Words and `mask`.
-    fn and_words(self, a: Self::W, mask: i16) -> Self::W;
-    /// Word-wise or.
-    fn or_words(self, a: Self::W, b: Self::W) -> Self::W;
-    /// Words less `number`.
-    fn less_words(self, a: Self::W, number: i16) -> Self::W;
-    /// Words moved down by `N` bits, zeros from the top.
-    fn down_words<const N: i32>(self, a: Self::W) -> Self::W;
-    /// Words moved up by `N` bits.
-    fn up_words<const N: i32>(self, a: Self::W) -> Self::W;
+    fn nibble_bytes(self, from: &[u8; 16]) -> Self::B;
+    /// 16 in byte `i` if bit `i` of `bits` is set, else 0.
+    fn fifth_bytes(self, bits: u32) -> Self::B;
+    /// Bytes and `mask`.
+    fn and_bytes(self, a: Self::B, mask: u8) -> Self::B;
+    /// Byte-wise or.
+    fn or_bytes(self, a: Self::B, b: Self::B) -> Self::B;
+    /// Bytes less `number`, modulo 2^8.
+    fn less_bytes(self, a: Self::B, number: u8) -> Self::B;
+    /// Bytes moved down by `N` bits, zeros from the top.
+    fn down_bytes<const N: i32>(self, a: Self::B) -> Self::B;
+    /// Bytes moved up by `N` bits.
+    fn up_bytes<const N: i32>(self, a: Self::B) -> Self::B;
+
+    /// The lower nibbles.
+    fn low_nibbles(self, a: Self::B) -> Self::W;
+    /// The upper nibbles.
+    fn high_nibbles(self, a: Self::B) -> Self::W;
+    /// Unsigned bytes.
+    fn unsigned_words(self, a: Self::B) -> Self::W;
+    /// Signed bytes.
+    fn signed_words(self, a: Self::B) -> Self::W;
+    /// Signed bytes times 256, which takes fewer steps.
+    fn raised_words(self, a: Self::B) -> Self::W;
+
+    /// Of the eight groups of a `Q4_K` or `Q5_K` block, whose first sixteen bytes these are, scale and offset side by side.
+    ///
+    /// Scales and minima are six bits each, the last four groups' in two places.
+    /// Source: `get_scale_min_k4` of `ggml-quants.c`, four groups at a time.
+    fn six_bits(self, header: &[u8; 16]) -> Self::V;
 
     /// Sums of nothing.
     fn no_sums(self) -> Self::Sums;
-    /// Adds `scale · Σ a · x`. Words of `a` are below 2^8 in size, so that no sum of a unit overflows.
+    /// Adds `scale · Σ a · x`, where `Σ |a|` over four places in a row is below 2^16, so that no sum of integers overflows.
     fn add_dot(self, sums: Self::Sums, a: Self::W, x: &[i16; UNIT], scale: f32) -> Self::Sums;
-    /// As [`Self::add_dot`], with a scale for each half.
-    fn add_dots(self, sums: Self::Sums, a: Self::W, x: &[i16; UNIT], scales: [f32; 2]) -> Self::Sums;
+    /// As [`Self::add_dot`], with a scale for each half of the places.
+    fn add_dots(self, sums: Self::Sums, a: Self::W, x: &[i16; UNIT], scales: &[f32; 2]) -> Self::Sums;
     /// Lanes of both.
     fn join(self, a: Self::Sums, b: Self::Sums) -> Self::Sums;
     /// All lanes together.
     fn total(self, sums: Self::Sums) -> f32;
+}
+
+/// The place in a unit of what lies at `at` among its words.
+pub(crate) const fn place(at: usize) -> usize {
+    at % (UNIT / 2) * 2 + at / (UNIT / 2)
 }

@@ -13,11 +13,10 @@ mod lanes;
 mod portable;
 mod small;
 
-pub(crate) use input::{Input, Pair, Words};
-pub(crate) use lanes::WordLanes;
+pub(crate) use input::{Stretch, Words};
+pub(crate) use lanes::{WordLanes, place};
 
 use crate::Quant;
-use crate::simd::Simd;
 
 /// Elements of a unit.
 pub(crate) const UNIT: usize = 32;
@@ -39,10 +38,13 @@ pub(crate) trait WordFormat<const BYTES: usize, const BLOCKS: usize> {
     const PAIRS: Pairs;
 
     /// The sixteen numbers of a stretch, in order of its units.
-    fn pairs<S: Simd>(s: S, blocks: &[[u8; BYTES]; BLOCKS]) -> S::V;
+    fn pairs<S: WordLanes>(s: S, blocks: &[[u8; BYTES]; BLOCKS]) -> S::V;
 
     /// Unit `unit` of a stretch as words.
-    fn words<S: Simd>(s: S, blocks: &[[u8; BYTES]; BLOCKS], unit: usize) -> S::W;
+    fn words<S: WordLanes>(s: S, blocks: &[[u8; BYTES]; BLOCKS], unit: usize) -> S::W;
+
+    /// Scale and offset of a block that is one unit, and its words.
+    fn single<S: WordLanes>(s: S, block: &[u8; BYTES]) -> ([f32; 2], S::W);
 }
 
 /// A computation that is compiled once for each format.
@@ -51,9 +53,9 @@ pub(crate) trait ForWords {
     fn run<F: WordFormat<BYTES, BLOCKS>, const BYTES: usize, const BLOCKS: usize>(self);
 }
 
-/// Whether rows of `cols` weights have an integer path: shorter ones are not worth it.
-pub(crate) fn has_words(quant: Quant, cols: usize) -> bool {
-    let is_integer = matches!(
+/// Whether the format has an integer path: its weights are small integers, with scales.
+pub(crate) const fn has_words(quant: Quant) -> bool {
+    matches!(
         quant,
         Quant::Q8_0
             | Quant::Q4_0
@@ -63,8 +65,7 @@ pub(crate) fn has_words(quant: Quant, cols: usize) -> bool {
             | Quant::Q4_K
             | Quant::Q5_K
             | Quant::Q6_K
-    );
-    is_integer && cols >= UNIT * STRETCH
+    )
 }
 
 /// Runs `task` compiled for `quant`.

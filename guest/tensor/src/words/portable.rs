@@ -1,22 +1,24 @@
 //! Words in plain Rust: the reference.
 
-use super::{UNIT, WordLanes};
+use super::{UNIT, WordLanes, place};
+use crate::half::f16_to_f32;
 use crate::portable::Portable;
+use crate::simd::Unit;
 
+type Bytes = [u8; UNIT];
 type Words = [i16; UNIT];
 
+/// Bytes as words, in the order of words.
 #[inline(always)]
-fn each(mut words: Words, f: impl Fn(i16) -> i16) -> Words {
-    for word in &mut words {
-        *word = f(*word);
-    }
-    words
+fn words(bytes: Bytes, f: impl Fn(u8) -> i16) -> Words {
+    core::array::from_fn(|at| f(bytes[place(at)]))
 }
 
-/// Products of half a unit.
+/// Products of the words of one half of the places.
 #[inline(always)]
-fn dot(a: &[i16], x: &[i16]) -> i32 {
-    a.iter().zip(x).map(|(a, x)| i32::from(*a) * i32::from(*x)).sum()
+fn dot(a: &Words, x: &Words, half: usize) -> i32 {
+    let of_half = (0..UNIT).filter(|at| place(*at) / (UNIT / 2) == half);
+    of_half.map(|at| i32::from(a[at]) * i32::from(x[at])).sum()
 }
 
 #[inline(always)]
@@ -26,44 +28,77 @@ fn scaled(sum: i32, scale: f32) -> f32 {
 }
 
 impl WordLanes for Portable {
+    type B = Bytes;
     type W = Words;
     type Sums = [f32; 2];
 
     #[inline(always)]
-    fn byte_words(self, from: &[u8; UNIT]) -> Words {
-        from.map(i16::from)
+    fn load_bytes(self, from: &Bytes) -> Bytes {
+        *from
     }
     #[inline(always)]
-    fn signed_words(self, from: &[u8; UNIT]) -> Words {
-        from.map(|byte| i16::from(byte.cast_signed()))
+    fn nibble_bytes(self, from: &[u8; 16]) -> Bytes {
+        core::array::from_fn(|i| if i < 16 { from[i] & 15 } else { from[i - 16] >> 4 })
     }
     #[inline(always)]
-    fn nibble_words(self, from: &[u8; 16]) -> Words {
-        core::array::from_fn(|i| i16::from(if i < 16 { from[i] & 15 } else { from[i - 16] >> 4 }))
-    }
-    #[inline(always)]
-    fn fifth_words(self, bits: u32) -> Words {
+    fn fifth_bytes(self, bits: u32) -> Bytes {
         core::array::from_fn(|i| if bits >> i & 1 == 1 { 16 } else { 0 })
     }
     #[inline(always)]
-    fn and_words(self, a: Words, mask: i16) -> Words {
-        each(a, |word| word & mask)
+    fn and_bytes(self, a: Bytes, mask: u8) -> Bytes {
+        a.map(|byte| byte & mask)
     }
     #[inline(always)]
-    fn or_words(self, a: Words, b: Words) -> Words {
+    fn or_bytes(self, a: Bytes, b: Bytes) -> Bytes {
         core::array::from_fn(|i| a[i] | b[i])
     }
     #[inline(always)]
-    fn less_words(self, a: Words, number: i16) -> Words {
-        each(a, |word| word - number)
+    fn less_bytes(self, a: Bytes, number: u8) -> Bytes {
+        a.map(|byte| byte.wrapping_sub(number))
     }
     #[inline(always)]
-    fn down_words<const N: i32>(self, a: Words) -> Words {
-        each(a, |word| (word.cast_unsigned() >> N).cast_signed())
+    fn down_bytes<const N: i32>(self, a: Bytes) -> Bytes {
+        a.map(|byte| byte >> N)
     }
     #[inline(always)]
-    fn up_words<const N: i32>(self, a: Words) -> Words {
-        each(a, |word| word << N)
+    fn up_bytes<const N: i32>(self, a: Bytes) -> Bytes {
+        a.map(|byte| byte << N)
+    }
+    #[inline(always)]
+    fn low_nibbles(self, a: Bytes) -> Words {
+        words(a, |byte| i16::from(byte & 15))
+    }
+    #[inline(always)]
+    fn high_nibbles(self, a: Bytes) -> Words {
+        words(a, |byte| i16::from(byte >> 4))
+    }
+    #[inline(always)]
+    fn unsigned_words(self, a: Bytes) -> Words {
+        words(a, i16::from)
+    }
+    #[inline(always)]
+    fn signed_words(self, a: Bytes) -> Words {
+        words(a, |byte| i16::from(byte.cast_signed()))
+    }
+    #[inline(always)]
+    fn raised_words(self, a: Bytes) -> Words {
+        words(a, |byte| i16::from_le_bytes([0, byte]))
+    }
+    #[inline(always)]
+    fn six_bits(self, header: &[u8; 16]) -> Unit {
+        let [scale, minimum] = [0, 2].map(|at| f16_to_f32(u16::from_le_bytes([header[at], header[at + 1]])));
+        let (scales, minima, both) = (&header[4..8], &header[8..12], &header[12..]);
+        let mut out = [0.0; 16];
+        for (group, pair) in out.as_chunks_mut::<2>().0.iter_mut().enumerate() {
+            let g = group % 4;
+            let (s, m) = if group < 4 {
+                (scales[g] & 63, minima[g] & 63)
+            } else {
+                (both[g] & 15 | scales[g] >> 6 << 4, both[g] >> 4 | minima[g] >> 6 << 4)
+            };
+            *pair = [scale * f32::from(s), -minimum * f32::from(m)];
+        }
+        out
     }
     #[inline(always)]
     fn no_sums(self) -> [f32; 2] {
@@ -71,15 +106,11 @@ impl WordLanes for Portable {
     }
     #[inline(always)]
     fn add_dot(self, sums: [f32; 2], a: Words, x: &Words, scale: f32) -> [f32; 2] {
-        self.add_dots(sums, a, x, [scale; 2])
+        self.add_dots(sums, a, x, &[scale; 2])
     }
     #[inline(always)]
-    fn add_dots(self, [low, high]: [f32; 2], a: Words, x: &Words, scales: [f32; 2]) -> [f32; 2] {
-        let half = UNIT / 2;
-        [
-            low + scaled(dot(&a[..half], &x[..half]), scales[0]),
-            high + scaled(dot(&a[half..], &x[half..]), scales[1]),
-        ]
+    fn add_dots(self, [low, high]: [f32; 2], a: Words, x: &Words, scales: &[f32; 2]) -> [f32; 2] {
+        [low + scaled(dot(&a, x, 0), scales[0]), high + scaled(dot(&a, x, 1), scales[1])]
     }
     #[inline(always)]
     fn join(self, a: [f32; 2], b: [f32; 2]) -> [f32; 2] {

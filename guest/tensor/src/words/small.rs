@@ -1,6 +1,6 @@
 //! Formats of 32 elements a block, with one scale and perhaps a minimum as halves.
 
-use super::{Pairs, STRETCH, WordFormat, cut};
+use super::{Pairs, STRETCH, WordFormat, WordLanes, cut};
 use crate::simd::{Simd, Unit};
 
 pub(super) struct Q8_0;
@@ -29,44 +29,85 @@ fn with_minimum<S: Simd, const B: usize>(s: S, blocks: &[[u8; B]; STRETCH]) -> S
     halves(s, blocks, |word| word)
 }
 
-/// Scale, and the offset of values that lie around `middle`.
+/// Scale, and the offset of values that lie around `-factors[1]`.
 #[inline(always)]
-fn around<S: Simd, const B: usize>(s: S, blocks: &[[u8; B]; STRETCH], middle: f32) -> S::V {
+fn around<S: Simd, const B: usize>(s: S, blocks: &[[u8; B]; STRETCH], factors: &Unit) -> S::V {
     let twice = halves(s, blocks, |word| (word & 0xFFFF) * 0x1_0001);
-    let mut factors: Unit = [1.0; 16];
-    for factor in factors.iter_mut().skip(1).step_by(2) {
-        *factor = -middle;
-    }
-    s.mul(twice, s.load(&factors))
+    s.mul(twice, s.load(factors))
 }
 
+/// Scales as they are, and offsets of values around `middle`.
+const fn factors(middle: f32) -> Unit {
+    let m = -middle;
+    [1., m, 1., m, 1., m, 1., m, 1., m, 1., m, 1., m, 1., m]
+}
+
+#[inline(always)]
+#[expect(clippy::cast_possible_truncation, reason = "the two halves of a word")]
+fn two_halves<S: Simd, const B: usize>(s: S, block: &[u8; B]) -> [f32; 2] {
+    let word = first_word(block);
+    [s.half(word as u16), s.half((word >> 16) as u16)]
+}
+
+/// Formats around a middle, or with a minimum.
 macro_rules! format {
-    ($name:ident, $bytes:literal, $pairs:expr, $words:expr) => {
+    ($name:ident, $bytes:literal, around $middle:literal, $words:expr) => {
+        format!(
+            $name,
+            $bytes,
+            |s, blocks| around(s, blocks, &const { factors($middle) }),
+            $words,
+            |s, block| {
+                let [scale, _] = two_halves(s, block);
+                [scale, scale * -$middle]
+            }
+        );
+    };
+    ($name:ident, $bytes:literal, with_minimum, $words:expr) => {
+        format!($name, $bytes, with_minimum, $words, two_halves);
+    };
+    ($name:ident, $bytes:literal, $pairs:expr, $words:expr, $pair:expr) => {
         impl WordFormat<$bytes, STRETCH> for $name {
             const PAIRS: Pairs = Pairs::ScaleAndOffset;
 
             #[inline(always)]
-            fn pairs<S: Simd>(s: S, blocks: &[[u8; $bytes]; STRETCH]) -> S::V {
+            fn pairs<S: WordLanes>(s: S, blocks: &[[u8; $bytes]; STRETCH]) -> S::V {
                 $pairs(s, blocks)
             }
 
             #[inline(always)]
-            fn words<S: Simd>(s: S, blocks: &[[u8; $bytes]; STRETCH], unit: usize) -> S::W {
+            fn words<S: WordLanes>(s: S, blocks: &[[u8; $bytes]; STRETCH], unit: usize) -> S::W {
                 $words(s, &blocks[unit])
+            }
+
+            #[inline(always)]
+            fn single<S: WordLanes>(s: S, block: &[u8; $bytes]) -> ([f32; 2], S::W) {
+                ($pair(s, block), $words(s, block))
             }
         }
     };
 }
 
-/// Nibbles at `nibbles`, fifth bits at `bits`.
+/// The sixteen bytes of nibbles at `at`.
 #[inline(always)]
-fn five_bits<S: Simd>(s: S, block: &[u8], bits: usize, nibbles: usize) -> S::W {
-    let fifths = s.fifth_words(u32::from_le_bytes(*cut(block, bits)));
-    s.or_words(s.nibble_words(cut(block, nibbles)), fifths)
+fn four_bits<S: WordLanes>(s: S, block: &[u8], at: usize) -> S::W {
+    s.unsigned_words(s.nibble_bytes(cut(block, at)))
 }
 
-format!(Q8_0, 34, |s, blocks| around(s, blocks, 0.0), |s: S, block| s.signed_words(cut(block, 2)));
-format!(Q4_0, 18, |s, blocks| around(s, blocks, 8.0), |s: S, block| s.nibble_words(cut(block, 2)));
-format!(Q4_1, 20, |s, blocks| with_minimum(s, blocks), |s: S, block| s.nibble_words(cut(block, 4)));
-format!(Q5_0, 22, |s, blocks| around(s, blocks, 16.0), |s, block| five_bits(s, block, 2, 6));
-format!(Q5_1, 24, |s, blocks| with_minimum(s, blocks), |s, block| five_bits(s, block, 4, 8));
+/// Nibbles at `nibbles`, fifth bits at `bits`.
+#[inline(always)]
+fn five_bits<S: WordLanes>(s: S, block: &[u8], bits: usize, nibbles: usize) -> S::W {
+    let fifths = s.fifth_bytes(u32::from_le_bytes(*cut(block, bits)));
+    s.unsigned_words(s.or_bytes(s.nibble_bytes(cut(block, nibbles)), fifths))
+}
+
+#[inline(always)]
+fn eight_bits<S: WordLanes>(s: S, block: &[u8], at: usize) -> S::W {
+    s.signed_words(s.load_bytes(cut(block, at)))
+}
+
+format!(Q8_0, 34, around 0.0, |s, block| eight_bits(s, block, 2));
+format!(Q4_0, 18, around 8.0, |s, block| four_bits(s, block, 2));
+format!(Q4_1, 20, with_minimum, |s, block| four_bits(s, block, 4));
+format!(Q5_0, 22, around 16.0, |s, block| five_bits(s, block, 2, 6));
+format!(Q5_1, 24, with_minimum, |s, block| five_bits(s, block, 4, 8));

@@ -70,6 +70,7 @@ fn halves<T: Copy>(all: &[T; 16]) -> [&[T; 8]; 2] {
 }
 
 impl Simd for Avx2 {
+    type Words = Self;
     type V = Floats;
     type I = Ints;
     /// Scale and offset, each in all eight lanes.
@@ -77,6 +78,10 @@ impl Simd for Avx2 {
 
     const REGISTERS: Registers = Registers::Few;
 
+    #[inline(always)]
+    fn words(self) -> Self {
+        self
+    }
     #[inline(always)]
     fn enter<O: Op>(self, op: O) -> O::Out {
         #[target_feature(enable = "avx2,fma,f16c")]

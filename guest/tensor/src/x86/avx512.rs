@@ -25,11 +25,6 @@ impl Avx512 {
     pub(crate) fn detect() -> Option<Self> {
         Avx2::detect().filter(|_| detect::avx512()).map(Self)
     }
-
-    /// The instruction set it contains.
-    pub(super) const fn avx2(self) -> Avx2 {
-        self.0
-    }
 }
 
 /// One instruction that touches no memory.
@@ -53,6 +48,7 @@ macro_rules! memory {
 const COUNT: Unit = [0., 1., 2., 3., 4., 5., 6., 7., 8., 9., 10., 11., 12., 13., 14., 15.];
 
 impl Simd for Avx512 {
+    type Words = Avx2;
     type V = __m512;
     type I = __m512i;
     /// Values of the sixteen nibbles.
@@ -60,6 +56,10 @@ impl Simd for Avx512 {
 
     const REGISTERS: Registers = Registers::Many;
 
+    #[inline(always)]
+    fn words(self) -> Avx2 {
+        self.0
+    }
     #[inline(always)]
     fn enter<O: Op>(self, op: O) -> O::Out {
         #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")]

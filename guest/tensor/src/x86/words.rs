@@ -1,16 +1,20 @@
-//! Words in two 256-bit registers: AVX2, and AVX-512 by the same instructions.
+//! Words in two 256-bit registers: AVX2.
 #![expect(unsafe_code, reason = "vector instructions behind a token that proves their support")]
 
 use core::arch::x86_64::{
-    __m128i, __m256, __m256i, _mm_add_ps, _mm_add_ss, _mm_cvtss_f32, _mm_loadu_si128, _mm_movehdup_ps,
-    _mm_movehl_ps, _mm256_add_epi32, _mm256_add_ps, _mm256_and_si256, _mm256_castps256_ps128,
-    _mm256_cmpeq_epi16, _mm256_cvtepi8_epi16, _mm256_cvtepi32_ps, _mm256_cvtepu8_epi16,
-    _mm256_extractf128_ps, _mm256_fmadd_ps, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_or_si256,
-    _mm256_set1_epi16, _mm256_set1_ps, _mm256_setzero_ps, _mm256_slli_epi16, _mm256_srli_epi16,
-    _mm256_sub_epi16,
+    __m128i, __m256, __m256i, _mm_add_ps, _mm_add_ss, _mm_and_si128, _mm_broadcastd_epi32, _mm_cvtss_f32,
+    _mm_loadu_si128, _mm_movehdup_ps, _mm_movehl_ps, _mm_or_si128, _mm_shuffle_epi8, _mm_shuffle_epi32,
+    _mm_srlv_epi32, _mm_unpackhi_epi64, _mm256_add_epi32, _mm256_add_ps, _mm256_and_si256,
+    _mm256_broadcastsi128_si256, _mm256_castpd_ps, _mm256_castps256_ps128, _mm256_cmpeq_epi8,
+    _mm256_cvtepi32_ps, _mm256_cvtepu8_epi32, _mm256_cvtph_ps, _mm256_extractf128_ps, _mm256_fmadd_ps,
+    _mm256_loadu_si256, _mm256_madd_epi16, _mm256_or_si256, _mm256_permutevar_ps, _mm256_set1_epi8,
+    _mm256_set1_epi16, _mm256_set1_epi32, _mm256_set1_pd, _mm256_set1_ps, _mm256_setzero_ps,
+    _mm256_shuffle_epi8, _mm256_slli_epi16, _mm256_srai_epi16, _mm256_srli_epi16, _mm256_srlv_epi32,
+    _mm256_sub_epi8, _mm256_xor_ps,
 };
 
-use super::{Avx2, Avx512};
+use super::Avx2;
+use crate::simd::{Simd as _, Unit};
 use crate::words::{UNIT, WordLanes};
 
 /// One instruction that touches no memory.
@@ -19,13 +23,6 @@ macro_rules! lanes {
         // SAFETY: the token in `self` proves that the instruction is supported; it touches no memory.
         unsafe { $call }
     }};
-}
-
-/// The same instruction on both halves.
-macro_rules! both {
-    ($name:path, $($x:expr),+) => {
-        [lanes!($name($($x[0]),+)), lanes!($name($($x[1]),+))]
-    };
 }
 
 /// One instruction on memory behind a reference.
@@ -37,90 +34,168 @@ macro_rules! memory {
     }};
 }
 
-/// The bit of each of sixteen words.
-const BITS: [u16; 16] = {
-    let mut bits = [0; 16];
+/// The byte of 32 bits that has the bit of each of 32 bytes.
+const BYTE_OF_BIT: [u8; UNIT] = {
+    let mut bytes = [0; UNIT];
+    let mut at = 8;
+    while at < UNIT {
+        bytes[at] = bytes[at - 8] + 1;
+        at += 1;
+    }
+    bytes
+};
+
+/// The bit in that byte.
+const BIT: [u8; UNIT] = {
+    let mut bits = [1; UNIT];
     let mut at = 0;
-    while at < 16 {
-        bits[at] = 1 << at;
+    while at < UNIT {
+        bits[at] = 1 << (at % 8);
         at += 1;
     }
     bits
 };
 
+/// Upper nibbles are moved down in the upper half.
+const NIBBLES: [u32; 8] = [0, 0, 0, 0, 4, 4, 4, 4];
+/// The first of two numbers in the lower half, the second in the upper half.
+const HALVES: [u32; 8] = [0, 0, 0, 0, 1, 1, 1, 1];
+
+/// Six bits of each byte, the upper two of these, and a nibble.
+const SIX: u32 = 0x3F3F_3F3F;
+const UPPER_TWO: u32 = 0x3030_3030;
+const NIBBLE: u32 = 0x0F0F_0F0F;
+/// Four scales, four minima, and the same again, to scale and minimum.
+const SIDE_BY_SIDE: [u8; 16] = [0, 4, 1, 5, 2, 6, 3, 7, 8, 12, 9, 13, 10, 14, 11, 15];
+/// Minima are taken off.
+const SIGNS: Unit = [0., -0., 0., -0., 0., -0., 0., -0., 0., -0., 0., -0., 0., -0., 0., -0.];
+
 impl Avx2 {
     #[inline(always)]
-    fn sixteen_bytes(self, from: &[u8; UNIT], half: usize) -> __m128i {
-        memory!(_mm_loadu_si128(from.as_chunks::<16>().0[half].as_ptr().cast()))
+    fn eight_integers(self, from: &[u32; 8]) -> __m256i {
+        memory!(_mm256_loadu_si256(from.as_ptr().cast()))
     }
 
+    /// Of each 32 bits of `a` the two products, summed up.
     #[inline(always)]
-    fn products(self, a: [__m256i; 2], x: &[i16; UNIT]) -> [__m256i; 2] {
+    fn products(self, a: [__m256i; 2], x: &[i16; UNIT]) -> __m256i {
         let halves = x.as_chunks::<16>().0;
-        let low = memory!(_mm256_loadu_si256(halves[0].as_ptr().cast()));
-        let high = memory!(_mm256_loadu_si256(halves[1].as_ptr().cast()));
-        both!(_mm256_madd_epi16, a, [low, high])
+        let even = memory!(_mm256_loadu_si256(halves[0].as_ptr().cast()));
+        let odd = memory!(_mm256_loadu_si256(halves[1].as_ptr().cast()));
+        let (even, odd) = (lanes!(_mm256_madd_epi16(a[0], even)), lanes!(_mm256_madd_epi16(a[1], odd)));
+        lanes!(_mm256_add_epi32(even, odd))
+    }
+
+    /// Each lane of `a` moved down by its count of bits, and its mask.
+    #[inline(always)]
+    fn moved_and_masked(self, a: __m128i, counts: &[u32; 4], masks: &[u32; 4]) -> __m128i {
+        let counts = memory!(_mm_loadu_si128(counts.as_ptr().cast()));
+        let masks = memory!(_mm_loadu_si128(masks.as_ptr().cast()));
+        let moved = lanes!(_mm_srlv_epi32(a, counts));
+        lanes!(_mm_and_si128(moved, masks))
+    }
+
+    /// The first eight bytes as floats.
+    #[inline(always)]
+    fn eight_floats(self, bytes: __m128i) -> __m256 {
+        let integers = lanes!(_mm256_cvtepu8_epi32(bytes));
+        lanes!(_mm256_cvtepi32_ps(integers))
     }
 
     #[inline(always)]
-    fn add_scaled(self, sums: __m256, products: __m256i, scale: f32) -> __m256 {
-        let scale = lanes!(_mm256_set1_ps(scale));
+    fn add_scaled(self, sums: __m256, products: __m256i, scales: __m256) -> __m256 {
         let products = lanes!(_mm256_cvtepi32_ps(products));
-        lanes!(_mm256_fmadd_ps(products, scale, sums))
+        lanes!(_mm256_fmadd_ps(products, scales, sums))
     }
 }
 
 impl WordLanes for Avx2 {
+    type B = __m256i;
+    /// Even places, odd places.
     type W = [__m256i; 2];
     type Sums = __m256;
 
     #[inline(always)]
-    fn byte_words(self, from: &[u8; UNIT]) -> [__m256i; 2] {
-        let halves = [self.sixteen_bytes(from, 0), self.sixteen_bytes(from, 1)];
-        both!(_mm256_cvtepu8_epi16, halves)
+    fn load_bytes(self, from: &[u8; UNIT]) -> __m256i {
+        memory!(_mm256_loadu_si256(from.as_ptr().cast()))
     }
     #[inline(always)]
-    fn signed_words(self, from: &[u8; UNIT]) -> [__m256i; 2] {
-        let halves = [self.sixteen_bytes(from, 0), self.sixteen_bytes(from, 1)];
-        both!(_mm256_cvtepi8_epi16, halves)
+    fn nibble_bytes(self, from: &[u8; 16]) -> __m256i {
+        let packed = memory!(_mm_loadu_si128(from.as_ptr().cast()));
+        let twice = lanes!(_mm256_broadcastsi128_si256(packed));
+        let moved = lanes!(_mm256_srlv_epi32(twice, self.eight_integers(&NIBBLES)));
+        self.and_bytes(moved, 15)
     }
     #[inline(always)]
-    fn nibble_words(self, from: &[u8; 16]) -> [__m256i; 2] {
-        let bytes = memory!(_mm_loadu_si128(from.as_ptr().cast()));
-        let words = lanes!(_mm256_cvtepu8_epi16(bytes));
-        let mask = lanes!(_mm256_set1_epi16(15));
-        [lanes!(_mm256_and_si256(words, mask)), lanes!(_mm256_srli_epi16::<4>(words))]
+    fn fifth_bytes(self, bits: u32) -> __m256i {
+        let (places, own) = (self.load_bytes(&BYTE_OF_BIT), self.load_bytes(&BIT));
+        let all = lanes!(_mm256_set1_epi32(bits.cast_signed()));
+        let bytes = lanes!(_mm256_shuffle_epi8(all, places));
+        let kept = lanes!(_mm256_and_si256(bytes, own));
+        self.and_bytes(lanes!(_mm256_cmpeq_epi8(kept, own)), 16)
     }
     #[inline(always)]
-    #[expect(clippy::cast_possible_truncation, reason = "the two halves of a word")]
-    fn fifth_words(self, bits: u32) -> [__m256i; 2] {
-        let own = memory!(_mm256_loadu_si256(BITS.as_ptr().cast()));
-        let low = lanes!(_mm256_set1_epi16((bits as u16).cast_signed()));
-        let high = lanes!(_mm256_set1_epi16(((bits >> 16) as u16).cast_signed()));
-        let kept = both!(_mm256_and_si256, [low, high], [own; 2]);
-        self.and_words(both!(_mm256_cmpeq_epi16, kept, [own; 2]), 16)
+    fn and_bytes(self, a: __m256i, mask: u8) -> __m256i {
+        let mask = lanes!(_mm256_set1_epi8(mask.cast_signed()));
+        lanes!(_mm256_and_si256(a, mask))
     }
     #[inline(always)]
-    fn and_words(self, a: [__m256i; 2], mask: i16) -> [__m256i; 2] {
-        let mask = lanes!(_mm256_set1_epi16(mask));
-        both!(_mm256_and_si256, a, [mask; 2])
+    fn or_bytes(self, a: __m256i, b: __m256i) -> __m256i {
+        lanes!(_mm256_or_si256(a, b))
     }
     #[inline(always)]
-    fn or_words(self, a: [__m256i; 2], b: [__m256i; 2]) -> [__m256i; 2] {
-        both!(_mm256_or_si256, a, b)
+    fn less_bytes(self, a: __m256i, number: u8) -> __m256i {
+        let number = lanes!(_mm256_set1_epi8(number.cast_signed()));
+        lanes!(_mm256_sub_epi8(a, number))
     }
     #[inline(always)]
-    fn less_words(self, a: [__m256i; 2], number: i16) -> [__m256i; 2] {
-        let number = lanes!(_mm256_set1_epi16(number));
-        both!(_mm256_sub_epi16, a, [number; 2])
+    fn down_bytes<const N: i32>(self, a: __m256i) -> __m256i {
+        self.and_bytes(lanes!(_mm256_srli_epi16::<N>(a)), u8::MAX >> N)
     }
     #[inline(always)]
-    fn down_words<const N: i32>(self, a: [__m256i; 2]) -> [__m256i; 2] {
-        both!(_mm256_srli_epi16::<N>, a)
+    fn up_bytes<const N: i32>(self, a: __m256i) -> __m256i {
+        self.and_bytes(lanes!(_mm256_slli_epi16::<N>(a)), u8::MAX << N)
     }
     #[inline(always)]
-    fn up_words<const N: i32>(self, a: [__m256i; 2]) -> [__m256i; 2] {
-        both!(_mm256_slli_epi16::<N>, a)
+    fn low_nibbles(self, a: __m256i) -> [__m256i; 2] {
+        let (mask, odd) = (lanes!(_mm256_set1_epi16(15)), lanes!(_mm256_srli_epi16::<8>(a)));
+        [lanes!(_mm256_and_si256(a, mask)), lanes!(_mm256_and_si256(odd, mask))]
+    }
+    #[inline(always)]
+    fn high_nibbles(self, a: __m256i) -> [__m256i; 2] {
+        let (mask, even) = (lanes!(_mm256_set1_epi16(15)), lanes!(_mm256_srli_epi16::<4>(a)));
+        [lanes!(_mm256_and_si256(even, mask)), lanes!(_mm256_srli_epi16::<12>(a))]
+    }
+    #[inline(always)]
+    fn unsigned_words(self, a: __m256i) -> [__m256i; 2] {
+        let mask = lanes!(_mm256_set1_epi16(0xFF));
+        [lanes!(_mm256_and_si256(a, mask)), lanes!(_mm256_srli_epi16::<8>(a))]
+    }
+    #[inline(always)]
+    fn signed_words(self, a: __m256i) -> [__m256i; 2] {
+        let raised = lanes!(_mm256_slli_epi16::<8>(a));
+        [lanes!(_mm256_srai_epi16::<8>(raised)), lanes!(_mm256_srai_epi16::<8>(a))]
+    }
+    #[inline(always)]
+    fn raised_words(self, a: __m256i) -> [__m256i; 2] {
+        let mask = lanes!(_mm256_set1_epi16(i16::MIN | 0x7F00));
+        [lanes!(_mm256_slli_epi16::<8>(a)), lanes!(_mm256_and_si256(a, mask))]
+    }
+    #[inline(always)]
+    fn six_bits(self, header: &[u8; 16]) -> [__m256; 2] {
+        let all = memory!(_mm_loadu_si128(header.as_ptr().cast()));
+        let own = lanes!(_mm_shuffle_epi32::<0b10_01_10_01>(all));
+        let own = self.moved_and_masked(own, &[0, 0, 2, 2], &[SIX, SIX, UPPER_TWO, UPPER_TWO]);
+        let shared = lanes!(_mm_shuffle_epi32::<0b11_11_11_11>(all));
+        let shared = self.moved_and_masked(shared, &[0, 0, 0, 4], &[0, 0, NIBBLE, NIBBLE]);
+        let bytes = lanes!(_mm_or_si128(own, shared));
+        let order = memory!(_mm_loadu_si128(SIDE_BY_SIDE.as_ptr().cast()));
+        let bytes = lanes!(_mm_shuffle_epi8(bytes, order));
+        let upper = lanes!(_mm_unpackhi_epi64(bytes, bytes));
+        let factors = lanes!(_mm_broadcastd_epi32(all));
+        let factors = lanes!(_mm256_cvtph_ps(factors));
+        let factors = lanes!(_mm256_xor_ps(factors, self.load(&SIGNS)[0]));
+        self.mul([factors; 2], [self.eight_floats(bytes), self.eight_floats(upper)])
     }
     #[inline(always)]
     fn no_sums(self) -> __m256 {
@@ -128,14 +203,16 @@ impl WordLanes for Avx2 {
     }
     #[inline(always)]
     fn add_dot(self, sums: __m256, a: [__m256i; 2], x: &[i16; UNIT], scale: f32) -> __m256 {
-        let [low, high] = self.products(a, x);
-        self.add_scaled(sums, lanes!(_mm256_add_epi32(low, high)), scale)
+        let scales = lanes!(_mm256_set1_ps(scale));
+        self.add_scaled(sums, self.products(a, x), scales)
     }
     #[inline(always)]
-    fn add_dots(self, sums: __m256, a: [__m256i; 2], x: &[i16; UNIT], scales: [f32; 2]) -> __m256 {
-        let [low, high] = self.products(a, x);
-        let sums = self.add_scaled(sums, low, scales[0]);
-        self.add_scaled(sums, high, scales[1])
+    fn add_dots(self, sums: __m256, a: [__m256i; 2], x: &[i16; UNIT], scales: &[f32; 2]) -> __m256 {
+        let both = u64::from(scales[1].to_bits()) << 32 | u64::from(scales[0].to_bits());
+        let both = lanes!(_mm256_set1_pd(f64::from_bits(both)));
+        let both = lanes!(_mm256_castpd_ps(both));
+        let scales = lanes!(_mm256_permutevar_ps(both, self.eight_integers(&HALVES)));
+        self.add_scaled(sums, self.products(a, x), scales)
     }
     #[inline(always)]
     fn join(self, a: __m256, b: __m256) -> __m256 {
@@ -150,68 +227,5 @@ impl WordLanes for Avx2 {
         let upper = lanes!(_mm_movehdup_ps(two));
         let one = lanes!(_mm_add_ss(two, upper));
         lanes!(_mm_cvtss_f32(one))
-    }
-}
-
-/// AVX-512 has AVX2.
-impl WordLanes for Avx512 {
-    type W = [__m256i; 2];
-    type Sums = __m256;
-
-    #[inline(always)]
-    fn byte_words(self, from: &[u8; UNIT]) -> [__m256i; 2] {
-        self.avx2().byte_words(from)
-    }
-    #[inline(always)]
-    fn signed_words(self, from: &[u8; UNIT]) -> [__m256i; 2] {
-        self.avx2().signed_words(from)
-    }
-    #[inline(always)]
-    fn nibble_words(self, from: &[u8; 16]) -> [__m256i; 2] {
-        self.avx2().nibble_words(from)
-    }
-    #[inline(always)]
-    fn fifth_words(self, bits: u32) -> [__m256i; 2] {
-        self.avx2().fifth_words(bits)
-    }
-    #[inline(always)]
-    fn and_words(self, a: [__m256i; 2], mask: i16) -> [__m256i; 2] {
-        self.avx2().and_words(a, mask)
-    }
-    #[inline(always)]
-    fn or_words(self, a: [__m256i; 2], b: [__m256i; 2]) -> [__m256i; 2] {
-        self.avx2().or_words(a, b)
-    }
-    #[inline(always)]
-    fn less_words(self, a: [__m256i; 2], number: i16) -> [__m256i; 2] {
-        self.avx2().less_words(a, number)
-    }
-    #[inline(always)]
-    fn down_words<const N: i32>(self, a: [__m256i; 2]) -> [__m256i; 2] {
-        self.avx2().down_words::<N>(a)
-    }
-    #[inline(always)]
-    fn up_words<const N: i32>(self, a: [__m256i; 2]) -> [__m256i; 2] {
-        self.avx2().up_words::<N>(a)
-    }
-    #[inline(always)]
-    fn no_sums(self) -> __m256 {
-        self.avx2().no_sums()
-    }
-    #[inline(always)]
-    fn add_dot(self, sums: __m256, a: [__m256i; 2], x: &[i16; UNIT], scale: f32) -> __m256 {
-        self.avx2().add_dot(sums, a, x, scale)
-    }
-    #[inline(always)]
-    fn add_dots(self, sums: __m256, a: [__m256i; 2], x: &[i16; UNIT], scales: [f32; 2]) -> __m256 {
-        self.avx2().add_dots(sums, a, x, scales)
-    }
-    #[inline(always)]
-    fn join(self, a: __m256, b: __m256) -> __m256 {
-        self.avx2().join(a, b)
-    }
-    #[inline(always)]
-    fn total(self, sums: __m256) -> f32 {
-        self.avx2().total(sums)
     }
 }
