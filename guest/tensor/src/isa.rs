@@ -66,6 +66,17 @@ impl Isa {
         }
     }
 
+    /// Whether panels of words are faster than those of floats: registers of sixteen floats are as fast.
+    pub(crate) const fn has_word_panels(self) -> bool {
+        match self.0 {
+            Kind::Portable(_) => true,
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx2(_) => true,
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512(_) => false,
+        }
+    }
+
     /// Runs `op` compiled for this instruction set.
     #[inline]
     pub(crate) fn run<O: Op>(self, op: O) -> O::Out {

@@ -8,10 +8,10 @@
 //! - [`dequantize_row`], [`rms_norm`], [`softmax`], [`rope_pairs`], [`scores_f16`] and the other pieces of a
 //!   layer.
 //!
-//! Activations are f32, and sums are f32 in eight lanes or more, so that answers follow exact arithmetic. One kernel rounds
-//! activations: for few inputs and weights of small integers, products are those of 16-bit words with a scale for each 32,
-//! which errs as little as sums in f32 do. The kernels are written once over sixteen lanes (the private trait `Simd`); each
-//! instruction set says only how one lane operation is done.
+//! Activations are f32, and sums are f32 in eight lanes or more, so that answers follow exact arithmetic. Products with
+//! weights of small integers round activations to 16-bit words with a scale for each 32, which errs as little as sums in
+//! f32 do. The kernels are written once over sixteen lanes (the private trait `Simd`) and over lanes of words (`WordLanes`);
+//! each instruction set says only how one lane operation is done.
 //!
 //! Invariant: no I/O, clock, thread or global. Weights come from a checked copy (the caller's duty); shapes
 //! are asserted at entry, and a wrong shape is a bug of the caller, not of the file.

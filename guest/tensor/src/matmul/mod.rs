@@ -1,15 +1,17 @@
-//! `W · x`: weights in their file format, activations in f32 or, for few inputs, as words; sums in f32.
+//! `W · x`: weights in their file format, activations in f32 or as words; sums in f32.
 //!
 //! - Few inputs: each block is unpacked in registers and joined with the inputs: as 16-bit integers ([`words`]) where the
 //!   format has small integers, as floats ([`fused`]) where it has not.
-//! - Many inputs ([`panel`]): rows are unpacked once into a panel in cache, and a register-blocked product
-//!   runs over it.
+//! - Many inputs: rows are unpacked once into a panel in cache, and a register-blocked product runs over it, of words
+//!   ([`word_panel`]) where the format has small integers and registers are eight floats wide, otherwise of floats
+//!   ([`panel`]).
 //!
 //! Cpus claim tiles of the outputs; each output element is written by exactly one of them.
 
 mod fused;
 mod panel;
 mod tiles;
+mod word_panel;
 mod words;
 
 pub(crate) use panel::Scratch;
@@ -58,8 +60,8 @@ pub fn matmul_shared(team: &Team<'_>, isa: Isa, x: &[f32], products: &mut [Produ
     let cols = products[0].weights.cols();
     assert!(x.len().is_multiple_of(cols), "{} input elements are not rows of {cols}", x.len());
     let inputs = x.len() / cols;
-    let wants_words =
-        inputs <= FUSED_MAX && products.iter().any(|product| has_words(product.weights.quant()));
+    let wants_words = (inputs <= FUSED_MAX || isa.has_word_panels())
+        && products.iter().any(|product| has_words(product.weights.quant()));
     team.with_words(|words| {
         if wants_words {
             isa.run(AsWords { x, cols, words });
@@ -163,12 +165,14 @@ impl Op for Claims<'_, '_> {
         for part in self.plan.parts.iter().flatten() {
             while let Some(tile) = part.tiles.claim() {
                 let chunk = Chunk { weights: &part.weights, x: self.plan.x, tile };
-                match self.plan.words {
-                    Some(words) if has_words(chunk.weights.quant()) => {
-                        words::compute(s.words(), chunk, words)
+                let words = self.plan.words.filter(|_| has_words(chunk.weights.quant()));
+                match (words, self.plan.is_fused) {
+                    (Some(words), true) => words::compute(s.words(), chunk, words),
+                    (Some(words), false) => {
+                        word_panel::compute(s.words(), chunk, words, &mut self.scratch.words)
                     }
-                    _ if self.plan.is_fused => fused::compute(s, chunk),
-                    _ => panel::compute(s, chunk, self.scratch),
+                    (None, true) => fused::compute(s, chunk),
+                    (None, false) => panel::compute(s, chunk, self.scratch),
                 }
             }
         }

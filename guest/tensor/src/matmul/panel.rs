@@ -1,4 +1,4 @@
-//! Many inputs: rows unpacked once into a panel, then a register-blocked product.
+//! Many inputs, as floats: rows unpacked once into a panel, then a register-blocked product.
 //!
 //! A panel holds [`ROWS`] rows of at most [`DEPTH`] columns, column by column, so that one register holds
 //! sixteen rows of one column and inputs are broadcast. Sums therefore need no joining of lanes.
@@ -8,9 +8,9 @@ use alloc::vec;
 use core::marker::PhantomData;
 use core::ops::Range;
 
-use super::Chunk;
+use super::{Chunk, word_panel};
 use crate::simd::{Op, Registers, Simd, Unit};
-use crate::unpack::{ForFormat, Format, Scales, Sink, for_format, padded};
+use crate::unpack::{ForFormat, Format, Scales, Sink, for_float_format, for_format, padded};
 
 /// Rows of a panel.
 pub(super) const ROWS: usize = WIDTH * 16;
@@ -29,20 +29,22 @@ pub(crate) struct Scratch {
     rows: Box<[[Line; 16]]>,
     /// `[DEPTH][WIDTH]`.
     panel: Box<[[Line; WIDTH]]>,
+    pub(super) words: word_panel::Scratch,
 }
 
 /// A unit on a cache line of its own.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
-struct Line(Unit);
+pub(super) struct Line(pub(super) Unit);
 
-const ZERO: Line = Line([0.0; 16]);
+pub(super) const ZERO: Line = Line([0.0; 16]);
 
 impl Scratch {
     pub(crate) fn new() -> Self {
         Self {
             rows: vec![[ZERO; 16]; UNITS].into_boxed_slice(),
             panel: vec![[ZERO; WIDTH]; DEPTH].into_boxed_slice(),
+            words: word_panel::Scratch::new(),
         }
     }
 }
@@ -52,7 +54,12 @@ pub(super) fn compute<S: Simd>(s: S, mut chunk: Chunk<'_>, scratch: &mut Scratch
     let cols = chunk.weights.cols();
     for start in (0..cols).step_by(DEPTH) {
         let columns = start..cols.min(start + DEPTH);
-        for_format(chunk.weights.quant(), Fill { s, chunk: &chunk, columns: columns.clone(), scratch });
+        let fill = Fill { s, chunk: &chunk, columns: columns.clone(), scratch };
+        match S::REGISTERS {
+            Registers::Many => for_format(chunk.weights.quant(), fill),
+            // Other formats have panels of words.
+            Registers::Few | Registers::None => for_float_format(chunk.weights.quant(), fill),
+        }
         Multiply { chunk: &mut chunk, columns, panel: &scratch.panel }.all(s);
     }
 }
@@ -84,7 +91,7 @@ impl<F: Format<B>, const B: usize> Op for FillAs<'_, '_, F, B> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Self { chunk, columns, scratch: Scratch { rows, panel }, .. } = self;
+        let Self { chunk, columns, scratch: Scratch { rows, panel, .. }, .. } = self;
         let all = chunk.tile.rows();
         for (group, start) in all.clone().step_by(16).enumerate() {
             for r in 0..16 {
@@ -224,7 +231,7 @@ impl<const W: usize, const N: usize> Op for Block<'_, '_, '_, W, N> {
 
 /// Writes a sum, or adds it to what earlier columns gave.
 #[inline(always)]
-fn write<S: Simd>(s: S, sum: S::V, out: &mut [f32], is_later: bool) {
+pub(super) fn write<S: Simd>(s: S, sum: S::V, out: &mut [f32], is_later: bool) {
     if let Some(out) = out.as_mut_array() {
         // The usual case without a copy.
         return s.store(if is_later { s.add(s.load(out), sum) } else { sum }, out);

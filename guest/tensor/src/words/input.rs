@@ -2,21 +2,19 @@
 
 use alloc::vec::Vec;
 
-use super::{STRETCH, UNIT, place};
+use super::{STRETCH, UNIT, WordLanes};
 use crate::simd::{Op, Simd, Unit};
 
 /// Largest word: symmetric, so that the negative of a word is one.
 const TOP: f32 = 32_767.0;
 /// Activations of which all are smaller count as zero: the inverse of their scale would not be a number.
 const LEAST: f32 = 1e-30;
-/// Added to a number below 2^22 in size, leaves it rounded to an integer in the low bits.
-const ROUND: f32 = 12_582_912.0;
 
 /// A stretch of activations.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
 pub(crate) struct Stretch {
-    /// The words of each unit, in the order of [`place`]: an activation is its word times its unit's scale.
+    /// The words of each unit, in the order of [`super::place`]: an activation is its word times its unit's scale.
     pub(crate) words: [[i16; UNIT]; STRETCH],
     /// Of each unit the scale and the sum of its activations.
     pub(crate) scales_and_sums: Unit,
@@ -62,15 +60,14 @@ impl Op for Fill<'_, '_> {
     type Out = ();
 
     #[inline(always)]
-    fn run<S: Simd>(self, _: S) {
-        let Words { len, stretches } = self.words;
+    fn run<S: Simd>(self, s: S) {
+        let (Words { len, stretches }, s) = (self.words, s.words());
         for (x, stretches) in self.x.chunks_exact(self.cols).zip(stretches.chunks_exact_mut(*len)) {
             for (units, stretch) in x.as_chunks::<UNIT>().0.chunks(STRETCH).zip(stretches) {
-                let Stretch { words, scales_and_sums, scales } = stretch;
-                let pairs = scales_and_sums.as_chunks_mut().0.iter_mut().zip(scales.as_chunks_mut().0);
-                for ((x, words), (both, twice)) in units.iter().zip(words).zip(pairs) {
-                    let (scale, sum) = fill(x, words);
-                    (*both, *twice) = ([scale, sum], [scale; 2]);
+                for (unit, x) in units.iter().enumerate() {
+                    let (scale, sum) = fill(s, x, &mut stretch.words[unit]);
+                    stretch.scales_and_sums.as_chunks_mut().0[unit] = [scale, sum];
+                    stretch.scales.as_chunks_mut().0[unit] = [scale; 2];
                 }
             }
         }
@@ -79,27 +76,26 @@ impl Op for Fill<'_, '_> {
 
 /// Writes the words of a unit, in their order; gives their scale and what they sum up to. A unit with NaN has NaN for both.
 #[inline(always)]
-fn fill(x: &[f32; UNIT], words: &mut [i16; UNIT]) -> (f32, f32) {
+#[expect(clippy::needless_range_loop, reason = "plain loops over fixed lengths become vector code")]
+fn fill<S: WordLanes>(s: S, x: &[f32; UNIT], words: &mut [i16; UNIT]) -> (f32, f32) {
     // As integers the sizes order alike, and NaN is above all numbers.
-    let top = x.iter().fold(0, |top: u32, x| top.max(x.to_bits() & 0x7FFF_FFFF));
+    let mut top = 0;
+    for at in 0..UNIT {
+        top = top.max(x[at].to_bits() & 0x7FFF_FFFF);
+    }
     let top = f32::from_bits(top);
     if top < LEAST {
         *words = [0; UNIT];
         return (0.0, 0.0);
     }
-    let factor = TOP / top;
-    let rounded = x.map(|x| low_bits(x * factor + ROUND));
-    *words = core::array::from_fn(|at| rounded[place(at)]);
-    let sum: i32 = rounded.into_iter().map(i32::from).sum();
+    s.store_words(s.rounded_words(x, TOP / top), words);
+    let mut sum = 0_i32;
+    for at in 0..UNIT {
+        sum = sum.wrapping_add(i32::from(words[at]));
+    }
     let scale = top / TOP;
     #[expect(clippy::cast_precision_loss, reason = "32 words sum up to 20 bits")]
     (scale, scale * sum as f32)
-}
-
-#[inline(always)]
-#[expect(clippy::cast_possible_truncation, reason = "the low bits are what is wanted")]
-fn low_bits(shifted: f32) -> i16 {
-    shifted.to_bits() as i16
 }
 
 #[cfg(test)]

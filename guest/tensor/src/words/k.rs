@@ -70,14 +70,12 @@ impl WordFormat<176, 1> for Q5K {
 impl WordFormat<210, 1> for Q6K {
     const PAIRS: Pairs = Pairs::TwoScales;
 
-    /// Scales are for words that are raised.
     #[inline(always)]
     fn pairs<S: WordLanes>(s: S, [block]: &[[u8; 210]; 1]) -> S::V {
-        s.mul(s.signed_bytes(cut(block, 192)), s.splat(s.half(u16::from_le_bytes(*cut(block, 208))) / 256.0))
+        s.mul(s.signed_bytes(cut(block, 192)), s.splat(s.half(u16::from_le_bytes(*cut(block, 208)))))
     }
 
-    /// Each half of 128 elements has 64 bytes of nibbles and 32 bytes of bit pairs. Weights are of 32 at most in size, so
-    /// that they may be raised.
+    /// Each half of 128 elements has 64 bytes of nibbles and 32 bytes of bit pairs.
     #[inline(always)]
     fn words<S: WordLanes>(s: S, [block]: &[[u8; 210]; 1], unit: usize) -> S::W {
         let (half, quarter) = (unit / 4, unit % 4);
@@ -90,7 +88,7 @@ impl WordFormat<210, 1> for Q6K {
             2 => upper,
             _ => s.down_bytes::<2>(upper),
         };
-        s.raised_words(s.less_bytes(s.or_bytes(low, s.and_bytes(upper, 0x30)), 32))
+        s.signed_words(s.less_bytes(s.or_bytes(low, s.and_bytes(upper, 0x30)), 32))
     }
 
     #[inline(always)]

@@ -1,7 +1,7 @@
 //! What an instruction set does with words.
 
 use super::UNIT;
-use crate::simd::Simd;
+use crate::simd::{Simd, Unit};
 
 /// Operations on thirty-two bytes and on thirty-two 16-bit words, and sums of products of words.
 ///
@@ -42,8 +42,12 @@ pub(crate) trait WordLanes: Simd {
     fn unsigned_words(self, a: Self::B) -> Self::W;
     /// Signed bytes.
     fn signed_words(self, a: Self::B) -> Self::W;
-    /// Signed bytes times 256, which takes fewer steps.
-    fn raised_words(self, a: Self::B) -> Self::W;
+    /// Activations times `factor`, rounded to nearest, ties to even; they must be below 2^15 in size.
+    fn rounded_words(self, x: &[f32; UNIT], factor: f32) -> Self::W;
+    /// Writes words.
+    fn store_words(self, a: Self::W, to: &mut [i16; UNIT]);
+    /// The bits of words, two words in each lane.
+    fn word_bits(self, a: Self::W) -> Self::V;
 
     /// Of the eight groups of a `Q4_K` or `Q5_K` block, whose first sixteen bytes these are, scale and offset side by side.
     ///
@@ -57,6 +61,14 @@ pub(crate) trait WordLanes: Simd {
     fn add_dot(self, sums: Self::Sums, a: Self::W, x: &[i16; UNIT], scale: f32) -> Self::Sums;
     /// As [`Self::add_dot`], with a scale for each half of the places.
     fn add_dots(self, sums: Self::Sums, a: Self::W, x: &[i16; UNIT], scales: &[f32; 2]) -> Self::Sums;
+    /// Sixteen zeros.
+    fn no_integers(self) -> Self::I;
+    /// Pairs of words out of the bits of sixteen floats.
+    fn load_pairs(self, from: &Unit) -> Self::I;
+    /// A pair of words in all lanes.
+    fn splat_pair(self, pair: &[i16; 2]) -> Self::I;
+    /// Adds in each lane both products of pairs of words; the caller's numbers are such that no sum overflows.
+    fn add_products(self, sums: Self::I, a: Self::I, x: Self::I) -> Self::I;
     /// Lanes of both.
     fn join(self, a: Self::Sums, b: Self::Sums) -> Self::Sums;
     /// All lanes together.
@@ -67,3 +79,6 @@ pub(crate) trait WordLanes: Simd {
 pub(crate) const fn place(at: usize) -> usize {
     at % (UNIT / 2) * 2 + at / (UNIT / 2)
 }
+
+/// Pairs of words in a unit.
+pub(crate) const PAIRS: usize = UNIT / 2;

@@ -14,7 +14,7 @@ mod portable;
 mod small;
 
 pub(crate) use input::{Stretch, Words};
-pub(crate) use lanes::{WordLanes, place};
+pub(crate) use lanes::{PAIRS, WordLanes, place};
 
 use crate::Quant;
 

@@ -8,10 +8,25 @@ use crate::simd::Unit;
 type Bytes = [u8; UNIT];
 type Words = [i16; UNIT];
 
+/// Added to a number below 2^22 in size, leaves it rounded to an integer in the low bits.
+const ROUND: f32 = 12_582_912.0;
+
 /// Bytes as words, in the order of words.
 #[inline(always)]
 fn words(bytes: Bytes, f: impl Fn(u8) -> i16) -> Words {
     core::array::from_fn(|at| f(bytes[place(at)]))
+}
+
+/// Two words, the first in the lower half.
+#[inline(always)]
+fn joined(low: i16, high: i16) -> u32 {
+    u32::from(low.cast_unsigned()) | u32::from(high.cast_unsigned()) << 16
+}
+
+/// The two words of a pair.
+#[inline(always)]
+const fn parted(pair: i32) -> [i32; 2] {
+    [pair << 16 >> 16, pair >> 16]
 }
 
 /// Products of the words of one half of the places.
@@ -81,8 +96,17 @@ impl WordLanes for Portable {
         words(a, |byte| i16::from(byte.cast_signed()))
     }
     #[inline(always)]
-    fn raised_words(self, a: Bytes) -> Words {
-        words(a, |byte| i16::from_le_bytes([0, byte]))
+    #[expect(clippy::cast_possible_truncation, reason = "the low bits are what is wanted")]
+    fn rounded_words(self, x: &[f32; UNIT], factor: f32) -> Words {
+        core::array::from_fn(|at| (x[place(at)] * factor + ROUND).to_bits() as i16)
+    }
+    #[inline(always)]
+    fn store_words(self, a: Words, to: &mut Words) {
+        *to = a;
+    }
+    #[inline(always)]
+    fn word_bits(self, a: Words) -> Unit {
+        core::array::from_fn(|at| f32::from_bits(joined(a[2 * at], a[2 * at + 1])))
     }
     #[inline(always)]
     fn six_bits(self, header: &[u8; 16]) -> Unit {
@@ -111,6 +135,25 @@ impl WordLanes for Portable {
     #[inline(always)]
     fn add_dots(self, [low, high]: [f32; 2], a: Words, x: &Words, scales: &[f32; 2]) -> [f32; 2] {
         [low + scaled(dot(&a, x, 0), scales[0]), high + scaled(dot(&a, x, 1), scales[1])]
+    }
+    #[inline(always)]
+    fn no_integers(self) -> [i32; 16] {
+        [0; 16]
+    }
+    #[inline(always)]
+    fn load_pairs(self, from: &Unit) -> [i32; 16] {
+        from.map(|bits| bits.to_bits().cast_signed())
+    }
+    #[inline(always)]
+    fn splat_pair(self, [low, high]: &[i16; 2]) -> [i32; 16] {
+        [joined(*low, *high).cast_signed(); 16]
+    }
+    #[inline(always)]
+    fn add_products(self, sums: [i32; 16], a: [i32; 16], x: [i32; 16]) -> [i32; 16] {
+        core::array::from_fn(|at| {
+            let ([a, b], [x, y]) = (parted(a[at]), parted(x[at]));
+            sums[at] + a * x + b * y
+        })
     }
     #[inline(always)]
     fn join(self, a: [f32; 2], b: [f32; 2]) -> [f32; 2] {

@@ -5,12 +5,13 @@ use core::arch::x86_64::{
     __m128i, __m256, __m256i, _mm_add_ps, _mm_add_ss, _mm_and_si128, _mm_broadcastd_epi32, _mm_cvtss_f32,
     _mm_loadu_si128, _mm_movehdup_ps, _mm_movehl_ps, _mm_or_si128, _mm_shuffle_epi8, _mm_shuffle_epi32,
     _mm_srlv_epi32, _mm_unpackhi_epi64, _mm256_add_epi32, _mm256_add_ps, _mm256_and_si256,
-    _mm256_broadcastsi128_si256, _mm256_castpd_ps, _mm256_castps256_ps128, _mm256_cmpeq_epi8,
-    _mm256_cvtepi32_ps, _mm256_cvtepu8_epi32, _mm256_cvtph_ps, _mm256_extractf128_ps, _mm256_fmadd_ps,
-    _mm256_loadu_si256, _mm256_madd_epi16, _mm256_or_si256, _mm256_permutevar_ps, _mm256_set1_epi8,
+    _mm256_broadcastsi128_si256, _mm256_castpd_ps, _mm256_castps256_ps128, _mm256_castsi256_ps,
+    _mm256_cmpeq_epi8, _mm256_cvtepi32_ps, _mm256_cvtepu8_epi32, _mm256_cvtph_ps, _mm256_cvtps_epi32,
+    _mm256_extractf128_ps, _mm256_fmadd_ps, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_or_si256,
+    _mm256_packs_epi32, _mm256_permutevar_ps, _mm256_permutevar8x32_epi32, _mm256_set1_epi8,
     _mm256_set1_epi16, _mm256_set1_epi32, _mm256_set1_pd, _mm256_set1_ps, _mm256_setzero_ps,
-    _mm256_shuffle_epi8, _mm256_slli_epi16, _mm256_srai_epi16, _mm256_srli_epi16, _mm256_srlv_epi32,
-    _mm256_sub_epi8, _mm256_xor_ps,
+    _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_shuffle_ps, _mm256_slli_epi16, _mm256_srai_epi16,
+    _mm256_srli_epi16, _mm256_srlv_epi32, _mm256_storeu_si256, _mm256_sub_epi8, _mm256_xor_ps,
 };
 
 use super::Avx2;
@@ -61,6 +62,8 @@ const NIBBLES: [u32; 8] = [0, 0, 0, 0, 4, 4, 4, 4];
 /// The first of two numbers in the lower half, the second in the upper half.
 const HALVES: [u32; 8] = [0, 0, 0, 0, 1, 1, 1, 1];
 
+/// Of eight the first and the fifth, the second and the sixth, and so on.
+const IN_TURN: [u32; 8] = [0, 4, 1, 5, 2, 6, 3, 7];
 /// Six bits of each byte, the upper two of these, and a nibble.
 const SIX: u32 = 0x3F3F_3F3F;
 const UPPER_TWO: u32 = 0x3030_3030;
@@ -93,6 +96,14 @@ impl Avx2 {
         let masks = memory!(_mm_loadu_si128(masks.as_ptr().cast()));
         let moved = lanes!(_mm_srlv_epi32(a, counts));
         lanes!(_mm_and_si128(moved, masks))
+    }
+
+    /// Rounded to words. Twos of the one and of the other lie in turn in each half; twos of both halves then lie in turn.
+    #[inline(always)]
+    fn packed(self, first: __m256, second: __m256) -> __m256i {
+        let (first, second) = (lanes!(_mm256_cvtps_epi32(first)), lanes!(_mm256_cvtps_epi32(second)));
+        let words = lanes!(_mm256_packs_epi32(first, second));
+        lanes!(_mm256_permutevar8x32_epi32(words, self.eight_integers(&IN_TURN)))
     }
 
     /// The first eight bytes as floats.
@@ -177,9 +188,31 @@ impl WordLanes for Avx2 {
         [lanes!(_mm256_srai_epi16::<8>(raised)), lanes!(_mm256_srai_epi16::<8>(a))]
     }
     #[inline(always)]
-    fn raised_words(self, a: __m256i) -> [__m256i; 2] {
-        let mask = lanes!(_mm256_set1_epi16(i16::MIN | 0x7F00));
-        [lanes!(_mm256_slli_epi16::<8>(a)), lanes!(_mm256_and_si256(a, mask))]
+    fn rounded_words(self, x: &[f32; UNIT], factor: f32) -> [__m256i; 2] {
+        let ([low, high], factor) = (x.as_chunks::<16>().0, self.splat(factor)) else {
+            unreachable!("a unit is two times sixteen");
+        };
+        let [a, b] = self.mul(self.load(low), factor);
+        let [c, d] = self.mul(self.load(high), factor);
+        let even = self.packed(
+            lanes!(_mm256_shuffle_ps::<0b10_00_10_00>(a, b)),
+            lanes!(_mm256_shuffle_ps::<0b10_00_10_00>(c, d)),
+        );
+        let odd = self.packed(
+            lanes!(_mm256_shuffle_ps::<0b11_01_11_01>(a, b)),
+            lanes!(_mm256_shuffle_ps::<0b11_01_11_01>(c, d)),
+        );
+        [even, odd]
+    }
+    #[inline(always)]
+    fn store_words(self, a: [__m256i; 2], to: &mut [i16; UNIT]) {
+        for (half, to) in a.into_iter().zip(to.as_chunks_mut::<16>().0) {
+            memory!(_mm256_storeu_si256(to.as_mut_ptr().cast(), half));
+        }
+    }
+    #[inline(always)]
+    fn word_bits(self, a: [__m256i; 2]) -> [__m256; 2] {
+        [lanes!(_mm256_castsi256_ps(a[0])), lanes!(_mm256_castsi256_ps(a[1]))]
     }
     #[inline(always)]
     fn six_bits(self, header: &[u8; 16]) -> [__m256; 2] {
@@ -213,6 +246,26 @@ impl WordLanes for Avx2 {
         let both = lanes!(_mm256_castpd_ps(both));
         let scales = lanes!(_mm256_permutevar_ps(both, self.eight_integers(&HALVES)));
         self.add_scaled(sums, self.products(a, x), scales)
+    }
+    #[inline(always)]
+    fn no_integers(self) -> [__m256i; 2] {
+        [lanes!(_mm256_setzero_si256()); 2]
+    }
+    #[inline(always)]
+    fn load_pairs(self, from: &Unit) -> [__m256i; 2] {
+        let halves = from.as_chunks::<8>().0;
+        let low = memory!(_mm256_loadu_si256(halves[0].as_ptr().cast()));
+        [low, memory!(_mm256_loadu_si256(halves[1].as_ptr().cast()))]
+    }
+    #[inline(always)]
+    fn splat_pair(self, [low, high]: &[i16; 2]) -> [__m256i; 2] {
+        let bits = u32::from(low.cast_unsigned()) | u32::from(high.cast_unsigned()) << 16;
+        [lanes!(_mm256_set1_epi32(bits.cast_signed())); 2]
+    }
+    #[inline(always)]
+    fn add_products(self, sums: [__m256i; 2], a: [__m256i; 2], x: [__m256i; 2]) -> [__m256i; 2] {
+        let (low, high) = (lanes!(_mm256_madd_epi16(a[0], x[0])), lanes!(_mm256_madd_epi16(a[1], x[1])));
+        [lanes!(_mm256_add_epi32(sums[0], low)), lanes!(_mm256_add_epi32(sums[1], high))]
     }
     #[inline(always)]
     fn join(self, a: __m256, b: __m256) -> __m256 {

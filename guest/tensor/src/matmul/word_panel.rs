@@ -1,0 +1,260 @@
+//! Many inputs, as words: rows unpacked once into a panel of words, then a register-blocked product.
+//!
+//! A panel holds [`ROWS`] rows of two stretches. Words lie in pairs, a pair of sixteen rows side by side, so that one
+//! register holds pairs of several rows and a pair of an input is broadcast: sums need no joining of lanes. Integers are
+//! summed up over one scale of the weights, then scaled and added in f32.
+
+use alloc::boxed::Box;
+use alloc::vec;
+use core::marker::PhantomData;
+use core::ops::Range;
+
+use super::Chunk;
+use super::panel::{Line, ROWS, ZERO, write};
+use crate::simd::{Op, Simd, Unit};
+use crate::words::{ForWords, PAIRS, Pairs, STRETCH, Stretch, WordFormat, WordLanes, Words, for_words};
+
+/// Inputs taken at once by the widest kernel.
+const INPUTS: usize = 6;
+/// Groups of sixteen rows.
+const GROUPS: usize = ROWS / 16;
+/// Stretches of a panel: those of sixteen rows stay in the first-level cache.
+const DEPTH: usize = 2;
+
+/// A stretch of sixteen rows.
+#[derive(Clone, Copy)]
+struct Sixteen {
+    /// Pairs of words of each unit, as the bits of floats.
+    words: [[Line; PAIRS]; STRETCH],
+    /// The sixteen numbers of each row.
+    numbers: [Line; 16],
+}
+
+/// Memory of one cpu for panels of words.
+pub(super) struct Scratch {
+    /// Sixteen unpacked rows of a stretch: each unit, then the numbers.
+    rows: Box<[[Line; 16]; STRETCH + 1]>,
+    panel: Box<[[Sixteen; DEPTH]]>,
+}
+
+impl Scratch {
+    pub(super) fn new() -> Self {
+        let sixteen = Sixteen { words: [[ZERO; PAIRS]; STRETCH], numbers: [ZERO; 16] };
+        Self {
+            rows: Box::new([[ZERO; 16]; STRETCH + 1]),
+            panel: vec![[sixteen; DEPTH]; GROUPS].into_boxed_slice(),
+        }
+    }
+}
+
+/// Computes a tile.
+pub(super) fn compute<S: WordLanes>(s: S, chunk: Chunk<'_>, words: &Words, scratch: &mut Scratch) {
+    for_words(chunk.weights.quant(), Tile { s, chunk, words, scratch });
+}
+
+struct Tile<'t, S> {
+    s: S,
+    chunk: Chunk<'t>,
+    words: &'t Words,
+    scratch: &'t mut Scratch,
+}
+
+impl<S: WordLanes> ForWords for Tile<'_, S> {
+    fn run<F: WordFormat<B, K>, const B: usize, const K: usize>(self) {
+        let Self { s, mut chunk, words, scratch } = self;
+        let stretches = words.input(0).len();
+        for start in (0..stretches).step_by(DEPTH) {
+            let stretches = start..stretches.min(start + DEPTH);
+            s.enter(Fill::<F, B, K> {
+                chunk: &chunk,
+                stretches: stretches.clone(),
+                scratch,
+                format: PhantomData,
+            });
+            Multiply { chunk: &mut chunk, words, stretches, panel: &scratch.panel, pairs: F::PAIRS }.all(s);
+        }
+    }
+}
+
+/// Unpacks some stretches of a tile's rows into the panel.
+struct Fill<'c, 't, F, const B: usize, const K: usize> {
+    chunk: &'c Chunk<'t>,
+    stretches: Range<usize>,
+    scratch: &'c mut Scratch,
+    format: PhantomData<F>,
+}
+
+impl<F: WordFormat<B, K>, const B: usize, const K: usize> Op for Fill<'_, '_, F, B, K> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let (Self { chunk, stretches, scratch: Scratch { rows, panel }, .. }, s) = (self, s.words());
+        let all = chunk.tile.rows();
+        for (group, start) in panel.iter_mut().zip(all.clone().step_by(16)) {
+            for (sixteen, stretch) in group.iter_mut().zip(stretches.clone()) {
+                for r in 0..16 {
+                    // Rows beyond the last repeat it; their products are not written.
+                    let row = chunk.weights.row((start + r).min(all.end - 1));
+                    unpack::<F, B, K, _>(s, row, stretch, rows, r);
+                }
+                for (unit, words) in sixteen.words.iter_mut().enumerate() {
+                    transpose(s, &rows[unit], words);
+                }
+                transpose(s, &rows[STRETCH], &mut sixteen.numbers);
+            }
+        }
+    }
+}
+
+/// Writes stretch `stretch` of a row, and its numbers, to row `r` of `rows`.
+#[inline(always)]
+fn unpack<F: WordFormat<B, K>, const B: usize, const K: usize, S: WordLanes>(
+    s: S,
+    row: &[u8],
+    stretch: usize,
+    rows: &mut [[Line; 16]; STRETCH + 1],
+    r: usize,
+) {
+    let (stretches, rest) = row.as_chunks::<B>().0.as_chunks::<K>();
+    if let Some(blocks) = stretches.get(stretch) {
+        macro_rules! units {
+            ($($unit:literal)*) => {$(
+                s.store(s.word_bits(F::words(s, blocks, $unit)), &mut rows[$unit][r].0);
+            )*};
+        }
+        units!(0 1 2 3 4 5 6 7);
+        s.store(F::pairs(s, blocks), &mut rows[STRETCH][r].0);
+        return;
+    }
+    let mut numbers = [0.0; 16];
+    for (unit, block) in rest.iter().enumerate() {
+        let (pair, words) = F::single(s, block);
+        s.store(s.word_bits(words), &mut rows[unit][r].0);
+        numbers.as_chunks_mut().0[unit] = pair;
+    }
+    // Units beyond the last have old words, and no scale.
+    rows[STRETCH][r].0 = numbers;
+}
+
+#[inline(always)]
+fn transpose<S: Simd>(s: S, rows: &[Line; 16], to: &mut [Line; 16]) {
+    let mut square: [Unit; 16] = [[0.0; 16]; 16];
+    s.transpose(&rows.map(|line| line.0), &mut square, 1);
+    for (line, lanes) in to.iter_mut().zip(square) {
+        line.0 = lanes;
+    }
+}
+
+/// The panel times the inputs of the tile.
+struct Multiply<'c, 't> {
+    chunk: &'c mut Chunk<'t>,
+    words: &'c Words,
+    stretches: Range<usize>,
+    panel: &'c [[Sixteen; DEPTH]],
+    pairs: Pairs,
+}
+
+impl Multiply<'_, '_> {
+    fn all<S: WordLanes>(mut self, s: S) {
+        for group in 0..self.chunk.tile.rows().len().div_ceil(16) {
+            let mut inputs = self.chunk.tile.inputs();
+            while let left @ 1.. = inputs.len() {
+                inputs.start += match (left, self.pairs) {
+                    (INPUTS.., Pairs::ScaleAndOffset) => self.some::<S, INPUTS, 1>(s, group, inputs.start),
+                    (INPUTS.., Pairs::TwoScales) => self.some::<S, INPUTS, 2>(s, group, inputs.start),
+                    (2.., Pairs::ScaleAndOffset) => self.some::<S, 2, 1>(s, group, inputs.start),
+                    (2.., Pairs::TwoScales) => self.some::<S, 2, 2>(s, group, inputs.start),
+                    (_, Pairs::ScaleAndOffset) => self.some::<S, 1, 1>(s, group, inputs.start),
+                    (_, Pairs::TwoScales) => self.some::<S, 1, 2>(s, group, inputs.start),
+                };
+            }
+        }
+    }
+
+    /// `N` inputs from `input` on, with `P` scales a unit; gives `N`.
+    fn some<S: WordLanes, const N: usize, const P: usize>(
+        &mut self,
+        s: S,
+        group: usize,
+        input: usize,
+    ) -> usize {
+        s.enter(Block::<N, P> { multiply: self, group, input });
+        N
+    }
+}
+
+/// Sixteen rows from group `group` on times `N` inputs from `input` on; weights have `P` scales a unit.
+struct Block<'m, 'c, 't, const N: usize, const P: usize> {
+    multiply: &'m mut Multiply<'c, 't>,
+    group: usize,
+    input: usize,
+}
+
+impl<const N: usize, const P: usize> Op for Block<'_, '_, '_, N, P> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let (Self { multiply: Multiply { chunk, words, stretches, panel, .. }, group, input }, s) =
+            (self, s.words());
+        let mut sums = [[0.0; 16]; N];
+        for (sixteen, stretch) in panel[group].iter().zip(stretches.clone()) {
+            let mut inputs = [&words.input(input)[stretch]; N];
+            for (n, slot) in inputs.iter_mut().enumerate() {
+                *slot = &words.input(input + n)[stretch];
+            }
+            for unit in 0..STRETCH {
+                for part in 0..P {
+                    add_part::<N, P, _>(s, sixteen, &inputs, unit, part, &mut sums);
+                }
+            }
+        }
+        let rows = chunk.tile.rows();
+        let start = rows.start + group * 16;
+        for (n, sums) in sums.iter().enumerate() {
+            let out = chunk.tile.part(input + n, start..rows.end.min(start + 16));
+            write(s, s.load(sums), out, stretches.start > 0);
+        }
+    }
+}
+
+/// Adds the products of part `part` of a unit: of all its pairs, or of those of one half of its places.
+#[inline(always)]
+fn add_part<const N: usize, const P: usize, S: WordLanes>(
+    s: S,
+    sixteen: &Sixteen,
+    inputs: &[&Stretch; N],
+    unit: usize,
+    part: usize,
+    sums: &mut [Unit; N],
+) {
+    let mut integers = [s.no_integers(); N];
+    for run in 0..P {
+        // Not known to the compiler, which would unroll the loop, put the sums in another order and run out of registers.
+        let len = core::hint::black_box(PAIRS / (P * P));
+        let start = run * (PAIRS / 2) + part * len;
+        let rows = &sixteen.words[unit][start..][..len];
+        let mut x = [[].as_slice(); N];
+        for (x, input) in x.iter_mut().zip(inputs) {
+            *x = &input.words[unit].as_chunks::<2>().0[start..][..len];
+        }
+        for pair in 0..len {
+            let rows = s.load_pairs(&rows[pair].0);
+            for n in 0..N {
+                integers[n] = s.add_products(integers[n], rows, s.splat_pair(&x[n][pair]));
+            }
+        }
+    }
+    let first = s.load(&sixteen.numbers[2 * unit + part].0);
+    let offset = s.load(&sixteen.numbers[2 * unit + 1].0);
+    for n in 0..N {
+        let [scale, sum] = inputs[n].scales_and_sums.as_chunks().0[unit];
+        let scaled = s.mul(first, s.splat(scale));
+        let mut total = s.fma(s.float(integers[n]), scaled, s.load(&sums[n]));
+        if P == 1 {
+            total = s.fma(offset, s.splat(sum), total);
+        }
+        s.store(total, &mut sums[n]);
+    }
+}
