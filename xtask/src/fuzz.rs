@@ -84,7 +84,9 @@ fn seeds(name: &str) -> Result<PathBuf> {
         "gguf" => vial_model::tiny::llama(1).get(..12 << 10).unwrap_or_default().to_vec(),
         "template" => b"{% for m in messages %}{{ m['role'] + m.content | trim }}{% endfor %}\0text".to_vec(),
         "grammar" => b"root ::= \"[\" (root (\",\" root)*)? \"]\" | [0-9]{1,3}\0[1,[2]]".to_vec(),
-        "schema" => br#"{"type":"object","properties":{"a":{"type":["integer","null"]}},"required":["a"]}"#.to_vec(),
+        "schema" => {
+            br#"{"type":"object","properties":{"a":{"type":["integer","null"]}},"required":["a"]}"#.to_vec()
+        }
         "http" => b"POST /v1/completions HTTP/1.1\r\nContent-Length: 14\r\n\r\n{\"prompt\":\"a\"}".to_vec(),
         "body" => BODY.to_vec(),
         _ => Vec::new(),

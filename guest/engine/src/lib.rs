@@ -4,6 +4,7 @@
 //! - [`load`]: the model out of checked bytes, and how much memory its cache gets;
 //! - [`conversation`]: chats of the API as the template takes them;
 //! - [`embedding`]: inputs of one request for vectors, one after the other;
+//! - [`form`]: what an answer must look like, and its calls told apart from its text;
 //! - [`serve`]: the loop over network, passes and waiting;
 //! - [`evidence`]: reports for verifiers.
 //!
@@ -18,6 +19,7 @@ pub mod beginning;
 pub mod conversation;
 pub mod embedding;
 pub mod evidence;
+pub mod form;
 pub mod load;
 pub mod requests;
 pub mod serve;

@@ -5,6 +5,7 @@ use alloc::string::String;
 use vial_abi::memory::heap;
 use vial_abi::{ExitCode, Handoff};
 use vial_agent::Agent;
+use vial_grammar::tools::CallFormat;
 use vial_model::generate::{Batcher, Limits, Pooling};
 use vial_model::gguf::{Gguf, GgufError, limit};
 use vial_model::kv::{KvCache, KvPlan, KvWish};
@@ -34,6 +35,8 @@ pub struct Loaded {
     pub batcher: Batcher<Tokenizer>,
     /// The file's chat template, if it has one.
     pub template: Option<Template>,
+    /// How its family writes calls, as far as the template tells.
+    pub calls: Option<&'static CallFormat>,
     /// Beginning and end token as text.
     pub marks: (String, String),
     /// The agent of the bundle.
@@ -75,7 +78,11 @@ pub fn load(
 fn of_header(gguf: &Gguf<'_>, handoff: &Handoff, manifest: &Manifest, agent: Agent) -> Result<Loaded, Stop> {
     let unsupported = |error: &dyn core::fmt::Display| Stop::of(ExitCode::ModelUnsupported, error);
     let model = Transformer::from_gguf(gguf).map_err(|error| unsupported(&error))?;
-    let tokenizer = Tokenizer::from_gguf(gguf).map_err(|error| unsupported(&error))?;
+    let mut tokenizer = Tokenizer::from_gguf(gguf).map_err(|error| unsupported(&error))?;
+    let calls = gguf.str("tokenizer.chat_template").and_then(CallFormat::detect);
+    if let Some(calls) = calls {
+        tokenizer.show(&calls.texts());
+    }
     let template = gguf.str("tokenizer.chat_template").map(Template::parse).transpose();
     let template = template.map_err(|error| unsupported(&error))?;
     let plan = plan(&model, handoff, manifest)?;
@@ -91,6 +98,7 @@ fn of_header(gguf: &Gguf<'_>, handoff: &Handoff, manifest: &Manifest, agent: Age
     Ok(Loaded {
         batcher,
         template,
+        calls,
         marks,
         agent,
         name: manifest.model.clone(),

@@ -7,27 +7,29 @@ use vial_model::generate::{Overflow, Request, SubmitError};
 use vial_model::sample::{Logprobs, Sampling};
 use vial_model::template::Rendered;
 use vial_model::tokenizer::Tokenizer;
-use vial_net::{ApiError, Format, Generation, Message, Prompt, TokenLogprob, ToolChoice};
+use vial_net::{ApiError, Generation, Message, Prompt, TokenLogprob};
 
 use crate::conversation::Surroundings;
+use crate::form::Form;
 use crate::load::Loaded;
 
-/// The batcher's request; `seed` is used where the client names none, `now_s` is the time, where the clock knows it.
+/// The batcher's request, and the form of its answer; `seed` is used where the client names none, `now_s` is the time, where
+/// the clock knows it.
 ///
 /// # Errors
-/// What the template or the limits do not take, or what this engine does not do yet.
+/// What the template or the limits do not take, or a form that no answer can be held to.
 pub fn request(
     loaded: &Loaded,
     generation: Generation,
     seed: u64,
     now_s: Option<i64>,
-) -> Result<Request, ApiError> {
-    check_constraints(&generation)?;
+) -> Result<(Request, Form), ApiError> {
+    let form = Form::of(&generation, loaded.calls)?;
     let prompt = prompt(loaded, &generation, now_s)?;
     let room = loaded.batcher.context().saturating_sub(prompt.len());
     let asked = generation.max_tokens.map(|tokens| usize::try_from(tokens).unwrap_or(usize::MAX));
     let of_agent = usize::try_from(loaded.agent.sampling.max_tokens).ok().filter(|&tokens| tokens > 0);
-    Ok(Request {
+    let request = Request {
         prompt,
         sampling: sampling(&generation, &loaded.agent.sampling, seed),
         max_tokens: asked.or(of_agent).unwrap_or(room.max(1)),
@@ -39,22 +41,12 @@ pub fn request(
             }
         },
         is_deterministic: generation.is_deterministic,
+        grammar: form.grammar.clone(),
         // Clients are not told apart yet, so nothing that one said is shared with another or outlives its request: only
         // the beginning that all are given is (see `beginning`).
         ..Request::default()
-    })
-}
-
-/// Answers that must have a form need a sampler that holds them to it.
-fn check_constraints(generation: &Generation) -> Result<(), ApiError> {
-    match (&generation.format, &generation.tools.choice) {
-        (Format::Grammar(_), _) => Err(ApiError::unsupported("grammar")),
-        (Format::JsonObject | Format::JsonSchema(_), _) => Err(ApiError::unsupported("response_format")),
-        (Format::Text, ToolChoice::Required | ToolChoice::Named(_)) => {
-            Err(ApiError::unsupported("tool_choice"))
-        }
-        (Format::Text, ToolChoice::Auto | ToolChoice::None) => Ok(()),
-    }
+    };
+    Ok((request, form))
 }
 
 fn prompt(loaded: &Loaded, generation: &Generation, now_s: Option<i64>) -> Result<Vec<u32>, ApiError> {

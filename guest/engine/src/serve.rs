@@ -1,12 +1,13 @@
 //! The loop: frames, requests, passes, waiting.
 
 use alloc::collections::BTreeMap;
+use alloc::string::ToString as _;
 use alloc::vec;
 use alloc::vec::Vec;
 use vial_abi::Mark;
 use vial_model::generate::{Event, Finish, RequestId, Usage};
-use vial_model::transformer::Engine;
-use vial_net::{Action, ApiError, Delta, Generation, JobId, Server, Status};
+use vial_model::transformer::{Engine, PassError};
+use vial_net::{Action, ApiError, Delta, Generation, JobId, Server, Status, TokenLogprob};
 use vial_user::clock::Clock;
 use vial_user::virtio::net::FRAME_BYTES;
 use vial_user::virtio::{DeviceError, Net};
@@ -15,6 +16,7 @@ use vial_user::{console, syscall};
 use crate::arriving::Arriving;
 use crate::embedding::Embedding;
 use crate::evidence::{self, Bound};
+use crate::form::Reader;
 use crate::load::Loaded;
 use crate::requests::{input_refusal, logprob, refusal, request};
 
@@ -50,6 +52,8 @@ pub struct Appliance<'a> {
 struct Turns {
     status: Status,
     jobs: BTreeMap<RequestId, JobId>,
+    /// Of the jobs that generate.
+    readers: BTreeMap<RequestId, Reader>,
     embeddings: BTreeMap<JobId, Embedding>,
     has_whole_weights: bool,
     has_first_token: bool,
@@ -122,7 +126,10 @@ impl Appliance<'_> {
             Action::Generate(job, generation) => {
                 turns.status.requests += 1;
                 match self.submit(*generation) {
-                    Ok(id) => drop(turns.jobs.insert(id, job)),
+                    Ok((id, reader)) => {
+                        turns.jobs.insert(id, job);
+                        turns.readers.insert(id, reader);
+                    }
                     Err(error) => self.refuse(job, &error, turns),
                 }
             }
@@ -139,6 +146,7 @@ impl Appliance<'_> {
                 let ids: Vec<_> = turns.ids(job);
                 ids.into_iter().for_each(|id| {
                     turns.jobs.remove(&id);
+                    turns.readers.remove(&id);
                     self.loaded.batcher.cancel(id);
                 });
             }
@@ -152,11 +160,12 @@ impl Appliance<'_> {
         }
     }
 
-    fn submit(&mut self, generation: Generation) -> Result<RequestId, ApiError> {
+    fn submit(&mut self, generation: Generation) -> Result<(RequestId, Reader), ApiError> {
         self.seed = self.seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let now_s = self.unix_s().and_then(|now_s| i64::try_from(now_s).ok());
-        let request = request(&self.loaded, generation, self.seed, now_s)?;
-        self.loaded.batcher.submit(request).map_err(|error| refusal(&error))
+        let (request, form) = request(&self.loaded, generation, self.seed, now_s)?;
+        let id = self.loaded.batcher.submit(request).map_err(|error| refusal(&error))?;
+        Ok((id, Reader::new(&form, self.seed)))
     }
 
     /// Gives the next input to the batcher; tells the vectors where there is none.
@@ -191,7 +200,7 @@ impl Appliance<'_> {
                 let Some(&job) = turns.jobs.get(&id) else { return };
                 let logprobs =
                     logprobs.map(|logprobs| logprob(self.loaded.batcher.vocabulary(), token, &logprobs));
-                self.server.delta(job, Delta::Text(&text), logprobs);
+                self.say(id, job, &text, logprobs, turns);
                 if !turns.has_first_token {
                     turns.has_first_token = true;
                     syscall::mark(Mark::FirstToken);
@@ -200,8 +209,13 @@ impl Appliance<'_> {
             Event::Done { id, text, finish, usage } => {
                 turns.count(usage);
                 let Some(job) = turns.jobs.remove(&id) else { return };
-                self.server.delta(job, Delta::Text(&text), None);
-                self.server.finish(job, finish_of(finish), usage_of(usage));
+                self.say(id, job, &text, None, turns);
+                let mut reader = turns.readers.remove(&id);
+                let server = &mut self.server;
+                let has_called = reader
+                    .as_mut()
+                    .is_some_and(|reader| reader.finish(&mut |delta| server.delta(job, delta, None)));
+                self.server.finish(job, finish_of(finish, has_called), usage_of(usage));
             }
             Event::Embedded { id, vector, .. } => {
                 let Some(job) = turns.jobs.remove(&id) else { return };
@@ -214,8 +228,26 @@ impl Appliance<'_> {
                 console::print(format_args!("{error}"));
                 let Some(job) = turns.jobs.remove(&id) else { return };
                 turns.embeddings.remove(&job);
-                self.server.fail(job, &ApiError::server(UNHEALTHY));
+                turns.readers.remove(&id);
+                self.server.fail(job, &failure(&error));
             }
+        }
+    }
+
+    /// Tells the next text of an answer; probabilities go with its first piece, or alone.
+    fn say(
+        &mut self,
+        id: RequestId,
+        job: JobId,
+        text: &str,
+        mut logprobs: Option<TokenLogprob>,
+        turns: &mut Turns,
+    ) {
+        let Some(reader) = turns.readers.get_mut(&id) else { return };
+        let server = &mut self.server;
+        reader.push(text, &mut |delta| server.delta(job, delta, logprobs.take()));
+        if logprobs.is_some() {
+            server.delta(job, Delta::Text(""), logprobs);
         }
     }
 
@@ -269,10 +301,19 @@ impl Turns {
     }
 }
 
-fn finish_of(finish: Finish) -> vial_net::Finish {
+fn finish_of(finish: Finish, has_called: bool) -> vial_net::Finish {
     match finish {
+        Finish::Stop if has_called => vial_net::Finish::ToolCalls,
         Finish::Stop => vial_net::Finish::Stop,
         Finish::Length => vial_net::Finish::Length,
+    }
+}
+
+/// How a client is told of a pass that failed.
+fn failure(error: &PassError) -> ApiError {
+    match error {
+        PassError::Weights(_) => ApiError::server(UNHEALTHY),
+        error => ApiError::server(error.to_string()),
     }
 }
 

@@ -120,6 +120,16 @@ const FAMILIES: [(&[&str], Option<&CallFormat>); 13] = [
 ];
 
 impl CallFormat {
+    /// Its texts, in the order of an answer: control tokens that stand in them are part of what a model says.
+    #[must_use]
+    pub const fn texts(&self) -> [&'static str; 6] {
+        let between = match self.between {
+            Some(between) => between,
+            None => "",
+        };
+        [self.open, self.before_name, self.before_arguments, self.after, between, self.close]
+    }
+
     /// The format that a chat template asks for. Measured: from the model file.
     #[must_use]
     pub fn detect(template: &str) -> Option<&'static Self> {

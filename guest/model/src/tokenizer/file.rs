@@ -97,6 +97,7 @@ fn joined(
     Tokenizer {
         specials: Specials::new(texts, &kinds, eats_space),
         ends: named.chain(marked).collect(),
+        shown: Vec::new(),
         pieces,
         kinds,
         words,

@@ -48,6 +48,8 @@ pub struct Tokenizer {
     words: Words,
     /// Tokens that end an answer.
     ends: Vec<u32>,
+    /// Control tokens that are shown.
+    shown: Vec<u32>,
     bos: Option<u32>,
     eos: Option<u32>,
     adds_bos: bool,
@@ -120,6 +122,17 @@ impl Tokenizer {
         self.pieces.text(token)
     }
 
+    /// Shows control tokens that are written in one of these texts, as if they were text: marks that a model says and a
+    /// program reads. In what clients write they stay unread.
+    pub fn show(&mut self, texts: &[&str]) {
+        let tokens = (0_u32..).zip(&self.kinds).filter(|(_, kind)| kind.is_hidden());
+        let is_written = |token: &u32| {
+            let name = core::str::from_utf8(self.pieces.text(*token)).unwrap_or_default();
+            !name.is_empty() && !self.ends.contains(token) && texts.iter().any(|text| text.contains(name))
+        };
+        self.shown = tokens.map(|(token, _)| token).filter(is_written).collect();
+    }
+
     /// Number of tokens.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -135,7 +148,8 @@ impl Tokenizer {
 
 impl Vocabulary for Tokenizer {
     fn append_bytes(&self, token: u32, out: &mut Vec<u8>) {
-        if self.kinds.get(token as usize).is_some_and(|kind| !kind.is_hidden()) {
+        let is_text = self.kinds.get(token as usize).is_some_and(|kind| !kind.is_hidden());
+        if is_text || self.shown.contains(&token) {
             out.extend_from_slice(self.piece(token));
         }
     }

@@ -156,6 +156,22 @@ fn text_is_never_joined_into_a_control_token() {
 }
 
 #[test]
+fn a_mark_of_calls_is_shown_and_stays_unread_in_text() {
+    let mut tokenizer = sentences(&[]);
+    let bytes = |tokenizer: &Tokenizer| {
+        let mut out = Vec::new();
+        tokenizer.append_bytes(269, &mut out);
+        out
+    };
+    assert_eq!(bytes(&tokenizer), b"");
+    tokenizer.show(&["other", "x<"]);
+    assert_eq!(bytes(&tokenizer), b"");
+    tokenizer.show(&["x<e>["]);
+    assert_eq!(bytes(&tokenizer), b"<e>");
+    assert_eq!(tokenizer.encode("<e>", false), [261, 268, 267]);
+}
+
+#[test]
 fn lists_that_do_not_fit_the_tokens_are_refused() {
     let file = tiny::GgufWriter::new()
         .string("tokenizer.ggml.model", "llama")
