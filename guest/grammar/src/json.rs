@@ -42,6 +42,16 @@ impl Json {
         }
     }
 
+    /// Values in it, with itself.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        1 + match self {
+            Self::List(items) => items.iter().map(Self::size).sum(),
+            Self::Object(fields) => fields.iter().map(|(_, value)| value.size()).sum(),
+            _ => 0,
+        }
+    }
+
     /// Whether two values are equal as JSON Schema has it: `1` and `1.0` are, and the order of fields is none.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {

@@ -17,6 +17,10 @@ use crate::expr::{Expr, Rules};
 use crate::json::Json;
 use crate::value::Shared;
 
+/// Most values in a schema.
+const MAX_SIZE: usize = 20_000;
+/// Most choices of `anyOf` or `oneOf`: `oneOf` compares each with each.
+const MAX_CHOICES: usize = 128;
 /// Schemas inside each other.
 const MAX_DEPTH: usize = 64;
 /// Most schemas looked at, with repeats.
@@ -64,6 +68,9 @@ impl<'a, 'rules> Compiler<'a, 'rules> {
 
     /// The whole schema, with others that hold too; then what it refers to.
     fn whole(mut self, others: Vec<Part<'a>>) -> Made {
+        if self.root.size() > MAX_SIZE {
+            return Err(GrammarError::TooLarge { what: "values in a schema", most: MAX_SIZE });
+        }
         let whole = self.all_of([Part::new(self.root, Path::root())].into_iter().chain(others).collect())?;
         while let Some((rule, part)) = self.open.pop() {
             let body = self.all_of(vec![part])?;
@@ -186,6 +193,9 @@ impl<'a, 'rules> Compiler<'a, 'rules> {
     /// Values that follow all of `parts` and one of `choices`.
     fn any_of(&mut self, parts: &[Part<'a>], choices: &Part<'a>, is_exclusive: bool) -> Made {
         let choices_parts: Vec<_> = choices.items()?.collect();
+        if choices_parts.len() > MAX_CHOICES {
+            return Err(choices.expected("at most 128 choices"));
+        }
         let lists: Vec<Vec<Part<'a>>> = choices_parts
             .into_iter()
             .filter(|choice| *choice.schema != Json::Bool(false))

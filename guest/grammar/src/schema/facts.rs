@@ -4,6 +4,7 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use super::keywords::{OF_ARRAY, OF_NUMBER, OF_OBJECT, OF_STRING, REFUSED};
+use super::one_of::MAX_VALUES;
 use super::part::Part;
 use super::types::Types;
 use crate::error::GrammarError;
@@ -36,11 +37,12 @@ impl<'a> Facts<'a> {
                 if of != Types::NONE {
                     facts.narrowing = (facts.narrowing.0.or(of), name);
                 }
-                match name {
-                    "enum" => facts.keep(value.items()?.map(|item| item.schema).collect()),
-                    "const" => facts.keep([value.schema].into()),
-                    _ => {}
-                }
+                let values = match name {
+                    "enum" => value.items()?.map(|item| item.schema).collect(),
+                    "const" => [value.schema].into(),
+                    _ => continue,
+                };
+                facts.keep(values, &value)?;
             }
             if let Some(types) = types(part)? {
                 is_typed = true;
@@ -74,13 +76,17 @@ impl<'a> Facts<'a> {
     }
 
     /// Keeps only listed values that are in `values` too.
-    fn keep(&mut self, values: Vec<&'a Json>) {
-        self.values = Some(match self.values.take() {
-            None => values,
-            Some(known) => {
-                known.into_iter().filter(|one| values.iter().any(|other| one.is_same(other))).collect()
-            }
-        });
+    fn keep(&mut self, values: Vec<&'a Json>, at: &Part<'a>) -> Result<(), GrammarError> {
+        let Some(known) = self.values.take() else {
+            self.values = Some(values);
+            return Ok(());
+        };
+        if known.len().max(values.len()) > MAX_VALUES {
+            return Err(at.expected("at most 512 values where values are listed twice"));
+        }
+        let is_in = |one: &&Json| values.iter().any(|other| one.is_same(other));
+        self.values = Some(known.into_iter().filter(is_in).collect());
+        Ok(())
     }
 }
 

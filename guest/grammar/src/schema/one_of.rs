@@ -9,6 +9,11 @@ use super::types::Types;
 use crate::error::GrammarError;
 use crate::json::Json;
 
+/// Required fields that are tried as what tells choices apart.
+const MAX_TAGS: usize = 16;
+/// Most listed values that are compared with others, each with each.
+pub(super) const MAX_VALUES: usize = 512;
+
 /// Checks that choices, each a list of schemas that hold at once, are apart.
 ///
 /// # Errors
@@ -45,16 +50,18 @@ fn said(facts: &Facts<'_>) -> Types {
 }
 
 fn are_apart(one: &[&Json], other: &[&Json]) -> bool {
-    one.iter().all(|value| other.iter().all(|found| !value.is_same(found)))
+    let are_few = one.len().max(other.len()) <= MAX_VALUES;
+    are_few && one.iter().all(|value| other.iter().all(|found| !value.is_same(found)))
 }
 
 /// Whether both are objects with a required field whose listed values are apart.
 fn are_tagged(one: &Facts<'_>, other: &Facts<'_>) -> bool {
     let are_objects = said(one).and(said(other)) == Types::OBJECT;
+    let (names, others) = (required(one), required(other));
     are_objects
-        && required(one).iter().any(|name| {
+        && names.iter().take(MAX_TAGS).filter(|name| others.contains(name)).any(|name| {
             let values = tags(one, name).zip(tags(other, name));
-            required(other).contains(name) && values.is_some_and(|(one, other)| are_apart(&one, &other))
+            values.is_some_and(|(one, other)| are_apart(&one, &other))
         })
 }
 

@@ -269,6 +269,17 @@ fn size_depth_and_expansion_are_bounded() {
         .collect();
     let text = format!(r##"{{"$defs":{{{doubling}"l0":{{}}}},"$ref":"#/$defs/l39"}}"##);
     assert!(Grammar::from_schema(&parse(&text)).unwrap_err().to_string().contains("too many schemas"));
+    let listed = |count: usize| {
+        let values: String = (0..count).map(|at| format!("{at},")).collect();
+        format!(r#"{{"enum":[{values}0]}}"#)
+    };
+    let refused = |text: &str| Grammar::from_schema(&parse(text)).unwrap_err().to_string();
+    assert!(accepts(&schema(&listed(19_000)), "18999"));
+    assert!(refused(&listed(20_000)).contains("values in a schema"));
+    assert!(refused(&format!(r#"{{"allOf":[{{"const":1}},{}]}}"#, listed(600))).contains("listed twice"));
+    assert!(
+        refused(&format!(r#"{{"anyOf":[{}true]}}"#, "true,".repeat(128))).contains("at most 128 choices")
+    );
     let long = format!(r#"{{"properties":{{"{}":{{"not":{{}}}}}}}}"#, "é".repeat(10_000));
     assert!(Grammar::from_schema(&parse(&long)).unwrap_err().to_string().len() < 700);
     let many: String =
