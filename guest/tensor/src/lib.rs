@@ -21,6 +21,7 @@ extern crate alloc;
 
 mod activation;
 mod attention;
+mod attention_q8_0;
 mod buffer;
 mod chunks;
 mod codebook;
@@ -47,6 +48,7 @@ mod x86;
 
 pub use activation::{gelu_mul, silu_mul, soft_cap};
 pub use attention::{axpy_f16, dot_f16, mix_f16, scores_f16, store_f16};
+pub use attention_q8_0::{mix_q8_0, q8_0_bytes, scores_q8_0, store_q8_0};
 pub use buffer::Buffer;
 pub use chunks::{ChunkWork, for_each_chunk};
 pub use dequantize::dequantize_row;
