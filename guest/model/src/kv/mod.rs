@@ -1,4 +1,4 @@
-//! The KV cache: pages of half floats that sequences take as they grow.
+//! The KV cache: pages of half floats, or of 8-bit integers, that sequences take as they grow.
 //!
 //! - [`KvPlan`]: how many pages fit;
 //! - [`Sequence`]: the pages of one prompt and its answer;
@@ -16,9 +16,11 @@ mod sharing;
 mod tests;
 
 use alloc::vec::Vec;
+use core::ops::Range;
+use vial_tensor::Isa;
 
-pub(crate) use page::Half;
-pub use plan::{KvError, KvPlan, KvWish, PAGE_TOKENS};
+pub(crate) use page::{Half, Part, Vectors};
+pub use plan::{KvError, KvKind, KvPlan, KvWish, PAGE_TOKENS};
 pub use sharing::Sharing;
 
 use self::page::Pages;
@@ -170,27 +172,28 @@ impl KvCache {
         }
     }
 
-    /// Where one token's keys or values of one head go.
-    pub(crate) fn slot_mut(
+    /// Writes one token's keys or values of one head.
+    pub(crate) fn store(
         &mut self,
+        isa: Isa,
         sequence: &Sequence,
         position: usize,
-        layer: usize,
-        (half, kv_head): (Half, usize),
-    ) -> &mut [u16] {
+        part: Part,
+        numbers: &[f32],
+    ) {
         let page = sequence.pages[position / PAGE_TOKENS];
-        self.pages.slot_mut(page, position % PAGE_TOKENS, layer, (half, kv_head))
+        self.pages.store(isa, page, position % PAGE_TOKENS, part, numbers);
     }
 
-    /// One head's keys or values of one page: `[PAGE_TOKENS, head_dim]`, row-major.
-    pub(crate) fn page_of_head(
+    /// One head's keys or values of some tokens of one page of a sequence.
+    pub(crate) fn vectors(
         &self,
         sequence: &Sequence,
         page: usize,
-        layer: usize,
-        (half, kv_head): (Half, usize),
-    ) -> &[u16] {
-        self.pages.of_head(sequence.pages[page], layer, (half, kv_head))
+        tokens: Range<usize>,
+        part: Part,
+    ) -> Vectors<'_> {
+        self.pages.vectors(sequence.pages[page], tokens, part)
     }
 }
 

@@ -2,8 +2,10 @@
 
 use alloc::vec;
 use alloc::vec::Vec;
+use core::ops::Range;
+use vial_tensor::{Isa, mix_f16, mix_q8_0, q8_0_bytes, scores_f16, scores_q8_0, store_f16, store_q8_0};
 
-use super::{KvPlan, PAGE_TOKENS};
+use super::{KvKind, KvPlan, PAGE_TOKENS};
 use crate::transformer::Config;
 
 /// Keys or values.
@@ -13,81 +15,129 @@ pub(crate) enum Half {
     Values,
 }
 
-/// Where things lie in a page: `[layer, keys or values, kv_head, token, element]`.
+/// Keys or values of one head in one layer.
 #[derive(Clone, Copy, Debug)]
-struct Shape {
+pub(crate) struct Part {
+    pub(crate) layer: usize,
+    pub(crate) half: Half,
+    pub(crate) kv_head: usize,
+}
+
+/// Every page's memory, none until first used, of elements `T`: `[layer, keys or values, kv_head, token, element]`.
+#[derive(Debug)]
+pub(super) struct Memory<T> {
     layers: usize,
     kv_heads: usize,
-    head_dim: usize,
+    /// Elements of one token's keys, or values, of one head.
+    row: usize,
+    pages: Vec<Vec<T>>,
 }
 
-impl Shape {
-    /// Numbers one head's keys of one page take.
-    fn head_numbers(self) -> usize {
-        PAGE_TOKENS * self.head_dim
+impl<T: Copy + Default> Memory<T> {
+    fn new(config: &Config, pages: usize, row: usize) -> Self {
+        Self { layers: config.layers, kv_heads: config.kv_heads, row, pages: vec![Vec::new(); pages] }
     }
 
-    fn page_numbers(self) -> usize {
-        2 * self.layers * self.kv_heads * self.head_numbers()
+    fn prepare(&mut self, page: usize) {
+        if self.pages[page].is_empty() {
+            let rows = 2 * self.layers * self.kv_heads * PAGE_TOKENS;
+            self.pages[page] = vec![T::default(); rows * self.row];
+        }
     }
 
-    fn head_start(self, layer: usize, half: Half, kv_head: usize) -> usize {
+    /// Elements of some tokens.
+    fn range(&self, Part { layer, half, kv_head }: Part, tokens: Range<usize>) -> Range<usize> {
         let half = usize::from(half == Half::Values);
-        ((2 * layer + half) * self.kv_heads + kv_head) * self.head_numbers()
+        let start = ((2 * layer + half) * self.kv_heads + kv_head) * PAGE_TOKENS;
+        (start + tokens.start) * self.row..(start + tokens.end) * self.row
+    }
+
+    fn part(&self, page: usize, part: Part, tokens: Range<usize>) -> &[T] {
+        &self.pages[page][self.range(part, tokens)]
+    }
+
+    fn part_mut(&mut self, page: usize, part: Part, token: usize) -> &mut [T] {
+        let range = self.range(part, token..token + 1);
+        &mut self.pages[page][range]
     }
 }
 
-/// Every page's memory: none until first used.
+/// The memory of all pages.
 #[derive(Debug)]
-pub(super) struct Pages {
-    shape: Shape,
-    pages: Vec<Vec<u16>>,
+pub(super) enum Pages {
+    F16(Memory<u16>),
+    Q8_0(Memory<u8>),
+}
+
+/// Keys or values of one head, of some tokens that follow each other.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Vectors<'a> {
+    F16(&'a [u16]),
+    Q8_0(&'a [u8]),
 }
 
 impl Pages {
     pub(super) fn new(config: &Config, plan: KvPlan) -> Self {
-        let shape = Shape { layers: config.layers, kv_heads: config.kv_heads, head_dim: config.head_dim };
-        Self { shape, pages: vec![Vec::new(); plan.pages] }
+        match plan.kind {
+            KvKind::F16 => Self::F16(Memory::new(config, plan.pages, config.head_dim)),
+            KvKind::Q8_0 => Self::Q8_0(Memory::new(config, plan.pages, q8_0_bytes(config.head_dim))),
+        }
     }
 
     /// Gives a page memory.
     pub(super) fn prepare(&mut self, page: usize) {
-        if self.pages[page].is_empty() {
-            self.pages[page] = vec![0; self.shape.page_numbers()];
+        match self {
+            Self::F16(memory) => memory.prepare(page),
+            Self::Q8_0(memory) => memory.prepare(page),
         }
     }
 
     pub(super) fn wipe(&mut self, page: usize) {
-        self.pages[page].fill(0);
+        match self {
+            Self::F16(memory) => memory.pages[page].fill(0),
+            Self::Q8_0(memory) => memory.pages[page].fill(0),
+        }
     }
 
-    /// One token's keys or values of one head.
-    pub(super) fn slot_mut(
-        &mut self,
-        page: usize,
-        token: usize,
-        layer: usize,
-        (half, kv_head): (Half, usize),
-    ) -> &mut [u16] {
-        let start = self.shape.head_start(layer, half, kv_head) + token * self.shape.head_dim;
-        &mut self.pages[page][start..start + self.shape.head_dim]
+    /// Writes one token's keys or values of one head.
+    pub(super) fn store(&mut self, isa: Isa, page: usize, token: usize, part: Part, numbers: &[f32]) {
+        match self {
+            Self::F16(memory) => store_f16(isa, numbers, memory.part_mut(page, part, token)),
+            Self::Q8_0(memory) => store_q8_0(numbers, memory.part_mut(page, part, token)),
+        }
     }
 
-    /// One head's keys or values: `[PAGE_TOKENS, head_dim]`, row-major.
-    pub(super) fn of_head(&self, page: usize, layer: usize, (half, kv_head): (Half, usize)) -> &[u16] {
-        let start = self.shape.head_start(layer, half, kv_head);
-        &self.pages[page][start..start + self.shape.head_numbers()]
+    pub(super) fn vectors(&self, page: usize, tokens: Range<usize>, part: Part) -> Vectors<'_> {
+        match self {
+            Self::F16(memory) => Vectors::F16(memory.part(page, part, tokens)),
+            Self::Q8_0(memory) => Vectors::Q8_0(memory.part(page, part, tokens)),
+        }
     }
 
-    /// Whether nothing is left of what any page held.
+    /// Bytes that are not zero.
     #[cfg(test)]
-    pub(super) fn are_wiped(&self) -> bool {
-        self.pages.iter().flatten().all(|&number| number == 0)
+    pub(super) fn marks(&self) -> usize {
+        match self {
+            Self::F16(memory) => memory.pages.iter().flatten().filter(|&&number| number != 0).count(),
+            Self::Q8_0(memory) => memory.pages.iter().flatten().filter(|&&byte| byte != 0).count(),
+        }
+    }
+}
+
+impl Vectors<'_> {
+    /// Dot products of queries `[q, dim]` with these keys: `[q, tokens]`.
+    pub(crate) fn scores(self, isa: Isa, queries: &[f32], dim: usize, scores: &mut [f32]) {
+        match self {
+            Self::F16(keys) => scores_f16(isa, queries, dim, keys, dim, scores),
+            Self::Q8_0(keys) => scores_q8_0(isa, queries, dim, keys, scores),
+        }
     }
 
-    /// Sum of all bits' values.
-    #[cfg(test)]
-    pub(super) fn total(&self) -> u64 {
-        self.pages.iter().flatten().map(|&number| u64::from(number)).sum()
+    /// Adds these values, weighted by `[q, tokens]`, to `[q, dim]`.
+    pub(crate) fn mix(self, isa: Isa, weights: &[f32], dim: usize, out: &mut [f32]) {
+        match self {
+            Self::F16(values) => mix_f16(isa, weights, dim, values, dim, out),
+            Self::Q8_0(values) => mix_q8_0(isa, weights, dim, values, out),
+        }
     }
 }

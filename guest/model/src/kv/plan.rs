@@ -1,11 +1,31 @@
 //! How much KV cache a model gets, decided once at start.
 
+use vial_tensor::q8_0_bytes;
+
 use crate::transformer::Config;
 
 /// Tokens of one page.
 pub const PAGE_TOKENS: usize = 64;
-/// Bytes of one cached number: IEEE half.
-const NUMBER_BYTES: u64 = 2;
+
+/// How keys and values are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KvKind {
+    /// Half floats: each number errs by at most 1/2048 of itself.
+    #[default]
+    F16,
+    /// 8-bit integers with a scale for each 32, in 17/32 of the memory: a number errs by at most 1/254 of the largest of its 32.
+    Q8_0,
+}
+
+impl KvKind {
+    /// Bytes of one token's keys, or values, of one head of `head_dim` numbers.
+    fn row_bytes(self, head_dim: usize) -> usize {
+        match self {
+            Self::F16 => 2 * head_dim,
+            Self::Q8_0 => q8_0_bytes(head_dim),
+        }
+    }
+}
 
 /// What the cache should hold and may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,13 +51,15 @@ pub struct KvPlan {
     pub context: usize,
     /// Sequences at once.
     pub streams: usize,
+    /// How keys and values are kept.
+    pub kind: KvKind,
 }
 
 /// A cache that does not fit, with the arithmetic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "a context of {context} tokens needs {needed_pages} pages x {page_bytes} bytes \
-     (2 x {layers} layers x {kv_width} numbers x 2 bytes x 64 tokens) = {} bytes of KV cache, \
+     (2 x {layers} layers x {kv_heads} heads x {row_bytes} bytes x 64 tokens) = {} bytes of KV cache, \
      {budget_bytes} are left: lower the context to {} or give {} more bytes",
     self.needed_bytes(), self.possible_context(), self.needed_bytes() - budget_bytes
 )]
@@ -50,8 +72,10 @@ pub struct KvError {
     pub page_bytes: u64,
     /// Layers of the model.
     pub layers: usize,
-    /// Keys of one token and layer.
-    pub kv_width: usize,
+    /// Heads of keys of a layer.
+    pub kv_heads: usize,
+    /// Bytes of one head's keys of one token.
+    pub row_bytes: usize,
     /// Bytes there are.
     pub budget_bytes: u64,
 }
@@ -67,23 +91,40 @@ impl KvError {
 }
 
 impl KvPlan {
-    /// As many pages as the wish needs or, where the budget is short, as it allows.
+    /// As many pages of half floats as the wish needs or, where the budget is short, as it allows.
     ///
     /// # Errors
     /// Not even one sequence of the wished length fits.
     pub fn new(config: &Config, wish: KvWish) -> Result<Self, KvError> {
+        Self::of_kind(config, wish, KvKind::F16)
+    }
+
+    /// As [`Self::new`], of pages of that kind.
+    ///
+    /// # Errors
+    /// Not even one sequence of the wished length fits.
+    pub fn of_kind(config: &Config, wish: KvWish, kind: KvKind) -> Result<Self, KvError> {
         let context = wish.context.clamp(1, config.context);
-        let page_bytes = page_numbers(config) as u64 * NUMBER_BYTES;
+        let (layers, kv_heads) = (config.layers, config.kv_heads);
+        let row_bytes = kind.row_bytes(config.head_dim);
+        let page_bytes = (2 * layers * kv_heads * row_bytes * PAGE_TOKENS) as u64;
         let needed_pages = context.div_ceil(PAGE_TOKENS);
         let affordable = usize::try_from(wish.budget_bytes / page_bytes).unwrap_or(usize::MAX);
         let streams = wish.streams.max(1);
         if affordable < needed_pages {
-            let (layers, kv_width) = (config.layers, config.kv_width());
             let budget_bytes = wish.budget_bytes;
-            return Err(KvError { context, needed_pages, page_bytes, layers, kv_width, budget_bytes });
+            return Err(KvError {
+                context,
+                needed_pages,
+                page_bytes,
+                layers,
+                kv_heads,
+                row_bytes,
+                budget_bytes,
+            });
         }
         let pages = affordable.min(needed_pages.saturating_mul(streams));
-        Ok(Self { pages, page_bytes, context, streams })
+        Ok(Self { pages, page_bytes, context, streams, kind })
     }
 
     /// Bytes of the whole cache.
@@ -91,11 +132,6 @@ impl KvPlan {
     pub fn bytes(&self) -> u64 {
         self.pages as u64 * self.page_bytes
     }
-}
-
-/// Numbers in a page: keys and values of every layer.
-pub(super) fn page_numbers(config: &Config) -> usize {
-    2 * config.layers * config.kv_width() * PAGE_TOKENS
 }
 
 #[cfg(test)]
@@ -117,10 +153,16 @@ mod tests {
     }
 
     #[test]
+    fn integers_take_a_block_of_34_bytes_for_each_32_numbers() {
+        let wish = KvWish { streams: 1, context: 64, budget_bytes: 1 << 30 };
+        let plan = KvPlan::of_kind(&tiny::config(), wish, KvKind::Q8_0).unwrap();
+        assert_eq!((plan.page_bytes, plan.kind), (2 * 2 * 2 * 34 * 64, KvKind::Q8_0));
+    }
+
+    #[test]
     fn a_cache_that_does_not_fit_shows_its_arithmetic() {
         let text = plan(4, 129, 2 * 8192).unwrap_err().to_string();
-        let arithmetic =
-            "needs 3 pages x 8192 bytes (2 x 2 layers x 16 numbers x 2 bytes x 64 tokens) = 24576";
+        let arithmetic = "needs 3 pages x 8192 bytes (2 x 2 layers x 2 heads x 16 bytes x 64 tokens) = 24576";
         assert!(text.contains(arithmetic), "{text}");
         assert!(text.contains("16384 are left: lower the context to 128 or give 8192 more bytes"), "{text}");
     }

@@ -2,7 +2,9 @@
 
 use alloc::vec::Vec;
 
-use super::{Half, KvCache, KvPlan, KvWish, PAGE_TOKENS, Sequence, Sharing};
+use vial_tensor::Isa;
+
+use super::{Half, KvCache, KvPlan, KvWish, PAGE_TOKENS, Part, Sequence, Sharing};
 use crate::tiny;
 
 fn cache(pages: usize, keep: usize) -> KvCache {
@@ -20,6 +22,21 @@ fn tokens(token: u32, count: usize) -> Vec<u32> {
 
 const SCOPE: Sharing = Sharing { public_tokens: 0, scope: Some(1), is_exact: false };
 
+const PART: Part = Part { layer: 1, half: Half::Values, kv_head: 1 };
+
+/// Writes a mark at one position.
+fn mark_slot(cache: &mut KvCache, sequence: &Sequence, position: usize, mark: f32) {
+    cache.store(Isa::PORTABLE, sequence, position, PART, &[mark; 8]);
+}
+
+/// The marks of a page's tokens.
+fn marks(cache: &KvCache, sequence: &Sequence, page: usize) -> Vec<f32> {
+    let mut scores = [0.0; PAGE_TOKENS];
+    let vectors = cache.vectors(sequence, page, 0..PAGE_TOKENS, PART);
+    vectors.scores(Isa::PORTABLE, &[0.125; 8], 8, &mut scores);
+    scores.into()
+}
+
 /// A sequence of `tokens`, computed and published; every page is marked with its number.
 fn published(cache: &mut KvCache, tokens: &[u32], sharing: Sharing) -> Sequence {
     let mut sequence = Sequence::default();
@@ -27,8 +44,8 @@ fn published(cache: &mut KvCache, tokens: &[u32], sharing: Sharing) -> Sequence 
     let known = sequence.pages();
     assert!(cache.extend(&mut sequence, tokens.len()));
     for page in known..sequence.pages() {
-        let mark = u16::try_from(page + 1).unwrap();
-        cache.slot_mut(&sequence, page * PAGE_TOKENS, 0, (Half::Keys, 0)).fill(mark);
+        let mark = f32::from(u8::try_from(page + 1).unwrap());
+        mark_slot(cache, &sequence, page * PAGE_TOKENS, mark);
     }
     cache.publish(&mut sequence, tokens, sharing);
     sequence
@@ -63,12 +80,11 @@ fn sequences_take_pages_as_they_grow_and_give_them_back() {
 fn a_slot_is_seen_in_its_page_alone_and_wiped_on_close() {
     let mut cache = cache(2, 0);
     let sequence = cache.open(128).unwrap();
-    cache.slot_mut(&sequence, 65, 1, (Half::Values, 1)).fill(7);
-    let page = cache.page_of_head(&sequence, 1, 1, (Half::Values, 1));
-    assert_eq!((page[7], page[8], page[15], page[16]), (0, 7, 7, 0));
-    assert_eq!(cache.pages.total(), 7 * 8);
+    mark_slot(&mut cache, &sequence, 65, 7.0);
+    assert_eq!(marks(&cache, &sequence, 1)[..3], [0.0, 7.0, 0.0]);
+    assert_eq!(cache.pages.marks(), 8);
     cache.close(sequence);
-    assert!(cache.pages.are_wiped());
+    assert_eq!(cache.pages.marks(), 0);
 }
 
 #[test]
@@ -80,12 +96,12 @@ fn whole_pages_of_the_same_prefix_are_one_while_somebody_holds_them() {
     said[2 * PAGE_TOKENS] = 7;
     let second = published(&mut cache, &said, SCOPE);
     assert_eq!((first.pages[..2] == second.pages[..2], cache.free_pages()), (true, 4));
-    assert_eq!(cache.page_of_head(&second, 1, 0, (Half::Keys, 0))[0], 2);
+    assert_eq!(marks(&cache, &second, 1)[0], 2.0);
     cache.close(first);
     assert_eq!(found(&mut cache, &said, SCOPE), 2);
     cache.close(second);
     assert_eq!((found(&mut cache, &said, SCOPE), cache.free_pages()), (0, 8));
-    assert!(cache.pages.are_wiped());
+    assert_eq!(cache.pages.marks(), 0);
 }
 
 #[test]
@@ -110,7 +126,7 @@ fn what_every_client_is_given_is_shared_by_all_and_nothing_else_of_those_without
     let private = Sharing { public_tokens: PAGE_TOKENS + 1, scope: None, is_exact: false };
     let sequence = published(&mut cache, &tokens(5, 3 * PAGE_TOKENS), private);
     cache.close(sequence);
-    assert_eq!((cache.kept_pages(), cache.pages.total()), (1, 8), "the first page's marks alone");
+    assert_eq!((cache.kept_pages(), cache.pages.marks()), (1, 8), "the first page's marks alone");
     let named = Sharing { scope: Some(3), ..private };
     assert_eq!(found(&mut cache, &tokens(5, 3 * PAGE_TOKENS), named), 1);
 }
@@ -126,7 +142,7 @@ fn kept_pages_are_bounded_given_away_oldest_first_and_wiped() {
     assert_eq!((cache.kept_pages(), cache.free_pages()), (3, 6));
     assert_eq!((found(&mut cache, &old, SCOPE), found(&mut cache, &new, SCOPE)), (1, 2), "leaves go first");
     let all = cache.open(6 * PAGE_TOKENS).unwrap();
-    assert!(cache.pages.are_wiped() && cache.kept_pages() == 0);
+    assert_eq!((cache.pages.marks(), cache.kept_pages()), (0, 0));
     cache.close(all);
     assert_eq!(found(&mut cache, &new, SCOPE), 0);
 }

@@ -1,10 +1,10 @@
 //! Attention of every row of a pass over the cached keys and values of its sequence.
 
-use vial_tensor::{Isa, Team, exp, for_each_chunk, mix_f16, scores_f16, soft_cap};
+use vial_tensor::{Isa, Team, exp, for_each_chunk, soft_cap};
 
 use super::config::Config;
 use super::pass::Row;
-use crate::kv::{Half, KvCache, PAGE_TOKENS};
+use crate::kv::{Half, KvCache, PAGE_TOKENS, Part, Vectors};
 
 /// What attention of one layer reads.
 pub(super) struct Attention<'a> {
@@ -34,14 +34,15 @@ impl Attention<'_> {
     }
 
     fn mix(&self, mixer: &mut Mixer<'_>, row: &Row<'_>, kv_head: usize, queries: &[f32]) {
-        let (end, dim) = (row.position + 1, self.config.head_dim);
+        let end = row.position + 1;
         let start =
             self.config.attending.window_of(self.layer).map_or(0, |tokens| end.saturating_sub(tokens));
         for page in start / PAGE_TOKENS..end.div_ceil(PAGE_TOKENS) {
             let before = page * PAGE_TOKENS;
             let (first, last) = (start.saturating_sub(before), (end - before).min(PAGE_TOKENS));
-            let read = |half| self.cache.page_of_head(row.sequence, page, self.layer, (half, kv_head));
-            let [keys, values] = [Half::Keys, Half::Values].map(|half| &read(half)[first * dim..]);
+            let part = |half| Part { layer: self.layer, half, kv_head };
+            let [keys, values] = [Half::Keys, Half::Values]
+                .map(|half| self.cache.vectors(row.sequence, page, first..last, part(half)));
             mixer.page(last - first, queries, keys, values);
         }
     }
@@ -68,10 +69,10 @@ impl Mixer<'_> {
         self.sums.as_chunks_mut::<2>().0.fill([f32::NEG_INFINITY, 0.0]);
     }
 
-    fn page(&mut self, tokens: usize, queries: &[f32], keys: &[u16], values: &[u16]) {
+    fn page(&mut self, tokens: usize, queries: &[f32], keys: Vectors<'_>, values: Vectors<'_>) {
         let (isa, dim) = (self.isa, self.dim);
         let scores = &mut self.scores[..queries.len() / dim * tokens];
-        scores_f16(isa, queries, dim, keys, dim, scores);
+        keys.scores(isa, queries, dim, scores);
         if let Some(cap) = self.cap {
             soft_cap(isa, cap, scores);
         }
@@ -85,7 +86,7 @@ impl Mixer<'_> {
             *sum = *sum * factor + scores.iter().sum::<f32>();
             *largest = top;
         }
-        mix_f16(isa, scores, dim, values, dim, self.out);
+        values.mix(isa, scores, dim, self.out);
     }
 
     fn finish(&mut self) {

@@ -5,7 +5,7 @@ use vial_tensor::{Alone, Isa, Quant, Team};
 
 use super::{Engine, Pass, PassError, Row, Transformer};
 use crate::gguf::Gguf;
-use crate::kv::{KvCache, KvPlan, KvWish, Sequence};
+use crate::kv::{KvCache, KvKind, KvPlan, KvWish, Sequence};
 use crate::tiny;
 use crate::weights::{Resident, Weights, WeightsError};
 
@@ -150,4 +150,34 @@ fn a_scale_that_is_no_number_stops_the_pass_wherever_it_lies() {
     let at = layout.output.weight.range.end - 34;
     assert_eq!(refusal(at, &[0x00, 0x7C]), Err(PassError::Scale { kind: Quant::Q8_0, at }));
     assert_eq!(refusal(at + 2, &[0xFF; 32]), Ok(()));
+}
+
+#[test]
+fn a_cache_of_integers_gives_nearly_what_one_of_halves_gives_on_every_instruction_set() {
+    let tokens: Vec<u32> = (0..100).map(|at| at * 7 % 64).collect();
+    let mut halves = Bench::new();
+    let mut integers = Bench::new();
+    let wish = KvWish { streams: 1, context: 128, budget_bytes: 1 << 30 };
+    let config = &integers.model.config;
+    integers.cache = KvCache::new(config, KvPlan::of_kind(config, wish, KvKind::Q8_0).unwrap());
+    let last = |bench: &mut Bench, isa| {
+        let sequence = bench.cache.open(100).unwrap();
+        let mut logits = Vec::new();
+        for (at, part) in tokens.chunks(16).enumerate() {
+            logits = bench.run(isa, &rows(&sequence, part, at * 16));
+        }
+        bench.cache.close(sequence);
+        logits.split_off(logits.len() - bench.model.config.vocabulary)
+    };
+    let exact = last(&mut halves, Isa::PORTABLE);
+    let reference = last(&mut integers, Isa::PORTABLE);
+    let energy: f32 = exact.iter().map(|logit| logit * logit).sum();
+    let error: f32 = exact.iter().zip(&reference).map(|(a, b)| (a - b) * (a - b)).sum();
+    assert!(error > 0.0 && error < 1e-3 * energy, "{error} of {energy}");
+    for isa in Isa::supported() {
+        let found = last(&mut integers, isa);
+        // A number at the edge of two integers may fall to either.
+        let apart: f32 = found.iter().zip(&reference).map(|(a, b)| (a - b) * (a - b)).sum();
+        assert!(apart < 1e-3 * energy, "{isa}: {apart} of {energy}");
+    }
 }

@@ -1,10 +1,10 @@
 //! Attention: queries, keys and values, their turning, the mixing of values.
 
-use vial_tensor::{matmul, matmul_shared, rope_halves, rope_pairs, store_f16};
+use vial_tensor::{matmul, matmul_shared, rope_halves, rope_pairs};
 
 use super::step::{Step, add_bias, multiply, norm_each, product, read};
 use super::{Engine, Pass};
-use crate::kv::{Half, KvCache};
+use crate::kv::{Half, KvCache, Part};
 use crate::transformer::attention;
 use crate::transformer::config::Pairing;
 use crate::transformer::layout::{Attention, Matrix};
@@ -92,8 +92,9 @@ impl<W: Weights> Step<'_, W> {
         let halves = room.keys.chunks(config.kv_width()).zip(room.values.chunks(config.kv_width()));
         for (row, (keys, values)) in self.rows.iter().zip(halves) {
             for (half, numbers) in [(Half::Keys, keys), (Half::Values, values)] {
-                for (head, numbers) in numbers.chunks(config.head_dim).enumerate() {
-                    store_f16(isa, numbers, cache.slot_mut(row.sequence, row.position, layer, (half, head)));
+                for (kv_head, numbers) in numbers.chunks(config.head_dim).enumerate() {
+                    let part = Part { layer, half, kv_head };
+                    cache.store(isa, row.sequence, row.position, part, numbers);
                 }
             }
         }
