@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use core::time::Duration;
 use std::path::Path;
 use std::time::Instant;
-use vial_local::{ModelFile, with_team};
+use vial_local::{ModelFile, Workload, rates, with_team};
 use vial_model::generate::{Batcher, Event, Limits, Request, RequestId, Vocabulary};
 use vial_model::gguf::Gguf;
 use vial_model::kv::{KvCache, KvPlan, KvWish};
@@ -143,6 +143,16 @@ impl<'a> Bench<'a> {
     }
 }
 
+/// What a pass costs by its rows, the fastest of several.
+fn costs(file: &ModelFile, engine: Engine<'_>) -> anyhow::Result<()> {
+    for rows in [1, 2, 4, 8, 9, 16, 32, 64, 128] {
+        let workload = Workload { prompt: rows.max(4), tokens: 0, rounds: 7, rows };
+        let fastest = rates(file, engine, workload)?.prefill.into_iter().fold(0.0, f64::max);
+        println!("{rows} rows: {:.1} ms", 1000.0 * rows as f64 / fastest);
+    }
+    Ok(())
+}
+
 fn main() -> anyhow::Result<()> {
     let mut args = std::env::args().skip(1);
     let path = args.next().context("streams MODEL [THREADS] [STREAMS] [PROMPT] [TOKENS]")?;
@@ -151,6 +161,7 @@ fn main() -> anyhow::Result<()> {
     let file = ModelFile::read(Path::new(&path), &mut |_, _| ())?;
     with_team(threads, |team| {
         let engine = Engine { team, isa: Isa::detect() };
+        costs(&file, engine)?;
         let mut bench = Bench::new(&file, engine, streams, 0)?;
         let one = bench.together(1, prompt, tokens)?;
         let many = bench.together(streams, prompt, tokens)?;

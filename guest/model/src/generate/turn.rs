@@ -15,6 +15,10 @@ use super::pace::Pace;
 use super::stream::Stream;
 use crate::kv::{KvCache, PAGE_TOKENS};
 
+/// Rows of a deterministic prompt's pass: few, since decoding streams wait for it; a divisor of [`PAGE_TOKENS`], so that pages
+/// are made of whole chunks.
+const CHUNK: usize = 32;
+
 /// A stream's part in a pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Share {
@@ -63,7 +67,7 @@ impl Turn<'_> {
         if !self.able(Stream::is_active).contains(&at) {
             return Vec::new();
         }
-        let chunk = 1 << PAGE_TOKENS.min(self.room.rows).ilog2();
+        let chunk = 1 << CHUNK.min(self.room.rows).ilog2();
         let known = self.streams[at].fixed_rows(chunk);
         self.take_pages(vec![Share { at, known }])
     }
