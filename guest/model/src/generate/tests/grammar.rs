@@ -38,7 +38,7 @@ fn the_token_that_ends_is_chosen_only_where_the_grammar_may_end() {
         let sampling = Sampling { temperature: 1.0, seed, ..Sampling::default() };
         let request = Request { sampling, ..constrained("root ::= (\"7 \" \"8 \")+", 100) };
         let answer = together(setup, &[request]).remove(0);
-        let ended = answer.tokens.len() % 2 == 0 && finish(&answer) == Finish::Stop;
+        let ended = answer.tokens.len().is_multiple_of(2) && finish(&answer) == Finish::Stop;
         assert!(ended || answer.tokens.len() == 100, "{}", answer.text);
     }
 }
