@@ -76,6 +76,7 @@ fn check(dim: usize, queries: usize, positions: usize) {
             }
         }
     }
+    #[expect(clippy::cast_possible_truncation, reason = "compared with floats")]
     let exact = |x: &[f64]| x.iter().map(|x| *x as f32).collect::<Vec<_>>();
     for (name, exact) in [("scores_q8_0", exact(&scores)), ("mix_q8_0", exact(&mixed))] {
         let compute = |isa| {
