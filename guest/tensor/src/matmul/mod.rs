@@ -28,6 +28,8 @@ pub const PRODUCTS_MAX: usize = 4;
 const TILES_PER_CPU: usize = 16;
 /// Most inputs for which unpacking in registers wins.
 pub(crate) const FUSED_MAX: usize = 8;
+/// The same where they are words: four inputs at a time share what is unpacked, and a panel pays off later.
+pub(crate) const WORDS_MAX: usize = 24;
 
 /// One matrix and where its product goes.
 #[derive(Debug)]
@@ -60,7 +62,7 @@ pub fn matmul_shared(team: &Team<'_>, isa: Isa, x: &[f32], products: &mut [Produ
     let cols = products[0].weights.cols();
     assert!(x.len().is_multiple_of(cols), "{} input elements are not rows of {cols}", x.len());
     let inputs = x.len() / cols;
-    let wants_words = (inputs <= FUSED_MAX || isa.has_word_panels())
+    let wants_words = (inputs <= WORDS_MAX || isa.has_word_panels())
         && products.iter().any(|product| has_words(product.weights.quant()));
     team.with_words(|words| {
         if wants_words {
@@ -80,6 +82,8 @@ pub fn matmul_shared(team: &Team<'_>, isa: Isa, x: &[f32], products: &mut [Produ
 struct Part<'a> {
     weights: Matrix<'a>,
     tiles: Tiles<'a>,
+    /// Whether rows are unpacked in registers.
+    is_fused: bool,
 }
 
 /// All tiles of one call.
@@ -87,7 +91,6 @@ struct Plan<'a> {
     x: &'a [f32],
     /// The inputs as words, where a product wants them.
     words: Option<&'a Words>,
-    is_fused: bool,
     parts: [Option<Part<'a>>; PRODUCTS_MAX],
 }
 
@@ -95,16 +98,19 @@ impl<'a> Plan<'a> {
     fn new(cpus: usize, x: &'a [f32], inputs: usize, products: &'a mut [Product<'_>]) -> Self {
         let rows: usize = products.iter().map(|product| product.weights.rows()).sum();
         let cols = products[0].weights.cols();
-        let is_fused = inputs <= FUSED_MAX;
-        let (tile_rows, tile_inputs) =
-            if is_fused { (fused_rows(cpus, rows), inputs.max(1)) } else { panel_tile(cpus, inputs, rows) };
         let mut parts = [const { None }; PRODUCTS_MAX];
         for (part, Product { weights, out }) in parts.iter_mut().zip(products) {
             assert_eq!(weights.cols(), cols, "products of one input have one width");
+            let is_fused = inputs <= if has_words(weights.quant()) { WORDS_MAX } else { FUSED_MAX };
+            let (tile_rows, tile_inputs) = if is_fused {
+                (fused_rows(cpus, rows), inputs.max(1))
+            } else {
+                panel_tile(cpus, inputs, rows)
+            };
             let tiles = Tiles::new(out, weights.rows(), inputs, tile_rows, tile_inputs);
-            *part = Some(Part { weights: *weights, tiles });
+            *part = Some(Part { weights: *weights, tiles, is_fused });
         }
-        Self { x, words: None, is_fused, parts }
+        Self { x, words: None, parts }
     }
 }
 
@@ -166,7 +172,7 @@ impl Op for Claims<'_, '_> {
             while let Some(tile) = part.tiles.claim() {
                 let chunk = Chunk { weights: &part.weights, x: self.plan.x, tile };
                 let words = self.plan.words.filter(|_| has_words(chunk.weights.quant()));
-                match (words, self.plan.is_fused) {
+                match (words, part.is_fused) {
                     (Some(words), true) => words::compute(s.words(), chunk, words),
                     (Some(words), false) => {
                         word_panel::compute(s.words(), chunk, words, &mut self.scratch.words)
