@@ -24,7 +24,17 @@ fn the_openai_package_works() {
     let Some(python) = std::env::var_os("VIAL_TEST_PYTHON") else { return };
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/api_client.py");
     with_appliance(|appliance| {
-        for part in ["whole", "streamed", "completions", "models", "tools", "embeddings", "many", "leaving"] {
+        for part in [
+            "whole",
+            "streamed",
+            "completions",
+            "models",
+            "tools",
+            "structured",
+            "embeddings",
+            "many",
+            "leaving",
+        ] {
             let output = Command::new(&python).args([script, &appliance.url("/v1"), part]).output().unwrap();
             assert!(output.status.success(), "{part}: {}", String::from_utf8_lossy(&output.stderr));
         }

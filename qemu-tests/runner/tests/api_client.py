@@ -1,5 +1,6 @@
 """The OpenAI package against an appliance: argv[1] is the base URL, argv[2] the part to run."""
 
+import json
 import sys
 import threading
 
@@ -126,6 +127,33 @@ def tools():
         assert error.body["param"] == "tools[0].type", error.body
     else:
         raise AssertionError("a tool of another type was taken")
+
+
+def structured():
+    """Answers in the form that was asked for, whatever the temperature; a form that is not supported is refused with its path."""
+    ask = lambda **options: client.chat.completions.create(model=MODEL, messages=QUESTION, temperature=1, **options).choices[0]
+    city = {"type": "object", "properties": {"city": {"enum": ["Paris", "Rome"]}, "rank": {"type": "integer"}},
+            "required": ["city", "rank"], "additionalProperties": False}
+    schema = lambda of: {"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": of}}
+    for seed in range(4):
+        choice = ask(response_format=schema(city), seed=seed, max_tokens=64)
+        assert choice.finish_reason == "stop", choice
+        value = json.loads(choice.message.content)
+        assert set(value) == {"city", "rank"} and value["city"] in ("Paris", "Rome"), value
+        assert isinstance(value["rank"], int), value
+    choice = ask(extra_body={"grammar": 'root ::= ("yes" | "no") "!"'}, max_tokens=8)
+    assert choice.message.content in ("yes!", "no!") and choice.finish_reason == "stop", choice
+    chunks = client.chat.completions.create(
+        model=MODEL, messages=QUESTION, response_format={"type": "json_object"}, max_tokens=200, temperature=0, stream=True)
+    pieces = [(chunk.choices[0].delta.content or "", chunk.choices[0].finish_reason) for chunk in chunks if chunk.choices]
+    text = "".join(piece for piece, _ in pieces)
+    assert text.startswith("{") and (pieces[-1][1] == "length" or isinstance(json.loads(text), dict)), text
+    try:
+        ask(response_format=schema({"type": "object", "properties": {"a": {"not": {}}}}), max_tokens=8)
+    except openai.BadRequestError as error:
+        assert "/properties/a/not" in str(error), error.body
+    else:
+        raise AssertionError("a schema that is not supported was taken")
 
 
 def many():
