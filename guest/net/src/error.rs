@@ -46,12 +46,6 @@ impl ApiError {
         Self { kind: "server_error", ..Self::http(500, message) }
     }
 
-    /// What this appliance does not do yet.
-    #[must_use]
-    pub fn unsupported(param: &str) -> Self {
-        Self { status: 501, ..Self::invalid(param, "not supported by this appliance yet") }
-    }
-
     /// The JSON body.
     pub(crate) fn body(&self) -> Vec<u8> {
         let error = json!({ "message": self.message, "type": self.kind, "param": self.param, "code": null });

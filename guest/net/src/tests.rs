@@ -219,8 +219,8 @@ fn vectors_are_told_and_the_connection_goes_on() {
     bench.embed(r#"{"input":""}"#);
     assert!(bench.text().starts_with("HTTP/1.1 400"));
     bench.embed(r#"{"input":"a"}"#);
-    bench.server.fail(JobId(1), &ApiError::unsupported("input"));
-    assert!(bench.text().starts_with("HTTP/1.1 501 Not Implemented"));
+    bench.server.fail(JobId(1), &ApiError::server("no"));
+    assert!(bench.text().starts_with("HTTP/1.1 500 Internal Server Error"));
 }
 
 #[test]

@@ -11,8 +11,8 @@ pub(crate) struct Loan<T> {
     value: UnsafeCell<T>,
 }
 
-// SAFETY: the value is reached only through the one `Lent` at a time, which may be on any thread.
-unsafe impl<T: Send> Sync for Loan<T> {}
+// SAFETY: the value is reached only through the one `Lent` at a time, which may be on any thread, and which threads may share.
+unsafe impl<T: Send + Sync> Sync for Loan<T> {}
 
 impl<T> Loan<T> {
     pub(crate) const fn new(value: T) -> Self {

@@ -43,7 +43,7 @@ enum What {
     Seal,
     /// Distance to exact arithmetic, beside the peer's.
     Accuracy,
-    /// Prefill and decode of three shapes in five formats, on 1 and 2 threads.
+    /// Prefill and decode of generated models, by shape, format and threads.
     Engine,
     /// Distance to exact arithmetic and decode of every format.
     Formats,

@@ -134,7 +134,7 @@ impl<V: Vocabulary> Batcher<V> {
     /// Whether a step would do nothing.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.embeddings.is_empty() && !self.streams.iter().any(Stream::is_active)
+        !self.can_embed() && !self.streams.iter().any(Stream::is_active)
     }
 
     /// Requests being generated, and waiting for a place.

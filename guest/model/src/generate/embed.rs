@@ -8,8 +8,8 @@ use alloc::vec::Vec;
 
 use super::batcher::Batcher;
 use super::request::{Event, RequestId, SubmitError, Vocabulary};
-use crate::kv::Sequence;
-use crate::transformer::{Engine, PassError, Row};
+use crate::kv::{PAGE_TOKENS, Sequence};
+use crate::transformer::{Engine, Row};
 use crate::weights::Weights;
 
 /// Rows of a chunk beside streams that decode.
@@ -90,6 +90,13 @@ impl<V: Vocabulary> Batcher<V> {
         Ok(id)
     }
 
+    /// Whether the oldest text has its place in the cache, or finds one.
+    pub(super) fn can_embed(&self) -> bool {
+        let fits = |tokens: usize| tokens.div_ceil(PAGE_TOKENS) <= self.cache.free_pages();
+        let oldest = self.embeddings.front();
+        oldest.is_some_and(|text| text.sequence.is_some() || fits(text.request.tokens.len()))
+    }
+
     /// Ends a text's request without an event.
     pub(super) fn cancel_embedding(&mut self, id: RequestId) {
         if let Some(at) = self.embeddings.iter().position(|embedding| embedding.id == id) {
@@ -119,7 +126,7 @@ impl<V: Vocabulary> Batcher<V> {
                 let is_done = embedding.done == tokens;
                 is_done.then(|| Event::Embedded { id, vector: embedding.vector(), tokens })
             }
-            Err(error) => Some(failed(embedding.id, error)),
+            Err(error) => Some(Event::Failed { id: embedding.id, error }),
         };
         if event.is_some() {
             self.close_embedding(0);
@@ -132,10 +139,6 @@ impl<V: Vocabulary> Batcher<V> {
             self.cache.close(sequence);
         }
     }
-}
-
-fn failed(id: RequestId, error: PassError) -> Event {
-    Event::Failed { id, error }
 }
 
 #[cfg(test)]
@@ -250,6 +253,21 @@ mod tests {
     fn unit(x: &[f32]) -> Vec<f32> {
         let norm = x.iter().map(|element| element * element).sum::<f32>().sqrt();
         x.iter().map(|element| element / norm).collect()
+    }
+
+    #[test]
+    fn a_text_without_pages_keeps_nobody_awake_and_comes_when_there_are_some() {
+        let mut bench = Bench::new(64);
+        let request = |token| Request { prompt: [token; 70].to_vec(), max_tokens: 20, ..Request::default() };
+        let ids = [7, 9].map(|token| bench.batcher.submit(request(token)).unwrap());
+        (0..4).for_each(|_| drop(bench.step()));
+        assert_eq!(bench.batcher.free_pages().0, 0);
+        ids.into_iter().for_each(|id| bench.batcher.set_paused(id, true));
+        bench.batcher.embed(EmbedRequest { tokens: TEXT.to_vec(), pooling: Pooling::Mean }).unwrap();
+        assert!(bench.batcher.is_idle() && bench.step().is_empty());
+        bench.batcher.cancel(ids[0]);
+        assert!(!bench.batcher.is_idle());
+        assert_eq!(bench.vectors().len(), 1);
     }
 
     #[test]

@@ -141,15 +141,7 @@ impl Simd for Avx2 {
     }
     #[inline(always)]
     fn sum(self, value: Floats) -> f32 {
-        let eight = lanes!(_mm256_add_ps(value[0], value[1]));
-        let upper = lanes!(_mm256_extractf128_ps::<1>(eight));
-        let lower = lanes!(_mm256_castps256_ps128(eight));
-        let four = lanes!(_mm_add_ps(lower, upper));
-        let upper = lanes!(_mm_movehl_ps(four, four));
-        let two = lanes!(_mm_add_ps(four, upper));
-        let upper = lanes!(_mm_movehdup_ps(two));
-        let one = lanes!(_mm_add_ss(two, upper));
-        lanes!(_mm_cvtss_f32(one))
+        self.sum_eight(lanes!(_mm256_add_ps(value[0], value[1])))
     }
     #[inline(always)]
     fn top(self, value: Floats) -> f32 {
@@ -309,6 +301,19 @@ impl Simd for Avx2 {
 }
 
 impl Avx2 {
+    /// The sum of eight lanes; halves are joined, then quarters.
+    #[inline(always)]
+    pub(super) fn sum_eight(self, eight: __m256) -> f32 {
+        let upper = lanes!(_mm256_extractf128_ps::<1>(eight));
+        let lower = lanes!(_mm256_castps256_ps128(eight));
+        let four = lanes!(_mm_add_ps(lower, upper));
+        let upper = lanes!(_mm_movehl_ps(four, four));
+        let two = lanes!(_mm_add_ps(four, upper));
+        let upper = lanes!(_mm_movehdup_ps(two));
+        let one = lanes!(_mm_add_ss(two, upper));
+        lanes!(_mm_cvtss_f32(one))
+    }
+
     #[inline(always)]
     fn load_eight(self, from: &[f32; 8]) -> __m256 {
         memory!(_mm256_loadu_ps(from.as_ptr()))

@@ -2,16 +2,15 @@
 #![expect(unsafe_code, reason = "vector instructions behind a token that proves their support")]
 
 use core::arch::x86_64::{
-    __m128i, __m256, __m256i, _mm_add_ps, _mm_add_ss, _mm_and_si128, _mm_broadcastd_epi32, _mm_cvtss_f32,
-    _mm_loadu_si128, _mm_movehdup_ps, _mm_movehl_ps, _mm_or_si128, _mm_shuffle_epi8, _mm_shuffle_epi32,
-    _mm_srlv_epi32, _mm_unpackhi_epi64, _mm256_add_epi32, _mm256_add_ps, _mm256_and_si256,
-    _mm256_broadcastsi128_si256, _mm256_castpd_ps, _mm256_castps256_ps128, _mm256_castsi256_ps,
-    _mm256_cmpeq_epi8, _mm256_cvtepi32_ps, _mm256_cvtepu8_epi32, _mm256_cvtph_ps, _mm256_cvtps_epi32,
-    _mm256_extractf128_ps, _mm256_fmadd_ps, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_or_si256,
-    _mm256_packs_epi32, _mm256_permutevar_ps, _mm256_permutevar8x32_epi32, _mm256_set1_epi8,
-    _mm256_set1_epi16, _mm256_set1_epi32, _mm256_set1_pd, _mm256_set1_ps, _mm256_setzero_ps,
-    _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_shuffle_ps, _mm256_slli_epi16, _mm256_srai_epi16,
-    _mm256_srli_epi16, _mm256_srlv_epi32, _mm256_storeu_si256, _mm256_sub_epi8, _mm256_xor_ps,
+    __m128i, __m256, __m256i, _mm_and_si128, _mm_broadcastd_epi32, _mm_loadu_si128, _mm_or_si128,
+    _mm_shuffle_epi8, _mm_shuffle_epi32, _mm_srlv_epi32, _mm_unpackhi_epi64, _mm256_add_epi32, _mm256_add_ps,
+    _mm256_and_si256, _mm256_broadcastsi128_si256, _mm256_castpd_ps, _mm256_castsi256_ps, _mm256_cmpeq_epi8,
+    _mm256_cvtepi32_ps, _mm256_cvtepu8_epi32, _mm256_cvtph_ps, _mm256_cvtps_epi32, _mm256_fmadd_ps,
+    _mm256_loadu_si256, _mm256_madd_epi16, _mm256_or_si256, _mm256_packs_epi32, _mm256_permutevar_ps,
+    _mm256_permutevar8x32_epi32, _mm256_set1_epi8, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_set1_pd,
+    _mm256_set1_ps, _mm256_setzero_ps, _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_shuffle_ps,
+    _mm256_slli_epi16, _mm256_srai_epi16, _mm256_srli_epi16, _mm256_srlv_epi32, _mm256_storeu_si256,
+    _mm256_sub_epi8, _mm256_xor_ps,
 };
 
 use super::Avx2;
@@ -273,12 +272,6 @@ impl WordLanes for Avx2 {
     }
     #[inline(always)]
     fn total(self, sums: __m256) -> f32 {
-        let (lower, upper) = (lanes!(_mm256_castps256_ps128(sums)), lanes!(_mm256_extractf128_ps::<1>(sums)));
-        let four = lanes!(_mm_add_ps(lower, upper));
-        let upper = lanes!(_mm_movehl_ps(four, four));
-        let two = lanes!(_mm_add_ps(four, upper));
-        let upper = lanes!(_mm_movehdup_ps(two));
-        let one = lanes!(_mm_add_ss(two, upper));
-        lanes!(_mm_cvtss_f32(one))
+        self.sum_eight(sums)
     }
 }

@@ -108,10 +108,8 @@ impl Pass {
     ) -> Result<&[f32], PassError> {
         let wanted = self.layers(model, weights, cache, engine, rows)?.last_norm()?;
         let states = &self.room.branch[..wanted * model.config.width];
-        match states.iter().all(|element| element.is_finite()) {
-            true => Ok(states),
-            false => Err(PassError::StateNotFinite),
-        }
+        let is_finite = states.iter().all(|element| element.is_finite());
+        if is_finite { Ok(states) } else { Err(PassError::StateNotFinite) }
     }
 
     fn layers<'a, W: Weights>(
