@@ -158,30 +158,28 @@ impl Multiply<'_, '_> {
     /// Full panels by the widest kernel the registers hold, others in units of sixteen rows.
     fn all<S: Simd>(mut self, s: S) {
         let is_full = self.chunk.tile.rows().len() == ROWS;
+        let groups = self.chunk.tile.rows().len().div_ceil(16);
         match S::REGISTERS {
-            Registers::Many if is_full => self.inputs::<S, WIDTH, INPUTS>(s, 0),
-            _ => {
-                for group in 0..self.chunk.tile.rows().len().div_ceil(16) {
-                    match S::REGISTERS {
-                        Registers::Many => self.inputs::<S, 1, INPUTS>(s, group),
-                        Registers::Few => self.inputs::<S, 1, 6>(s, group),
-                        Registers::None => self.inputs::<S, 1, 2>(s, group),
-                    }
-                }
-            }
+            Registers::Many if is_full => self.inputs::<S, WIDTH, INPUTS>(s, 0..1),
+            Registers::Many => self.inputs::<S, 1, INPUTS>(s, 0..groups),
+            Registers::Few => self.inputs::<S, 1, 6>(s, 0..groups),
+            Registers::None => self.inputs::<S, 1, 2>(s, 0..groups),
         }
     }
 
     /// All inputs, `N` at a time, the last ones singly.
-    fn inputs<S: Simd, const W: usize, const N: usize>(&mut self, s: S, group: usize) {
+    fn inputs<S: Simd, const W: usize, const N: usize>(&mut self, s: S, groups: Range<usize>) {
         let mut inputs = self.chunk.tile.inputs();
         while let left @ 1.. = inputs.len() {
-            let input = inputs.start;
-            inputs.start += if left >= N {
-                s.enter(Block::<W, N> { multiply: self, group, input })
-            } else {
-                s.enter(Block::<W, 1> { multiply: self, group, input })
-            };
+            let (input, mut taken) = (inputs.start, 0);
+            for group in groups.clone() {
+                taken = if left >= N {
+                    s.enter(Block::<W, N> { multiply: self, group, input })
+                } else {
+                    s.enter(Block::<W, 1> { multiply: self, group, input })
+                };
+            }
+            inputs.start += taken;
         }
     }
 }
