@@ -4,7 +4,8 @@
 //! time of a pass over the weights. Weights are random.
 #![expect(clippy::print_stdout, reason = "the figures are the output")]
 
-use std::time::{Duration, Instant};
+use core::time::Duration;
+use std::time::Instant;
 
 use vial_tensor::{Alone, Isa, Matrix, Quant, Team, matmul};
 

@@ -9,8 +9,7 @@
 //!   layer.
 //!
 //! Activations are f32, and sums are f32 in eight lanes or more, so that answers follow exact arithmetic. Products with
-//! weights of small integers round activations to 16-bit words with a scale for each 32, which errs as little as sums in
-//! f32 do. The kernels are written once over sixteen lanes (the private trait `Simd`) and over lanes of words (`WordLanes`);
+//! weights of small integers round activations to 16-bit words with a scale for each 256, and keep weights exact. The kernels are written once over sixteen lanes (the private trait `Simd`) and over lanes of words (`WordLanes`);
 //! each instruction set says only how one lane operation is done.
 //!
 //! Invariant: no I/O, clock, thread or global. Weights come from a checked copy (the caller's duty); shapes

@@ -3,8 +3,8 @@
 //! - Few inputs: each block is unpacked in registers and joined with the inputs: as 16-bit integers ([`words`]) where the
 //!   format has small integers, as floats ([`fused`]) where it has not.
 //! - Many inputs: rows are unpacked once into a panel in cache, and a register-blocked product runs over it, of words
-//!   ([`word_panel`]) where the format has small integers and registers are eight floats wide, otherwise of floats
-//!   ([`panel`]).
+//!   ([`word_rows`], [`word_panel`]) where the format has small integers and registers are eight floats wide, otherwise
+//!   of floats ([`panel`]).
 //!
 //! Cpus claim tiles of the outputs; each output element is written by exactly one of them.
 
@@ -12,14 +12,15 @@ mod fused;
 mod panel;
 mod tiles;
 mod word_panel;
+mod word_rows;
 mod words;
 
 pub(crate) use panel::Scratch;
 
 use self::tiles::{Tile, Tiles};
 use crate::simd::{Op, Simd};
-use crate::words::{Words, has_words};
-use crate::{Isa, Matrix, Team};
+use crate::words::{Words, has_shared_scales, has_words};
+use crate::{Isa, Matrix, Quant, Team};
 
 /// Most products that share one input.
 pub const PRODUCTS_MAX: usize = 4;
@@ -28,8 +29,8 @@ pub const PRODUCTS_MAX: usize = 4;
 const TILES_PER_CPU: usize = 16;
 /// Most inputs for which unpacking in registers wins.
 pub(crate) const FUSED_MAX: usize = 8;
-/// The same where they are words: four inputs at a time share what is unpacked, and a panel pays off later.
-pub(crate) const WORDS_MAX: usize = 24;
+/// The same where they are words with a scale for each unit: a panel of these pays off later.
+pub(crate) const WORDS_MAX: usize = 32;
 
 /// One matrix and where its product goes.
 #[derive(Debug)]
@@ -68,8 +69,7 @@ pub fn matmul_shared(team: &Team<'_>, isa: Isa, x: &[f32], products: &mut [Produ
         if wants_words {
             isa.run(AsWords { x, cols, words });
         }
-        let plan =
-            Plan { words: wants_words.then_some(&*words), ..Plan::new(team.cpus(), x, inputs, products) };
+        let plan = Plan::new(team.cpus(), x, wants_words.then_some(&*words), products);
         if inputs > 0 {
             team.run(&|cpu| {
                 team.with_scratch(cpu, |scratch| isa.run(Claims { plan: &plan, scratch }));
@@ -78,12 +78,40 @@ pub fn matmul_shared(team: &Team<'_>, isa: Isa, x: &[f32], products: &mut [Produ
     });
 }
 
+/// How tiles are computed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kernel {
+    Words,
+    WordRows,
+    WordPanel,
+    Fused,
+    Panel,
+}
+
+impl Kernel {
+    /// For `inputs` inputs, as words where the call has them.
+    fn of(quant: Quant, inputs: usize, has_input_words: bool) -> Self {
+        match (has_input_words && has_words(quant), has_shared_scales(quant)) {
+            (true, true) if inputs <= words::INPUTS => Self::Words,
+            (true, true) => Self::WordRows,
+            (true, false) if inputs <= WORDS_MAX => Self::Words,
+            (true, false) => Self::WordPanel,
+            (false, _) if inputs <= FUSED_MAX => Self::Fused,
+            (false, _) => Self::Panel,
+        }
+    }
+
+    /// Whether rows are unpacked in registers.
+    const fn is_fused(self) -> bool {
+        matches!(self, Self::Words | Self::Fused)
+    }
+}
+
 /// One product, cut into tiles.
 struct Part<'a> {
     weights: Matrix<'a>,
     tiles: Tiles<'a>,
-    /// Whether rows are unpacked in registers.
-    is_fused: bool,
+    kernel: Kernel,
 }
 
 /// All tiles of one call.
@@ -95,22 +123,23 @@ struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
-    fn new(cpus: usize, x: &'a [f32], inputs: usize, products: &'a mut [Product<'_>]) -> Self {
+    fn new(cpus: usize, x: &'a [f32], words: Option<&'a Words>, products: &'a mut [Product<'_>]) -> Self {
         let rows: usize = products.iter().map(|product| product.weights.rows()).sum();
         let cols = products[0].weights.cols();
+        let inputs = x.len() / cols;
         let mut parts = [const { None }; PRODUCTS_MAX];
         for (part, Product { weights, out }) in parts.iter_mut().zip(products) {
             assert_eq!(weights.cols(), cols, "products of one input have one width");
-            let is_fused = inputs <= if has_words(weights.quant()) { WORDS_MAX } else { FUSED_MAX };
-            let (tile_rows, tile_inputs) = if is_fused {
+            let kernel = Kernel::of(weights.quant(), inputs, words.is_some());
+            let (tile_rows, tile_inputs) = if kernel.is_fused() {
                 (fused_rows(cpus, rows), inputs.max(1))
             } else {
                 panel_tile(cpus, inputs, rows)
             };
             let tiles = Tiles::new(out, weights.rows(), inputs, tile_rows, tile_inputs);
-            *part = Some(Part { weights: *weights, tiles, is_fused });
+            *part = Some(Part { weights: *weights, tiles, kernel });
         }
-        Self { x, words: None, parts }
+        Self { x, words, parts }
     }
 }
 
@@ -171,14 +200,17 @@ impl Op for Claims<'_, '_> {
         for part in self.plan.parts.iter().flatten() {
             while let Some(tile) = part.tiles.claim() {
                 let chunk = Chunk { weights: &part.weights, x: self.plan.x, tile };
-                let words = self.plan.words.filter(|_| has_words(chunk.weights.quant()));
-                match (words, part.is_fused) {
-                    (Some(words), true) => words::compute(s.words(), chunk, words),
-                    (Some(words), false) => {
+                let words = self.plan.words;
+                match (part.kernel, words) {
+                    (Kernel::Words, Some(words)) => words::compute(s.words(), chunk, words),
+                    (Kernel::WordRows, Some(words)) => {
+                        word_rows::compute(s.words(), chunk, words, &mut self.scratch.word_rows)
+                    }
+                    (Kernel::WordPanel, Some(words)) => {
                         word_panel::compute(s.words(), chunk, words, &mut self.scratch.words)
                     }
-                    (None, true) => fused::compute(s, chunk),
-                    (None, false) => panel::compute(s, chunk, self.scratch),
+                    (Kernel::Panel, _) => panel::compute(s, chunk, self.scratch),
+                    _ => fused::compute(s, chunk),
                 }
             }
         }

@@ -8,7 +8,7 @@ use alloc::vec;
 use core::marker::PhantomData;
 use core::ops::Range;
 
-use super::{Chunk, word_panel};
+use super::{Chunk, word_panel, word_rows};
 use crate::simd::{Op, Registers, Simd, Unit};
 use crate::unpack::{ForFormat, Format, Scales, Sink, for_float_format, for_format, padded};
 
@@ -30,6 +30,7 @@ pub(crate) struct Scratch {
     /// `[DEPTH][WIDTH]`.
     panel: Box<[[Line; WIDTH]]>,
     pub(super) words: word_panel::Scratch,
+    pub(super) word_rows: word_rows::Scratch,
 }
 
 /// A unit on a cache line of its own.
@@ -45,6 +46,7 @@ impl Scratch {
             rows: vec![[ZERO; 16]; UNITS].into_boxed_slice(),
             panel: vec![[ZERO; WIDTH]; DEPTH].into_boxed_slice(),
             words: word_panel::Scratch::new(),
+            word_rows: word_rows::Scratch::new(),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Many inputs, as words: rows unpacked once into a panel of words, then a register-blocked product.
 //!
 //! A panel holds [`ROWS`] rows of two stretches. Words lie in pairs, a pair of sixteen rows side by side, so that one
-//! register holds pairs of several rows and a pair of an input is broadcast: sums need no joining of lanes. Integers are
-//! summed up over one scale of the weights, then scaled and added in f32.
+//! register holds pairs of several rows and a pair of an input is broadcast: sums need no joining of lanes. This is for
+//! formats with a scale for each unit: one scaling is for eight rows, and unpacking pays off with many inputs only.
 
 use alloc::boxed::Box;
 use alloc::vec;
@@ -12,7 +12,9 @@ use core::ops::Range;
 use super::Chunk;
 use super::panel::{Line, ROWS, ZERO, write};
 use crate::simd::{Op, Simd, Unit};
-use crate::words::{ForWords, PAIRS, Pairs, STRETCH, Stretch, WordFormat, WordLanes, Words, for_words};
+use crate::words::{
+    ForWords, Numbers, PAIRS, STRETCH, Stretch, WordFormat, WordLanes, Words, for_unit_scales,
+};
 
 /// Inputs taken at once by the widest kernel.
 const INPUTS: usize = 6;
@@ -26,8 +28,8 @@ const DEPTH: usize = 2;
 struct Sixteen {
     /// Pairs of words of each unit, as the bits of floats.
     words: [[Line; PAIRS]; STRETCH],
-    /// The sixteen numbers of each row.
-    numbers: [Line; 16],
+    /// Of each unit the scales of the rows, then their offsets.
+    numbers: [Line; 2 * STRETCH],
 }
 
 /// Memory of one cpu for panels of words.
@@ -49,7 +51,7 @@ impl Scratch {
 
 /// Computes a tile.
 pub(super) fn compute<S: WordLanes>(s: S, chunk: Chunk<'_>, words: &Words, scratch: &mut Scratch) {
-    for_words(chunk.weights.quant(), Tile { s, chunk, words, scratch });
+    for_unit_scales(chunk.weights.quant(), Tile { s, chunk, words, scratch });
 }
 
 struct Tile<'t, S> {
@@ -71,7 +73,7 @@ impl<S: WordLanes> ForWords for Tile<'_, S> {
                 scratch,
                 format: PhantomData,
             });
-            Multiply { chunk: &mut chunk, words, stretches, panel: &scratch.panel, pairs: F::PAIRS }.all(s);
+            Multiply { chunk: &mut chunk, words, stretches, panel: &scratch.panel }.all(s);
         }
     }
 }
@@ -117,24 +119,26 @@ fn unpack<F: WordFormat<B, K>, const B: usize, const K: usize, S: WordLanes>(
     r: usize,
 ) {
     let (stretches, rest) = row.as_chunks::<B>().0.as_chunks::<K>();
+    let mut numbers = Numbers::ZERO;
     if let Some(blocks) = stretches.get(stretch) {
+        F::numbers(s, blocks, &mut numbers);
         macro_rules! units {
             ($($unit:literal)*) => {$(
                 s.store(s.word_bits(F::words(s, blocks, $unit)), &mut rows[$unit][r].0);
             )*};
         }
         units!(0 1 2 3 4 5 6 7);
-        s.store(F::pairs(s, blocks), &mut rows[STRETCH][r].0);
-        return;
+    } else {
+        // Units beyond the last have old words, and no scale.
+        for (unit, block) in rest.iter().enumerate() {
+            let (pair, words) = F::single(s, block);
+            s.store(s.word_bits(words), &mut rows[unit][r].0);
+            [numbers.scales[unit], numbers.offsets[unit]] = pair;
+        }
     }
-    let mut numbers = [0.0; 16];
-    for (unit, block) in rest.iter().enumerate() {
-        let (pair, words) = F::single(s, block);
-        s.store(s.word_bits(words), &mut rows[unit][r].0);
-        numbers.as_chunks_mut().0[unit] = pair;
-    }
-    // Units beyond the last have old words, and no scale.
-    rows[STRETCH][r].0 = numbers;
+    let (scales, offsets) = rows[STRETCH][r].0.split_at_mut(STRETCH);
+    scales.copy_from_slice(&numbers.scales);
+    offsets.copy_from_slice(&numbers.offsets);
 }
 
 #[inline(always)]
@@ -152,62 +156,57 @@ struct Multiply<'c, 't> {
     words: &'c Words,
     stretches: Range<usize>,
     panel: &'c [[Sixteen; DEPTH]],
-    pairs: Pairs,
 }
 
 impl Multiply<'_, '_> {
+    /// All inputs; each block of them is in the first-level cache while all groups of rows pass.
     fn all<S: WordLanes>(mut self, s: S) {
-        for group in 0..self.chunk.tile.rows().len().div_ceil(16) {
-            let mut inputs = self.chunk.tile.inputs();
-            while let left @ 1.. = inputs.len() {
-                inputs.start += match (left, self.pairs) {
-                    (INPUTS.., Pairs::ScaleAndOffset) => self.some::<S, INPUTS, 1>(s, group, inputs.start),
-                    (INPUTS.., Pairs::TwoScales) => self.some::<S, INPUTS, 2>(s, group, inputs.start),
-                    (2.., Pairs::ScaleAndOffset) => self.some::<S, 2, 1>(s, group, inputs.start),
-                    (2.., Pairs::TwoScales) => self.some::<S, 2, 2>(s, group, inputs.start),
-                    (_, Pairs::ScaleAndOffset) => self.some::<S, 1, 1>(s, group, inputs.start),
-                    (_, Pairs::TwoScales) => self.some::<S, 1, 2>(s, group, inputs.start),
-                };
-            }
+        let mut inputs = self.chunk.tile.inputs();
+        while let left @ 1.. = inputs.len() {
+            inputs.start += match left {
+                INPUTS.. => self.some::<S, INPUTS>(s, inputs.start),
+                2.. => self.some::<S, 2>(s, inputs.start),
+                _ => self.some::<S, 1>(s, inputs.start),
+            };
         }
     }
 
-    /// `N` inputs from `input` on, with `P` scales a unit; gives `N`.
-    fn some<S: WordLanes, const N: usize, const P: usize>(
-        &mut self,
-        s: S,
-        group: usize,
-        input: usize,
-    ) -> usize {
-        s.enter(Block::<N, P> { multiply: self, group, input });
+    /// `N` inputs from `input` on; gives `N`.
+    fn some<S: WordLanes, const N: usize>(&mut self, s: S, input: usize) -> usize {
+        for group in 0..self.chunk.tile.rows().len().div_ceil(16) {
+            s.enter(Block::<N> { multiply: self, group, input });
+        }
         N
     }
 }
 
-/// Sixteen rows from group `group` on times `N` inputs from `input` on; weights have `P` scales a unit.
-struct Block<'m, 'c, 't, const N: usize, const P: usize> {
+/// Sixteen rows from group `group` on times `N` inputs from `input` on.
+struct Block<'m, 'c, 't, const N: usize> {
     multiply: &'m mut Multiply<'c, 't>,
     group: usize,
     input: usize,
 }
 
-impl<const N: usize, const P: usize> Op for Block<'_, '_, '_, N, P> {
+impl<const N: usize> Op for Block<'_, '_, '_, N> {
     type Out = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let (Self { multiply: Multiply { chunk, words, stretches, panel, .. }, group, input }, s) =
+        let (Self { multiply: Multiply { chunk, words, stretches, panel }, group, input }, s) =
             (self, s.words());
+        // In memory: the sums of a unit's integers take up the registers.
         let mut sums = [[0.0; 16]; N];
         for (sixteen, stretch) in panel[group].iter().zip(stretches.clone()) {
             let mut inputs = [&words.input(input)[stretch]; N];
             for (n, slot) in inputs.iter_mut().enumerate() {
                 *slot = &words.input(input + n)[stretch];
             }
+            let mut parts = [[0.0; 16]; N];
             for unit in 0..STRETCH {
-                for part in 0..P {
-                    add_part::<N, P, _>(s, sixteen, &inputs, unit, part, &mut sums);
-                }
+                add_unit::<N, _>(s, sixteen, &inputs, unit, &mut parts);
+            }
+            for n in 0..N {
+                close(s, sixteen, inputs[n], &parts[n], &mut sums[n]);
             }
         }
         let rows = chunk.tile.rows();
@@ -219,42 +218,41 @@ impl<const N: usize, const P: usize> Op for Block<'_, '_, '_, N, P> {
     }
 }
 
-/// Adds the products of part `part` of a unit: of all its pairs, or of those of one half of its places.
+/// Adds the products of a unit.
 #[inline(always)]
-fn add_part<const N: usize, const P: usize, S: WordLanes>(
+fn add_unit<const N: usize, S: WordLanes>(
     s: S,
     sixteen: &Sixteen,
     inputs: &[&Stretch; N],
     unit: usize,
-    part: usize,
-    sums: &mut [Unit; N],
+    parts: &mut [Unit; N],
 ) {
-    let mut integers = [s.no_integers(); N];
-    for run in 0..P {
-        // Not known to the compiler, which would unroll the loop, put the sums in another order and run out of registers.
-        let len = core::hint::black_box(PAIRS / (P * P));
-        let start = run * (PAIRS / 2) + part * len;
-        let rows = &sixteen.words[unit][start..][..len];
-        let mut x = [[].as_slice(); N];
-        for (x, input) in x.iter_mut().zip(inputs) {
-            *x = &input.words[unit].as_chunks::<2>().0[start..][..len];
-        }
-        for pair in 0..len {
-            let rows = s.load_pairs(&rows[pair].0);
-            for n in 0..N {
-                integers[n] = s.add_products(integers[n], rows, s.splat_pair(&x[n][pair]));
-            }
+    let mut integers = [s.no_pairs(); N];
+    // Not known to the compiler, which would unroll the loop, put the sums in another order and run out of registers.
+    let len = core::hint::black_box(PAIRS);
+    let rows = &sixteen.words[unit][..len];
+    let mut x = [[].as_slice(); N];
+    for (x, input) in x.iter_mut().zip(inputs) {
+        *x = &input.words[unit].as_chunks::<2>().0[..len];
+    }
+    for pair in 0..len {
+        let rows = s.load_pairs(&rows[pair].0);
+        for n in 0..N {
+            integers[n] = s.add_pairs(integers[n], rows, s.splat_pair(&x[n][pair]));
         }
     }
-    let first = s.load(&sixteen.numbers[2 * unit + part].0);
-    let offset = s.load(&sixteen.numbers[2 * unit + 1].0);
+    let scales = s.load(&sixteen.numbers[unit].0);
     for n in 0..N {
-        let [scale, sum] = inputs[n].scales_and_sums.as_chunks().0[unit];
-        let scaled = s.mul(first, s.splat(scale));
-        let mut total = s.fma(s.float(integers[n]), scaled, s.load(&sums[n]));
-        if P == 1 {
-            total = s.fma(offset, s.splat(sum), total);
-        }
-        s.store(total, &mut sums[n]);
+        s.store(s.fma(s.float(integers[n]), scales, s.load(&parts[n])), &mut parts[n]);
     }
+}
+
+/// Adds what a stretch has, by the scale of the input, and its offsets.
+#[inline(always)]
+fn close<S: WordLanes>(s: S, sixteen: &Sixteen, input: &Stretch, part: &Unit, sums: &mut Unit) {
+    let mut total = s.fma(s.load(part), s.splat(input.scale), s.load(sums));
+    for (unit, sum) in input.sums.iter().enumerate() {
+        total = s.fma(s.load(&sixteen.numbers[STRETCH + unit].0), s.splat(*sum), total);
+    }
+    s.store(total, sums);
 }

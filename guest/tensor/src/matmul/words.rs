@@ -5,15 +5,17 @@
 use core::marker::PhantomData;
 
 use super::Chunk;
-use crate::simd::{Op, Registers, Simd, Unit};
-use crate::words::{ForWords, Pairs, Stretch, UNIT, WordFormat, WordLanes, Words, for_words};
+use crate::simd::{Op, Simd};
+use crate::words::{ForWords, Numbers, STRETCH, Stretch, WordFormat, WordLanes, Words, for_words};
+
+/// Most inputs computed side by side.
+pub(super) const INPUTS: usize = 4;
+/// Stretches after which lanes are summed up.
+pub(super) const DEPTH: usize = 8;
 
 /// How far ahead of its use a cache line is asked for: rows follow each other, so it will be of use.
 const AHEAD_BYTES: usize = 4096;
 const LINE_BYTES: usize = 64;
-
-/// Stretches whose scales are made at once.
-const CHUNK: usize = 8;
 
 /// Computes a tile.
 pub(super) fn compute<S: WordLanes>(s: S, chunk: Chunk<'_>, words: &Words) {
@@ -27,14 +29,13 @@ struct Tile<'t, S> {
 }
 
 impl<S: WordLanes> ForWords for Tile<'_, S> {
-    /// All inputs of the tile: fours, then twos, then the last.
     fn run<F: WordFormat<B, K>, const B: usize, const K: usize>(mut self) {
         let mut inputs = self.chunk.tile.inputs();
         while let left @ 1.. = inputs.len() {
-            inputs.start += match (S::REGISTERS, left) {
-                (Registers::None, _) => self.some::<F, B, K, 1>(inputs.start),
-                (_, 4..) => self.some::<F, B, K, 4>(inputs.start),
-                (_, 2..) => self.some::<F, B, K, 2>(inputs.start),
+            inputs.start += match left {
+                INPUTS.. => self.some::<F, B, K, INPUTS>(inputs.start),
+                3 => self.some::<F, B, K, 3>(inputs.start),
+                2 => self.some::<F, B, K, 2>(inputs.start),
                 _ => self.some::<F, B, K, 1>(inputs.start),
             };
         }
@@ -67,74 +68,78 @@ impl<F: WordFormat<B, K>, const B: usize, const K: usize, const N: usize> Op for
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let (Self { chunk, words, input, .. }, s) = (self, s.words());
-        let mut inputs = [words.input(input); N];
-        for (n, slot) in inputs.iter_mut().enumerate() {
-            *slot = words.input(input + n);
-        }
-        let mut scales = [[[0.0; 16]; N]; CHUNK];
+        let inputs: [_; N] = core::array::from_fn(|n| words.input(input + n));
+        let mut numbers = [Numbers::ZERO; DEPTH];
         for row in chunk.tile.rows() {
-            let mut sums = Sums::new(s);
-            dot::<F, B, K, N, _>(s, chunk.weights.row(row), &inputs, &mut scales, &mut sums);
-            for n in 0..N {
-                chunk.tile.part(input + n, row..row + 1).fill(sums.total(s, n));
+            let totals = dot::<F, B, K, N, _>(s, chunk.weights.row(row), &inputs, &mut numbers);
+            for (n, total) in totals.into_iter().enumerate() {
+                chunk.tile.part(input + n, row..row + 1).fill(total);
             }
         }
     }
 }
 
-/// What a row has of each of `N` inputs so far.
-struct Sums<S: WordLanes, const N: usize> {
-    /// Two for each input: of few inputs, one does not wait for the other.
-    dots: [[S::Sums; 2]; N],
-    /// Of [`Pairs::ScaleAndOffset`] every second lane.
-    offsets: [S::V; N],
-    /// Of single blocks.
-    single_offsets: [f32; N],
-}
-
-impl<S: WordLanes, const N: usize> Sums<S, N> {
-    #[inline(always)]
-    fn new(s: S) -> Self {
-        Self { dots: [[s.no_sums(); 2]; N], offsets: [s.splat(0.0); N], single_offsets: [0.0; N] }
-    }
-
-    #[inline(always)]
-    fn total(&self, s: S, n: usize) -> f32 {
-        s.total(s.join(self.dots[n][0], self.dots[n][1])) + s.sum(self.offsets[n]) + self.single_offsets[n]
-    }
-}
-
-/// Picks the offsets among scales and offsets.
-const OFFSETS: Unit = [0., 1., 0., 1., 0., 1., 0., 1., 0., 1., 0., 1., 0., 1., 0., 1.];
-
-/// Adds a row's products with `N` inputs.
+/// A row's products with `N` inputs.
 #[inline(always)]
 fn dot<F: WordFormat<B, K>, const B: usize, const K: usize, const N: usize, S: WordLanes>(
     s: S,
     row: &[u8],
     inputs: &[&[Stretch]; N],
-    scales: &mut [[Unit; N]; CHUNK],
-    sums: &mut Sums<S, N>,
-) {
+    numbers: &mut [Numbers; DEPTH],
+) -> [f32; N] {
     let (stretches, rest) = row.as_chunks::<B>().0.as_chunks::<K>();
-    let mut first = 0;
-    while first < stretches.len() {
-        let chunk = first..stretches.len().min(first + CHUNK);
-        for at in chunk.clone() {
-            prefetch(s, &stretches[at]);
-            let x = stretch_of(inputs, at);
-            add_offsets::<F, B, K, N, S>(s, &stretches[at], x, &mut scales[at % CHUNK], sums);
+    let mut totals = [0.0; N];
+    let all = inputs[0].len();
+    for start in (0..all).step_by(DEPTH) {
+        let whole = start..stretches.len().min(start + DEPTH);
+        for (blocks, numbers) in stretches[whole.clone()].iter().zip(&mut *numbers) {
+            prefetch(s, blocks);
+            F::numbers(s, blocks, numbers);
         }
         // Kept in memory: filling a register from there is cheaper than taking lanes of another apart.
-        let scales = core::hint::black_box(&*scales);
-        for at in chunk.clone() {
+        let numbers = core::hint::black_box(&*numbers);
+        let mut sums = [Sums::new(s); N];
+        for at in whole.clone() {
             let x = stretch_of(inputs, at);
-            add_dots::<F, B, K, N, S>(s, &stretches[at], x, &scales[at % CHUNK], sums);
+            add_stretch::<F, B, K, N, S>(s, &stretches[at], x, &numbers[at % DEPTH], &mut sums);
         }
-        first = chunk.end;
+        if whole.end < all.min(start + DEPTH) {
+            add_rest::<F, B, K, N, S>(s, rest, stretch_of(inputs, whole.end), &mut sums);
+        }
+        for n in 0..N {
+            totals[n] += sums[n].total(s);
+        }
     }
-    for (unit, block) in rest.iter().enumerate() {
-        add_block::<F, B, K, N, S>(s, block, stretch_of(inputs, first), unit, sums);
+    totals
+}
+
+/// What some stretches of a row and an input have.
+#[derive(Clone, Copy)]
+pub(super) struct Sums<S: WordLanes> {
+    products: S::Sums,
+    offsets: S::Sums,
+}
+
+impl<S: WordLanes> Sums<S> {
+    #[inline(always)]
+    pub(super) fn new(s: S) -> Self {
+        Self { products: s.no_sums(), offsets: s.no_sums() }
+    }
+
+    /// Adds what a stretch has, by the scale of the input.
+    #[inline(always)]
+    pub(super) fn add(&mut self, s: S, part: S::Sums, x: &Stretch) {
+        self.products = s.add_scaled(self.products, part, x.scale);
+    }
+
+    #[inline(always)]
+    pub(super) fn add_offsets(&mut self, s: S, offsets: &[f32; STRETCH], x: &Stretch) {
+        self.offsets = s.add_offsets(self.offsets, offsets, &x.sums);
+    }
+
+    #[inline(always)]
+    pub(super) fn total(&self, s: S) -> f32 {
+        s.total(s.join(self.products, self.offsets))
     }
 }
 
@@ -156,79 +161,67 @@ fn prefetch<const B: usize, const K: usize>(s: impl Simd, blocks: &[[u8; B]; K])
     }
 }
 
-/// Makes the scales of a stretch, and adds its offsets.
-#[inline(always)]
-fn add_offsets<F: WordFormat<B, K>, const B: usize, const K: usize, const N: usize, S: WordLanes>(
-    s: S,
-    blocks: &[[u8; B]; K],
-    inputs: [&Stretch; N],
-    scales: &mut [Unit; N],
-    sums: &mut Sums<S, N>,
-) {
-    let pairs = F::pairs(s, blocks);
-    for n in 0..N {
-        if F::PAIRS == Pairs::TwoScales {
-            s.store(s.mul(pairs, s.load(&inputs[n].scales)), &mut scales[n]);
-        } else {
-            let products = s.mul(pairs, s.load(&inputs[n].scales_and_sums));
-            s.store(products, &mut scales[n]);
-            sums.offsets[n] = s.fma(products, s.load(&OFFSETS), sums.offsets[n]);
-        }
-    }
-}
-
 /// Adds the products of a stretch.
 #[inline(always)]
-fn add_dots<F: WordFormat<B, K>, const B: usize, const K: usize, const N: usize, S: WordLanes>(
+fn add_stretch<F: WordFormat<B, K>, const B: usize, const K: usize, const N: usize, S: WordLanes>(
     s: S,
     blocks: &[[u8; B]; K],
     inputs: [&Stretch; N],
-    scales: &[Unit; N],
-    sums: &mut Sums<S, N>,
+    numbers: &Numbers,
+    sums: &mut [Sums<S>; N],
 ) {
+    let mut integers = [s.no_integers(); N];
+    let mut parts = [s.no_sums(); N];
     // Written out: a loop of this size is not unrolled, and then nothing of `unit` is known.
     macro_rules! units {
         ($($unit:literal)*) => {$(
             let words = F::words(s, blocks, $unit);
+            // One input: products are fewer than words.
+            let words = if N > 1 { F::multiplied(s, words, numbers, $unit) } else { words };
             for n in 0..N {
-                let sum = &mut sums.dots[n][if N == 1 { $unit % 2 } else { 0 }];
-                let scales = &scales[n].as_chunks::<2>().0[$unit];
-                *sum = add(s, *sum, F::PAIRS, words, &inputs[n].words[$unit], scales);
+                let x = &inputs[n].words[$unit];
+                integers[n] = if N > 1 {
+                    s.add_products(integers[n], words, x)
+                } else {
+                    F::add_products(s, integers[n], words, x, numbers, $unit)
+                };
+                if ($unit + 1) % F::RUN == 0 {
+                    parts[n] = s.add_integers(parts[n], integers[n], numbers.scales[$unit + 1 - F::RUN]);
+                    integers[n] = s.no_integers();
+                }
             }
         )*};
     }
     units!(0 1 2 3 4 5 6 7);
-}
-
-#[inline(always)]
-fn add<S: WordLanes>(
-    s: S,
-    sums: S::Sums,
-    pairs: Pairs,
-    words: S::W,
-    x: &[i16; UNIT],
-    scales: &[f32; 2],
-) -> S::Sums {
-    match pairs {
-        Pairs::ScaleAndOffset => s.add_dot(sums, words, x, scales[0]),
-        Pairs::TwoScales => s.add_dots(sums, words, x, scales),
+    for n in 0..N {
+        sums[n].add(s, parts[n], inputs[n]);
+        if F::HAS_OFFSETS {
+            sums[n].add_offsets(s, &numbers.offsets, inputs[n]);
+        }
     }
 }
 
-/// Adds the products of a block of one unit, which is unit `unit` of the inputs, and its offset.
+/// Adds the products of the blocks of a stretch that is not whole; each block is a unit.
 #[inline(always)]
-fn add_block<F: WordFormat<B, K>, const B: usize, const K: usize, const N: usize, S: WordLanes>(
+fn add_rest<F: WordFormat<B, K>, const B: usize, const K: usize, const N: usize, S: WordLanes>(
     s: S,
-    block: &[u8; B],
+    blocks: &[[u8; B]],
     inputs: [&Stretch; N],
-    unit: usize,
-    sums: &mut Sums<S, N>,
+    sums: &mut [Sums<S>; N],
 ) {
-    let ([scale, offset], words) = F::single(s, block);
-    for (n, input) in inputs.into_iter().enumerate() {
-        let [scale_of_input, sum] = input.scales_and_sums.as_chunks().0[unit];
-        let dots = &mut sums.dots[n][0];
-        *dots = s.add_dot(*dots, words, &input.words[unit], scale * scale_of_input);
-        sums.single_offsets[n] += offset * sum;
+    let (mut parts, mut offsets) = ([s.no_sums(); N], [0.0; STRETCH]);
+    for (unit, block) in blocks.iter().enumerate() {
+        let ([scale, offset], words) = F::single(s, block);
+        offsets[unit] = offset;
+        for n in 0..N {
+            let integers = s.add_products(s.no_integers(), words, &inputs[n].words[unit]);
+            parts[n] = s.add_integers(parts[n], integers, scale);
+        }
+    }
+    for n in 0..N {
+        sums[n].add(s, parts[n], inputs[n]);
+        if F::HAS_OFFSETS {
+            sums[n].add_offsets(s, &offsets, inputs[n]);
+        }
     }
 }

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::Random;
 use super::vectors::VECTORS;
-use crate::words::{UNIT, has_words};
+use crate::words::{STRETCH, UNIT, has_shared_scales, has_words};
 use crate::{Alone, Isa, Matrix, Product, Quant, Team, dequantize_row, matmul, matmul_shared};
 
 /// Around the sizes of kernels: rows at a time, panels; inputs at a time and where panels begin.
@@ -14,8 +14,10 @@ const INPUTS: [usize; 11] = [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17];
 
 /// Most by which an element of a product may differ from the exact one, as a part of `Σ |w · x|`.
 const ERROR_MAX: f64 = 1e-6;
-/// And where activations are words: half a step of 1 / 32,767 of the largest of 32, twice for the sums of offsets.
+/// And where activations are words: half a step of 1 / 32,767 of the largest of 256, twice for the sums of offsets.
 const WORD_ERROR_MAX: f64 = 1.0 / 32_767.0;
+/// Activations that share a scale.
+const TOGETHER: usize = UNIT * STRETCH;
 /// And besides: a few units of the smallest subnormal float.
 const UNDERFLOW_MAX: f64 = 1e-43;
 
@@ -28,7 +30,7 @@ fn columns(quant: Quant) -> Vec<usize> {
     }
 }
 
-/// An element of a product in double precision, `Σ |w · x|`, and `Σ |w · t|` where `t` is the largest of 32 activations.
+/// An element of a product in double precision, `Σ |w · x|`, and `Σ |w · t|` where `t` is the largest of 256 activations.
 #[derive(Clone, Copy)]
 struct Exact {
     value: f64,
@@ -52,7 +54,7 @@ fn exact(weights: &Matrix<'_>, x: &[f32]) -> Vec<Exact> {
 
 fn dot(a: &[f32], b: &[f32]) -> Exact {
     let products = a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b));
-    let tops = a.chunks(UNIT).zip(b.chunks(UNIT)).map(|(a, b)| {
+    let tops = a.chunks(TOGETHER).zip(b.chunks(TOGETHER)).map(|(a, b)| {
         let top = b.iter().fold(0.0, |top: f64, b| top.max(f64::from(*b).abs()));
         top * a.iter().map(|a| f64::from(*a).abs()).sum::<f64>()
     });
@@ -129,6 +131,33 @@ fn a_team_that_cuts_the_inputs_gives_the_same() {
     let team = Team::new(4, &Alone);
     for inputs in [63, 64, 65, 129, 200] {
         check_random(&team, Quant::Q8_0, 50, 64, inputs);
+    }
+}
+
+/// Bits of the products of `inputs` inputs.
+fn bits(isa: Isa, weights: &Matrix<'_>, x: &[f32], inputs: usize) -> Vec<u32> {
+    let mut out = vec![f32::NAN; inputs * weights.rows()];
+    matmul(&Team::new(1, &Alone), isa, weights, &x[..inputs * weights.cols()], &mut out);
+    out.into_iter().map(f32::to_bits).collect()
+}
+
+/// What a stream is told must not hang on the streams beside it, nor on whether a draft is checked.
+#[test]
+fn bits_do_not_depend_on_the_inputs_beside() {
+    let (rows, cols) = (51, 9 * 256 + 32);
+    for quant in Quant::ALL.into_iter().filter(|quant| has_words(*quant)) {
+        let cols = if has_shared_scales(quant) { cols - 32 } else { cols };
+        let most = if has_shared_scales(quant) { 75 } else { 32 };
+        let mut random = Random(5);
+        let (bytes, x) = (random.blocks(quant, rows * cols), random.floats(most * cols));
+        let weights = Matrix::new(quant, rows, cols, &bytes).unwrap();
+        for isa in Isa::supported() {
+            let most = if isa.has_word_panels() { most } else { 32 };
+            let all: Vec<u32> = (0..most).flat_map(|n| bits(isa, &weights, &x[n * cols..], 1)).collect();
+            for inputs in [2, 3, 4, 5, 6, 7, 9, 17, 31, 32, most] {
+                assert!(bits(isa, &weights, &x, inputs) == all[..inputs * rows], "{quant} {isa} {inputs}");
+            }
+        }
     }
 }
 

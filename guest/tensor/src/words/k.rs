@@ -1,6 +1,6 @@
 //! Formats of 256 elements a block, in groups with small integer scales of their own.
 
-use super::{Pairs, WordFormat, WordLanes, cut};
+use super::{Numbers, STRETCH, UNIT, WordFormat, WordLanes, cut};
 
 pub(super) struct Q4K;
 pub(super) struct Q5K;
@@ -13,11 +13,13 @@ fn packed<S: WordLanes>(s: S, nibbles: &[u8], unit: usize) -> S::B {
 }
 
 impl WordFormat<144, 1> for Q4K {
-    const PAIRS: Pairs = Pairs::ScaleAndOffset;
+    /// Words are at most 15 · 63.
+    const RUN: usize = STRETCH;
+    const HAS_OFFSETS: bool = true;
 
     #[inline(always)]
-    fn pairs<S: WordLanes>(s: S, [block]: &[[u8; 144]; 1]) -> S::V {
-        s.six_bits(cut(block, 0))
+    fn numbers<S: WordLanes>(s: S, [block]: &[[u8; 144]; 1], to: &mut Numbers) {
+        s.six_bits(cut(block, 0), to);
     }
 
     /// Lower nibbles of even units, upper ones of odd units, 32 bytes for each two.
@@ -28,17 +30,36 @@ impl WordFormat<144, 1> for Q4K {
     }
 
     #[inline(always)]
+    fn multiplied<S: WordLanes>(s: S, words: S::W, numbers: &Numbers, unit: usize) -> S::W {
+        s.times(words, numbers.multipliers[unit])
+    }
+
+    #[inline(always)]
+    fn add_products<S: WordLanes>(
+        s: S,
+        sums: S::Integers,
+        words: S::W,
+        x: &[i16; UNIT],
+        numbers: &Numbers,
+        unit: usize,
+    ) -> S::Integers {
+        s.add_times(sums, words, x, numbers.multipliers[unit])
+    }
+
+    #[inline(always)]
     fn single<S: WordLanes>(_: S, _: &[u8; 144]) -> ([f32; 2], S::W) {
         unreachable!("a block is a stretch")
     }
 }
 
 impl WordFormat<176, 1> for Q5K {
-    const PAIRS: Pairs = Pairs::ScaleAndOffset;
+    /// Words are at most 31 · 63.
+    const RUN: usize = STRETCH;
+    const HAS_OFFSETS: bool = true;
 
     #[inline(always)]
-    fn pairs<S: WordLanes>(s: S, [block]: &[[u8; 176]; 1]) -> S::V {
-        s.six_bits(cut(block, 0))
+    fn numbers<S: WordLanes>(s: S, [block]: &[[u8; 176]; 1], to: &mut Numbers) {
+        s.six_bits(cut(block, 0), to);
     }
 
     /// Nibbles as in `Q4_K`. The fifth bit of unit `u` is bit `u` of 32 bytes that all units share.
@@ -62,17 +83,38 @@ impl WordFormat<176, 1> for Q5K {
     }
 
     #[inline(always)]
+    fn multiplied<S: WordLanes>(s: S, words: S::W, numbers: &Numbers, unit: usize) -> S::W {
+        s.times(words, numbers.multipliers[unit])
+    }
+
+    #[inline(always)]
+    fn add_products<S: WordLanes>(
+        s: S,
+        sums: S::Integers,
+        words: S::W,
+        x: &[i16; UNIT],
+        numbers: &Numbers,
+        unit: usize,
+    ) -> S::Integers {
+        s.add_times(sums, words, x, numbers.multipliers[unit])
+    }
+
+    #[inline(always)]
     fn single<S: WordLanes>(_: S, _: &[u8; 176]) -> ([f32; 2], S::W) {
         unreachable!("a block is a stretch")
     }
 }
 
 impl WordFormat<210, 1> for Q6K {
-    const PAIRS: Pairs = Pairs::TwoScales;
+    /// Words are at most 32 · 128.
+    const RUN: usize = STRETCH / 2;
+    const HAS_OFFSETS: bool = false;
 
     #[inline(always)]
-    fn pairs<S: WordLanes>(s: S, [block]: &[[u8; 210]; 1]) -> S::V {
-        s.mul(s.signed_bytes(cut(block, 192)), s.splat(s.half(u16::from_le_bytes(*cut(block, 208)))))
+    fn numbers<S: WordLanes>(s: S, [block]: &[[u8; 210]; 1], to: &mut Numbers) {
+        let scale = s.half(u16::from_le_bytes(*cut(block, 208)));
+        (to.scales[0], to.scales[STRETCH / 2]) = (scale, scale);
+        s.multipliers(cut(block, 192), to);
     }
 
     /// Each half of 128 elements has 64 bytes of nibbles and 32 bytes of bit pairs.
@@ -89,6 +131,23 @@ impl WordFormat<210, 1> for Q6K {
             _ => s.down_bytes::<2>(upper),
         };
         s.signed_words(s.less_bytes(s.or_bytes(low, s.and_bytes(upper, 0x30)), 32))
+    }
+
+    #[inline(always)]
+    fn multiplied<S: WordLanes>(s: S, words: S::W, numbers: &Numbers, unit: usize) -> S::W {
+        s.times_halves(words, &numbers.multipliers.as_chunks().0[unit])
+    }
+
+    #[inline(always)]
+    fn add_products<S: WordLanes>(
+        s: S,
+        sums: S::Integers,
+        words: S::W,
+        x: &[i16; UNIT],
+        numbers: &Numbers,
+        unit: usize,
+    ) -> S::Integers {
+        s.add_times_halves(sums, words, x, &numbers.multipliers.as_chunks().0[unit])
     }
 
     #[inline(always)]

@@ -1,6 +1,6 @@
 //! What an instruction set does with words.
 
-use super::UNIT;
+use super::{Numbers, STRETCH, UNIT};
 use crate::simd::{Simd, Unit};
 
 /// Operations on thirty-two bytes and on thirty-two 16-bit words, and sums of products of words.
@@ -14,7 +14,9 @@ pub(crate) trait WordLanes: Simd {
     type B: Copy;
     /// Thirty-two words.
     type W: Copy;
-    /// Sums of products in several lanes.
+    /// Sums of products in several lanes, each the same places of every unit.
+    type Integers: Copy;
+    /// The same as floats.
     type Sums: Copy;
 
     /// Bytes as they lie.
@@ -46,29 +48,58 @@ pub(crate) trait WordLanes: Simd {
     fn rounded_words(self, x: &[f32; UNIT], factor: f32) -> Self::W;
     /// Writes words.
     fn store_words(self, a: Self::W, to: &mut [i16; UNIT]);
+    /// Reads words as they were written.
+    fn load_words(self, from: &[i16; UNIT]) -> Self::W;
+
+    /// Words times a number; products are words.
+    fn times(self, a: Self::W, multiplier: i32) -> Self::W;
+    /// The same with a number for each half of the places.
+    fn times_halves(self, a: Self::W, multipliers: &[i32; 2]) -> Self::W;
+
+    /// Of eight pairs scale and offset.
+    fn deal(self, pairs: Self::V, to: &mut Numbers);
     /// The bits of words, two words in each lane.
     fn word_bits(self, a: Self::W) -> Self::V;
-
-    /// Of the eight groups of a `Q4_K` or `Q5_K` block, whose first sixteen bytes these are, scale and offset side by side.
-    ///
-    /// Scales and minima are six bits each, the last four groups' in two places.
-    /// Source: `get_scale_min_k4` of `ggml-quants.c`, four groups at a time.
-    fn six_bits(self, header: &[u8; 16]) -> Self::V;
-
-    /// Sums of nothing.
-    fn no_sums(self) -> Self::Sums;
-    /// Adds `scale · Σ a · x`, where `Σ |a|` over four places in a row is below 2^16, so that no sum of integers overflows.
-    fn add_dot(self, sums: Self::Sums, a: Self::W, x: &[i16; UNIT], scale: f32) -> Self::Sums;
-    /// As [`Self::add_dot`], with a scale for each half of the places.
-    fn add_dots(self, sums: Self::Sums, a: Self::W, x: &[i16; UNIT], scales: &[f32; 2]) -> Self::Sums;
     /// Sixteen zeros.
-    fn no_integers(self) -> Self::I;
+    fn no_pairs(self) -> Self::I;
     /// Pairs of words out of the bits of sixteen floats.
     fn load_pairs(self, from: &Unit) -> Self::I;
     /// A pair of words in all lanes.
     fn splat_pair(self, pair: &[i16; 2]) -> Self::I;
     /// Adds in each lane both products of pairs of words; the caller's numbers are such that no sum overflows.
-    fn add_products(self, sums: Self::I, a: Self::I, x: Self::I) -> Self::I;
+    fn add_pairs(self, sums: Self::I, a: Self::I, x: Self::I) -> Self::I;
+
+    /// Signed bytes as multipliers.
+    fn multipliers(self, bytes: &[u8; 2 * STRETCH], to: &mut Numbers);
+    /// Of the eight groups of a `Q4_K` or `Q5_K` block, whose first sixteen bytes these are: the scale of all, the
+    /// offset and the multiplier of each.
+    ///
+    /// Multipliers and minima are six bits each, the last four groups' in two places.
+    /// Source: `get_scale_min_k4` of `ggml-quants.c`, four groups at a time.
+    fn six_bits(self, header: &[u8; 16], to: &mut Numbers);
+
+    /// Zeros.
+    fn no_integers(self) -> Self::Integers;
+    /// Adds products; the caller's numbers are such that no sum overflows.
+    fn add_products(self, sums: Self::Integers, a: Self::W, x: &[i16; UNIT]) -> Self::Integers;
+    /// Adds products times a number.
+    fn add_times(self, sums: Self::Integers, a: Self::W, x: &[i16; UNIT], multiplier: i32) -> Self::Integers;
+    /// The same with a number for each half of the places.
+    fn add_times_halves(
+        self,
+        sums: Self::Integers,
+        a: Self::W,
+        x: &[i16; UNIT],
+        multipliers: &[i32; 2],
+    ) -> Self::Integers;
+    /// Sums of nothing.
+    fn no_sums(self) -> Self::Sums;
+    /// Adds `scale · integers`.
+    fn add_integers(self, sums: Self::Sums, integers: Self::Integers, scale: f32) -> Self::Sums;
+    /// Adds `scale · part`.
+    fn add_scaled(self, sums: Self::Sums, part: Self::Sums, scale: f32) -> Self::Sums;
+    /// Adds `offsets · x`, lane by lane, in whatever lanes.
+    fn add_offsets(self, sums: Self::Sums, offsets: &[f32; STRETCH], x: &[f32; STRETCH]) -> Self::Sums;
     /// Lanes of both.
     fn join(self, a: Self::Sums, b: Self::Sums) -> Self::Sums;
     /// All lanes together.

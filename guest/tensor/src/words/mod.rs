@@ -1,9 +1,13 @@
-//! The integer path: activations as 16-bit words with a scale for each 32 of them, weights unpacked to words, products
+//! The integer path: activations as 16-bit words with a scale for each 256 of them, weights unpacked to words, products
 //! summed in integers a unit at a time and in f32 across units.
 //!
-//! A word keeps fifteen bits below the largest of its 32 activations, so that a product differs from the one with f32
-//! activations by about a part in 50,000 of its size: sums in f32 differ as much. Vector units multiply words twice as
-//! fast as floats, and a weight becomes a word in half the steps it takes to become a float.
+//! A word keeps fifteen bits below the largest of its 256 activations. Vector units multiply words twice as fast as floats,
+//! and a weight becomes a word in half the steps it takes to become a float. Weights stay exact: only activations are
+//! rounded, and those of all units alike, so that a unit's products need one scale, the weights'.
+//!
+//! Where units share scales, a product of a row and an input is computed in one order of operations, however many rows and
+//! inputs are computed beside it: its bits do not depend on what else is in a pass. Of other formats this holds up to the
+//! number of inputs from which panels are used.
 //!
 //! Everything comes in stretches of 256 columns, eight units of 32: one block of the `K` formats, eight of the others.
 
@@ -23,25 +27,56 @@ pub(crate) const UNIT: usize = 32;
 /// Units of a stretch.
 pub(crate) const STRETCH: usize = 8;
 
-/// What the sixteen numbers of a stretch are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Pairs {
-    /// Of each unit the scale and the offset: `weight = scale · word + offset`.
-    ScaleAndOffset,
-    /// Of each unit the scales of its two halves.
-    TwoScales,
+/// What a stretch has besides its integers: `weight = scale · word + offset`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Numbers {
+    /// Of the first unit of each run.
+    pub(crate) scales: [f32; STRETCH],
+    /// Of each unit.
+    pub(crate) offsets: [f32; STRETCH],
+    /// What a unit's words count in its run: of each unit or, where halves of units differ, of each half. Each fits a word.
+    pub(crate) multipliers: [i32; 2 * STRETCH],
+}
+
+impl Numbers {
+    pub(crate) const ZERO: Self =
+        Self { scales: [0.0; STRETCH], offsets: [0.0; STRETCH], multipliers: [0; 2 * STRETCH] };
 }
 
 /// A format of weights whose blocks of `BYTES` bytes become units of words; a stretch has `BLOCKS` of them.
+///
+/// `RUN` units in a row share a scale: what they have is summed up in integers.
 pub(crate) trait WordFormat<const BYTES: usize, const BLOCKS: usize> {
-    /// What [`Self::pairs`] gives.
-    const PAIRS: Pairs;
+    /// Units of a run. A lane sums up four products of each: words times their multipliers are at most
+    /// `2^31 / (4 · RUN · 32,767)` in size.
+    const RUN: usize;
+    /// Whether units have offsets that are not zero.
+    const HAS_OFFSETS: bool;
 
-    /// The sixteen numbers of a stretch, in order of its units.
-    fn pairs<S: WordLanes>(s: S, blocks: &[[u8; BYTES]; BLOCKS]) -> S::V;
+    /// The numbers of a stretch.
+    fn numbers<S: WordLanes>(s: S, blocks: &[[u8; BYTES]; BLOCKS], to: &mut Numbers);
 
     /// Unit `unit` of a stretch as words.
     fn words<S: WordLanes>(s: S, blocks: &[[u8; BYTES]; BLOCKS], unit: usize) -> S::W;
+
+    /// Words of unit `unit` times their multipliers.
+    #[inline(always)]
+    fn multiplied<S: WordLanes>(_: S, words: S::W, _numbers: &Numbers, _unit: usize) -> S::W {
+        words
+    }
+
+    /// Adds the products of the words of unit `unit`, times their multipliers.
+    #[inline(always)]
+    fn add_products<S: WordLanes>(
+        s: S,
+        sums: S::Integers,
+        words: S::W,
+        x: &[i16; UNIT],
+        _numbers: &Numbers,
+        _unit: usize,
+    ) -> S::Integers {
+        s.add_products(sums, words, x)
+    }
 
     /// Scale and offset of a block that is one unit, and its words.
     fn single<S: WordLanes>(s: S, block: &[u8; BYTES]) -> ([f32; 2], S::W);
@@ -68,22 +103,41 @@ pub(crate) const fn has_words(quant: Quant) -> bool {
     )
 }
 
+/// Whether units of the format share scales, so that words of many units are summed up as integers.
+pub(crate) const fn has_shared_scales(quant: Quant) -> bool {
+    matches!(quant, Quant::Q4_K | Quant::Q5_K | Quant::Q6_K)
+}
+
 /// Runs `task` compiled for `quant`.
 ///
 /// # Panics
 /// If the format has no integer path ([`has_words`]).
 #[inline(always)]
 pub(crate) fn for_words<T: ForWords>(quant: Quant, task: T) {
+    if has_shared_scales(quant) { for_shared_scales(quant, task) } else { for_unit_scales(quant, task) }
+}
+
+/// The same for formats whose units share scales.
+#[inline(always)]
+pub(crate) fn for_shared_scales<T: ForWords>(quant: Quant, task: T) {
+    match quant {
+        Quant::Q4_K => task.run::<k::Q4K, 144, 1>(),
+        Quant::Q5_K => task.run::<k::Q5K, 176, 1>(),
+        Quant::Q6_K => task.run::<k::Q6K, 210, 1>(),
+        _ => unreachable!("{quant} has no shared scales"),
+    }
+}
+
+/// The same for formats with a scale for each unit.
+#[inline(always)]
+pub(crate) fn for_unit_scales<T: ForWords>(quant: Quant, task: T) {
     match quant {
         Quant::Q8_0 => task.run::<small::Q8_0, 34, STRETCH>(),
         Quant::Q4_0 => task.run::<small::Q4_0, 18, STRETCH>(),
         Quant::Q4_1 => task.run::<small::Q4_1, 20, STRETCH>(),
         Quant::Q5_0 => task.run::<small::Q5_0, 22, STRETCH>(),
         Quant::Q5_1 => task.run::<small::Q5_1, 24, STRETCH>(),
-        Quant::Q4_K => task.run::<k::Q4K, 144, 1>(),
-        Quant::Q5_K => task.run::<k::Q5K, 176, 1>(),
-        Quant::Q6_K => task.run::<k::Q6K, 210, 1>(),
-        _ => unreachable!("{quant} has no integer path"),
+        _ => unreachable!("{quant} has no integer path with unit scales"),
     }
 }
 

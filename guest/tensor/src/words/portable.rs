@@ -1,6 +1,6 @@
 //! Words in plain Rust: the reference.
 
-use super::{UNIT, WordLanes, place};
+use super::{Numbers, STRETCH, UNIT, WordLanes, place};
 use crate::half::f16_to_f32;
 use crate::portable::Portable;
 use crate::simd::Unit;
@@ -29,23 +29,11 @@ const fn parted(pair: i32) -> [i32; 2] {
     [pair << 16 >> 16, pair >> 16]
 }
 
-/// Products of the words of one half of the places.
-#[inline(always)]
-fn dot(a: &Words, x: &Words, half: usize) -> i32 {
-    let of_half = (0..UNIT).filter(|at| place(*at) / (UNIT / 2) == half);
-    of_half.map(|at| i32::from(a[at]) * i32::from(x[at])).sum()
-}
-
-#[inline(always)]
-#[expect(clippy::cast_precision_loss, reason = "rounded once, as vector units do")]
-fn scaled(sum: i32, scale: f32) -> f32 {
-    sum as f32 * scale
-}
-
 impl WordLanes for Portable {
     type B = Bytes;
     type W = Words;
-    type Sums = [f32; 2];
+    type Integers = i64;
+    type Sums = f32;
 
     #[inline(always)]
     fn load_bytes(self, from: &Bytes) -> Bytes {
@@ -105,39 +93,24 @@ impl WordLanes for Portable {
         *to = a;
     }
     #[inline(always)]
+    fn load_words(self, from: &Words) -> Words {
+        *from
+    }
+    #[inline(always)]
+    fn times(self, a: Words, multiplier: i32) -> Words {
+        self.times_halves(a, &[multiplier; 2])
+    }
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "multipliers fit words")]
+    fn times_halves(self, a: Words, multipliers: &[i32; 2]) -> Words {
+        core::array::from_fn(|at| a[at].wrapping_mul(multipliers[place(at) / (UNIT / 2)] as i16))
+    }
+    #[inline(always)]
     fn word_bits(self, a: Words) -> Unit {
         core::array::from_fn(|at| f32::from_bits(joined(a[2 * at], a[2 * at + 1])))
     }
     #[inline(always)]
-    fn six_bits(self, header: &[u8; 16]) -> Unit {
-        let [scale, minimum] = [0, 2].map(|at| f16_to_f32(u16::from_le_bytes([header[at], header[at + 1]])));
-        let (scales, minima, both) = (&header[4..8], &header[8..12], &header[12..]);
-        let mut out = [0.0; 16];
-        for (group, pair) in out.as_chunks_mut::<2>().0.iter_mut().enumerate() {
-            let g = group % 4;
-            let (s, m) = if group < 4 {
-                (scales[g] & 63, minima[g] & 63)
-            } else {
-                (both[g] & 15 | scales[g] >> 6 << 4, both[g] >> 4 | minima[g] >> 6 << 4)
-            };
-            *pair = [scale * f32::from(s), -minimum * f32::from(m)];
-        }
-        out
-    }
-    #[inline(always)]
-    fn no_sums(self) -> [f32; 2] {
-        [0.0; 2]
-    }
-    #[inline(always)]
-    fn add_dot(self, sums: [f32; 2], a: Words, x: &Words, scale: f32) -> [f32; 2] {
-        self.add_dots(sums, a, x, &[scale; 2])
-    }
-    #[inline(always)]
-    fn add_dots(self, [low, high]: [f32; 2], a: Words, x: &Words, scales: &[f32; 2]) -> [f32; 2] {
-        [low + scaled(dot(&a, x, 0), scales[0]), high + scaled(dot(&a, x, 1), scales[1])]
-    }
-    #[inline(always)]
-    fn no_integers(self) -> [i32; 16] {
+    fn no_pairs(self) -> [i32; 16] {
         [0; 16]
     }
     #[inline(always)]
@@ -149,18 +122,77 @@ impl WordLanes for Portable {
         [joined(*low, *high).cast_signed(); 16]
     }
     #[inline(always)]
-    fn add_products(self, sums: [i32; 16], a: [i32; 16], x: [i32; 16]) -> [i32; 16] {
+    fn add_pairs(self, sums: [i32; 16], a: [i32; 16], x: [i32; 16]) -> [i32; 16] {
         core::array::from_fn(|at| {
             let ([a, b], [x, y]) = (parted(a[at]), parted(x[at]));
             sums[at] + a * x + b * y
         })
     }
     #[inline(always)]
-    fn join(self, a: [f32; 2], b: [f32; 2]) -> [f32; 2] {
-        [a[0] + b[0], a[1] + b[1]]
+    fn deal(self, pairs: Unit, to: &mut Numbers) {
+        for (unit, [scale, offset]) in pairs.as_chunks().0.iter().enumerate() {
+            (to.scales[unit], to.offsets[unit]) = (*scale, *offset);
+        }
     }
     #[inline(always)]
-    fn total(self, [low, high]: [f32; 2]) -> f32 {
-        low + high
+    fn multipliers(self, bytes: &[u8; 2 * STRETCH], to: &mut Numbers) {
+        to.multipliers = bytes.map(|byte| i32::from(byte.cast_signed()));
+    }
+    #[inline(always)]
+    fn six_bits(self, header: &[u8; 16], to: &mut Numbers) {
+        let [scale, minimum] = [0, 2].map(|at| f16_to_f32(u16::from_le_bytes([header[at], header[at + 1]])));
+        let (scales, minima, both) = (&header[4..8], &header[8..12], &header[12..]);
+        to.scales[0] = scale;
+        for group in 0..STRETCH {
+            let g = group % 4;
+            let (s, m) = if group < 4 {
+                (scales[g] & 63, minima[g] & 63)
+            } else {
+                (both[g] & 15 | scales[g] >> 6 << 4, both[g] >> 4 | minima[g] >> 6 << 4)
+            };
+            to.offsets[group] = -minimum * f32::from(m);
+            to.multipliers[group] = i32::from(s);
+        }
+    }
+    #[inline(always)]
+    fn no_integers(self) -> i64 {
+        0
+    }
+    #[inline(always)]
+    fn add_products(self, sums: i64, a: Words, x: &Words) -> i64 {
+        sums + a.iter().zip(x).map(|(a, x)| i64::from(*a) * i64::from(*x)).sum::<i64>()
+    }
+    #[inline(always)]
+    fn add_times(self, sums: i64, a: Words, x: &Words, multiplier: i32) -> i64 {
+        self.add_products(sums, self.times(a, multiplier), x)
+    }
+    #[inline(always)]
+    fn add_times_halves(self, sums: i64, a: Words, x: &Words, multipliers: &[i32; 2]) -> i64 {
+        self.add_products(sums, self.times_halves(a, multipliers), x)
+    }
+    #[inline(always)]
+    fn no_sums(self) -> f32 {
+        0.0
+    }
+    #[inline(always)]
+    #[expect(clippy::cast_precision_loss, reason = "rounded once, as vector units do")]
+    fn add_integers(self, sums: f32, integers: i64, scale: f32) -> f32 {
+        sums + integers as f32 * scale
+    }
+    #[inline(always)]
+    fn add_scaled(self, sums: f32, part: f32, scale: f32) -> f32 {
+        sums + part * scale
+    }
+    #[inline(always)]
+    fn add_offsets(self, sums: f32, offsets: &[f32; STRETCH], x: &[f32; STRETCH]) -> f32 {
+        sums + offsets.iter().zip(x).map(|(offset, x)| offset * x).sum::<f32>()
+    }
+    #[inline(always)]
+    fn join(self, a: f32, b: f32) -> f32 {
+        a + b
+    }
+    #[inline(always)]
+    fn total(self, sums: f32) -> f32 {
+        sums
     }
 }

@@ -1,6 +1,6 @@
 //! Formats of 32 elements a block, with one scale and perhaps a minimum as halves.
 
-use super::{Pairs, STRETCH, WordFormat, WordLanes, cut};
+use super::{Numbers, STRETCH, WordFormat, WordLanes, cut};
 use crate::simd::{Simd, Unit};
 
 pub(super) struct Q8_0;
@@ -29,11 +29,16 @@ fn with_minimum<S: Simd, const B: usize>(s: S, blocks: &[[u8; B]; STRETCH]) -> S
     halves(s, blocks, |word| word)
 }
 
+/// Scale, twice.
+#[inline(always)]
+fn scales<S: Simd, const B: usize>(s: S, blocks: &[[u8; B]; STRETCH]) -> S::V {
+    halves(s, blocks, |word| (word & 0xFFFF) * 0x1_0001)
+}
+
 /// Scale, and the offset of values that lie around `-factors[1]`.
 #[inline(always)]
 fn around<S: Simd, const B: usize>(s: S, blocks: &[[u8; B]; STRETCH], factors: &Unit) -> S::V {
-    let twice = halves(s, blocks, |word| (word & 0xFFFF) * 0x1_0001);
-    s.mul(twice, s.load(factors))
+    s.mul(scales(s, blocks), s.load(factors))
 }
 
 /// Scales as they are, and offsets of values around `middle`.
@@ -55,6 +60,7 @@ macro_rules! format {
         format!(
             $name,
             $bytes,
+            true,
             |s, blocks| around(s, blocks, &const { factors($middle) }),
             $words,
             |s, block| {
@@ -64,15 +70,16 @@ macro_rules! format {
         );
     };
     ($name:ident, $bytes:literal, with_minimum, $words:expr) => {
-        format!($name, $bytes, with_minimum, $words, two_halves);
+        format!($name, $bytes, true, with_minimum, $words, two_halves);
     };
-    ($name:ident, $bytes:literal, $pairs:expr, $words:expr, $pair:expr) => {
+    ($name:ident, $bytes:literal, $has_offsets:literal, $pairs:expr, $words:expr, $pair:expr) => {
         impl WordFormat<$bytes, STRETCH> for $name {
-            const PAIRS: Pairs = Pairs::ScaleAndOffset;
+            const RUN: usize = 1;
+            const HAS_OFFSETS: bool = $has_offsets;
 
             #[inline(always)]
-            fn pairs<S: WordLanes>(s: S, blocks: &[[u8; $bytes]; STRETCH]) -> S::V {
-                $pairs(s, blocks)
+            fn numbers<S: WordLanes>(s: S, blocks: &[[u8; $bytes]; STRETCH], to: &mut Numbers) {
+                s.deal($pairs(s, blocks), to);
             }
 
             #[inline(always)]
@@ -106,7 +113,10 @@ fn eight_bits<S: WordLanes>(s: S, block: &[u8], at: usize) -> S::W {
     s.signed_words(s.load_bytes(cut(block, at)))
 }
 
-format!(Q8_0, 34, around 0.0, |s, block| eight_bits(s, block, 2));
+format!(Q8_0, 34, false, scales, |s, block| eight_bits(s, block, 2), |s, block| [
+    two_halves(s, block)[0],
+    0.0
+]);
 format!(Q4_0, 18, around 8.0, |s, block| four_bits(s, block, 2));
 format!(Q4_1, 20, with_minimum, |s, block| four_bits(s, block, 4));
 format!(Q5_0, 22, around 16.0, |s, block| five_bits(s, block, 2, 6));

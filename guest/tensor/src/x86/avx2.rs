@@ -315,7 +315,7 @@ impl Avx2 {
     }
 
     #[inline(always)]
-    fn load_eight(self, from: &[f32; 8]) -> __m256 {
+    pub(super) fn load_eight(self, from: &[f32; 8]) -> __m256 {
         memory!(_mm256_loadu_ps(from.as_ptr()))
     }
 

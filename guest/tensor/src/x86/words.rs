@@ -2,20 +2,21 @@
 #![expect(unsafe_code, reason = "vector instructions behind a token that proves their support")]
 
 use core::arch::x86_64::{
-    __m128i, __m256, __m256i, _mm_and_si128, _mm_broadcastd_epi32, _mm_loadu_si128, _mm_or_si128,
-    _mm_shuffle_epi8, _mm_shuffle_epi32, _mm_srlv_epi32, _mm_unpackhi_epi64, _mm256_add_epi32, _mm256_add_ps,
-    _mm256_and_si256, _mm256_broadcastsi128_si256, _mm256_castpd_ps, _mm256_castsi256_ps, _mm256_cmpeq_epi8,
-    _mm256_cvtepi32_ps, _mm256_cvtepu8_epi32, _mm256_cvtph_ps, _mm256_cvtps_epi32, _mm256_fmadd_ps,
-    _mm256_loadu_si256, _mm256_madd_epi16, _mm256_or_si256, _mm256_packs_epi32, _mm256_permutevar_ps,
-    _mm256_permutevar8x32_epi32, _mm256_set1_epi8, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_set1_pd,
-    _mm256_set1_ps, _mm256_setzero_ps, _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_shuffle_ps,
-    _mm256_slli_epi16, _mm256_srai_epi16, _mm256_srli_epi16, _mm256_srlv_epi32, _mm256_storeu_si256,
-    _mm256_sub_epi8, _mm256_xor_ps,
+    __m128i, __m256, __m256i, _mm_and_si128, _mm_broadcastd_epi32, _mm_cvtss_f32, _mm_loadu_si128,
+    _mm_or_si128, _mm_shuffle_epi8, _mm_shuffle_epi32, _mm_srlv_epi32, _mm_unpackhi_epi64, _mm256_add_epi32,
+    _mm256_add_ps, _mm256_and_si256, _mm256_broadcastsi128_si256, _mm256_castpd_ps, _mm256_castps_pd,
+    _mm256_castps256_ps128, _mm256_castsi256_ps, _mm256_cmpeq_epi8, _mm256_cvtepi8_epi32, _mm256_cvtepi32_ps,
+    _mm256_cvtepu8_epi32, _mm256_cvtph_ps, _mm256_cvtps_epi32, _mm256_fmadd_ps, _mm256_loadu_si256,
+    _mm256_madd_epi16, _mm256_mullo_epi16, _mm256_mullo_epi32, _mm256_or_si256, _mm256_packs_epi32,
+    _mm256_permute4x64_pd, _mm256_permutevar8x32_epi32, _mm256_set1_epi8, _mm256_set1_epi16,
+    _mm256_set1_epi32, _mm256_set1_epi64x, _mm256_set1_ps, _mm256_setzero_ps, _mm256_setzero_si256,
+    _mm256_shuffle_epi8, _mm256_shuffle_ps, _mm256_slli_epi16, _mm256_srai_epi16, _mm256_srli_epi16,
+    _mm256_srlv_epi32, _mm256_storeu_ps, _mm256_storeu_si256, _mm256_sub_epi8, _mm256_xor_ps,
 };
 
 use super::Avx2;
 use crate::simd::{Simd as _, Unit};
-use crate::words::{UNIT, WordLanes};
+use crate::words::{Numbers, STRETCH, UNIT, WordLanes};
 
 /// One instruction that touches no memory.
 macro_rules! lanes {
@@ -59,7 +60,23 @@ const BIT: [u8; UNIT] = {
 /// Upper nibbles are moved down in the upper half.
 const NIBBLES: [u32; 8] = [0, 0, 0, 0, 4, 4, 4, 4];
 /// The first of two numbers in the lower half, the second in the upper half.
-const HALVES: [u32; 8] = [0, 0, 0, 0, 1, 1, 1, 1];
+const HALVES: [u8; UNIT] = halves(4);
+/// The same of their lower words.
+const HALVES_AS_WORDS: [u8; UNIT] = halves(2);
+
+/// The first `len` bytes of each of two numbers, as often as they fit a half.
+const fn halves(len: u8) -> [u8; UNIT] {
+    let mut bytes = [0; UNIT];
+    let (mut at, mut next) = (0, 0);
+    while at < UNIT {
+        bytes[at] = if at < UNIT / 2 { next } else { 4 + next };
+        (at, next) = (at + 1, (next + 1) % len);
+    }
+    bytes
+}
+
+/// Bytes of even places.
+const EVEN: [u8; 16] = [0, 2, 4, 6, 8, 10, 12, 14, 0, 0, 0, 0, 0, 0, 0, 0];
 
 /// Of eight the first and the fifth, the second and the sixth, and so on.
 const IN_TURN: [u32; 8] = [0, 4, 1, 5, 2, 6, 3, 7];
@@ -78,14 +95,20 @@ impl Avx2 {
         memory!(_mm256_loadu_si256(from.as_ptr().cast()))
     }
 
-    /// Of each 32 bits of `a` the two products, summed up.
+    /// Of each 32 bits of `a` the two products, of even and of odd places, summed up.
     #[inline(always)]
     fn products(self, a: [__m256i; 2], x: &[i16; UNIT]) -> __m256i {
-        let halves = x.as_chunks::<16>().0;
-        let even = memory!(_mm256_loadu_si256(halves[0].as_ptr().cast()));
-        let odd = memory!(_mm256_loadu_si256(halves[1].as_ptr().cast()));
+        let [even, odd] = self.load_words(x);
         let (even, odd) = (lanes!(_mm256_madd_epi16(a[0], even)), lanes!(_mm256_madd_epi16(a[1], odd)));
         lanes!(_mm256_add_epi32(even, odd))
+    }
+
+    /// Bytes of two numbers in an order.
+    #[inline(always)]
+    fn spread(self, numbers: &[i32; 2], order: &[u8; UNIT]) -> __m256i {
+        let [low, high] = numbers.map(i32::cast_unsigned).map(u64::from);
+        let both = lanes!(_mm256_set1_epi64x((high << 32 | low).cast_signed()));
+        lanes!(_mm256_shuffle_epi8(both, self.load_bytes(order)))
     }
 
     /// Each lane of `a` moved down by its count of bits, and its mask.
@@ -105,17 +128,37 @@ impl Avx2 {
         lanes!(_mm256_permutevar8x32_epi32(words, self.eight_integers(&IN_TURN)))
     }
 
+    /// Of four twos the first, the third, the second, the fourth.
+    #[inline(always)]
+    fn twos_in_order(self, a: __m256) -> __m256 {
+        let twos = lanes!(_mm256_castps_pd(a));
+        let twos = lanes!(_mm256_permute4x64_pd::<0b11_01_10_00>(twos));
+        lanes!(_mm256_castpd_ps(twos))
+    }
+
+    /// Every second of both.
+    #[inline(always)]
+    fn odd(self, a: __m256, b: __m256) -> __m256 {
+        self.twos_in_order(lanes!(_mm256_shuffle_ps::<0b11_01_11_01>(a, b)))
+    }
+
+    #[inline(always)]
+    fn store_eight(self, value: __m256, to: &mut [f32; 8]) {
+        memory!(_mm256_storeu_ps(to.as_mut_ptr(), value));
+    }
+
+    /// The `number`th eight of the multipliers.
+    #[inline(always)]
+    fn store_multipliers(self, pairs: __m256i, to: &mut Numbers, number: usize) {
+        let eight = &mut to.multipliers.as_chunks_mut::<8>().0[number];
+        memory!(_mm256_storeu_si256(eight.as_mut_ptr().cast(), pairs));
+    }
+
     /// The first eight bytes as floats.
     #[inline(always)]
     fn eight_floats(self, bytes: __m128i) -> __m256 {
         let integers = lanes!(_mm256_cvtepu8_epi32(bytes));
         lanes!(_mm256_cvtepi32_ps(integers))
-    }
-
-    #[inline(always)]
-    fn add_scaled(self, sums: __m256, products: __m256i, scales: __m256) -> __m256 {
-        let products = lanes!(_mm256_cvtepi32_ps(products));
-        lanes!(_mm256_fmadd_ps(products, scales, sums))
     }
 }
 
@@ -123,6 +166,7 @@ impl WordLanes for Avx2 {
     type B = __m256i;
     /// Even places, odd places.
     type W = [__m256i; 2];
+    type Integers = __m256i;
     type Sums = __m256;
 
     #[inline(always)]
@@ -210,11 +254,24 @@ impl WordLanes for Avx2 {
         }
     }
     #[inline(always)]
-    fn word_bits(self, a: [__m256i; 2]) -> [__m256; 2] {
-        [lanes!(_mm256_castsi256_ps(a[0])), lanes!(_mm256_castsi256_ps(a[1]))]
+    fn load_words(self, from: &[i16; UNIT]) -> [__m256i; 2] {
+        let halves = from.as_chunks::<16>().0;
+        let even = memory!(_mm256_loadu_si256(halves[0].as_ptr().cast()));
+        [even, memory!(_mm256_loadu_si256(halves[1].as_ptr().cast()))]
     }
     #[inline(always)]
-    fn six_bits(self, header: &[u8; 16]) -> [__m256; 2] {
+    #[expect(clippy::cast_possible_truncation, reason = "multipliers fit words")]
+    fn times(self, a: [__m256i; 2], multiplier: i32) -> [__m256i; 2] {
+        let multiplier = lanes!(_mm256_set1_epi16(multiplier as i16));
+        [lanes!(_mm256_mullo_epi16(a[0], multiplier)), lanes!(_mm256_mullo_epi16(a[1], multiplier))]
+    }
+    #[inline(always)]
+    fn times_halves(self, a: [__m256i; 2], multipliers: &[i32; 2]) -> [__m256i; 2] {
+        let multipliers = self.spread(multipliers, &HALVES_AS_WORDS);
+        [lanes!(_mm256_mullo_epi16(a[0], multipliers)), lanes!(_mm256_mullo_epi16(a[1], multipliers))]
+    }
+    #[inline(always)]
+    fn six_bits(self, header: &[u8; 16], to: &mut Numbers) {
         let all = memory!(_mm_loadu_si128(header.as_ptr().cast()));
         let own = lanes!(_mm_shuffle_epi32::<0b10_01_10_01>(all));
         let own = self.moved_and_masked(own, &[0, 0, 2, 2], &[SIX, SIX, UPPER_TWO, UPPER_TWO]);
@@ -227,27 +284,20 @@ impl WordLanes for Avx2 {
         let factors = lanes!(_mm_broadcastd_epi32(all));
         let factors = lanes!(_mm256_cvtph_ps(factors));
         let factors = lanes!(_mm256_xor_ps(factors, self.load(&SIGNS)[0]));
-        self.mul([factors; 2], [self.eight_floats(bytes), self.eight_floats(upper)])
+        let [low, high] = self.mul([factors; 2], [self.eight_floats(bytes), self.eight_floats(upper)]);
+        self.store_eight(self.odd(low, high), &mut to.offsets);
+        let scale = lanes!(_mm256_castps256_ps128(factors));
+        to.scales[0] = lanes!(_mm_cvtss_f32(scale));
+        let order = memory!(_mm_loadu_si128(EVEN.as_ptr().cast()));
+        let even = lanes!(_mm_shuffle_epi8(bytes, order));
+        self.store_multipliers(lanes!(_mm256_cvtepu8_epi32(even)), to, 0);
     }
     #[inline(always)]
-    fn no_sums(self) -> __m256 {
-        lanes!(_mm256_setzero_ps())
+    fn word_bits(self, a: [__m256i; 2]) -> [__m256; 2] {
+        [lanes!(_mm256_castsi256_ps(a[0])), lanes!(_mm256_castsi256_ps(a[1]))]
     }
     #[inline(always)]
-    fn add_dot(self, sums: __m256, a: [__m256i; 2], x: &[i16; UNIT], scale: f32) -> __m256 {
-        let scales = lanes!(_mm256_set1_ps(scale));
-        self.add_scaled(sums, self.products(a, x), scales)
-    }
-    #[inline(always)]
-    fn add_dots(self, sums: __m256, a: [__m256i; 2], x: &[i16; UNIT], scales: &[f32; 2]) -> __m256 {
-        let both = u64::from(scales[1].to_bits()) << 32 | u64::from(scales[0].to_bits());
-        let both = lanes!(_mm256_set1_pd(f64::from_bits(both)));
-        let both = lanes!(_mm256_castpd_ps(both));
-        let scales = lanes!(_mm256_permutevar_ps(both, self.eight_integers(&HALVES)));
-        self.add_scaled(sums, self.products(a, x), scales)
-    }
-    #[inline(always)]
-    fn no_integers(self) -> [__m256i; 2] {
+    fn no_pairs(self) -> [__m256i; 2] {
         [lanes!(_mm256_setzero_si256()); 2]
     }
     #[inline(always)]
@@ -262,9 +312,71 @@ impl WordLanes for Avx2 {
         [lanes!(_mm256_set1_epi32(bits.cast_signed())); 2]
     }
     #[inline(always)]
-    fn add_products(self, sums: [__m256i; 2], a: [__m256i; 2], x: [__m256i; 2]) -> [__m256i; 2] {
+    fn add_pairs(self, sums: [__m256i; 2], a: [__m256i; 2], x: [__m256i; 2]) -> [__m256i; 2] {
         let (low, high) = (lanes!(_mm256_madd_epi16(a[0], x[0])), lanes!(_mm256_madd_epi16(a[1], x[1])));
         [lanes!(_mm256_add_epi32(sums[0], low)), lanes!(_mm256_add_epi32(sums[1], high))]
+    }
+    #[inline(always)]
+    fn deal(self, pairs: [__m256; 2], to: &mut Numbers) {
+        // Twos of the one and of the other lie in turn.
+        let scales = lanes!(_mm256_shuffle_ps::<0b10_00_10_00>(pairs[0], pairs[1]));
+        self.store_eight(self.twos_in_order(scales), &mut to.scales);
+        self.store_eight(self.odd(pairs[0], pairs[1]), &mut to.offsets);
+    }
+    #[inline(always)]
+    fn multipliers(self, bytes: &[u8; 2 * STRETCH], to: &mut Numbers) {
+        let all = memory!(_mm_loadu_si128(bytes.as_ptr().cast()));
+        let upper = lanes!(_mm_unpackhi_epi64(all, all));
+        self.store_multipliers(lanes!(_mm256_cvtepi8_epi32(all)), to, 0);
+        self.store_multipliers(lanes!(_mm256_cvtepi8_epi32(upper)), to, 1);
+    }
+    #[inline(always)]
+    fn no_integers(self) -> __m256i {
+        lanes!(_mm256_setzero_si256())
+    }
+    #[inline(always)]
+    fn add_products(self, sums: __m256i, a: [__m256i; 2], x: &[i16; UNIT]) -> __m256i {
+        let [even, odd] = self.load_words(x);
+        let (even, odd) = (lanes!(_mm256_madd_epi16(a[0], even)), lanes!(_mm256_madd_epi16(a[1], odd)));
+        let sums = lanes!(_mm256_add_epi32(sums, even));
+        lanes!(_mm256_add_epi32(sums, odd))
+    }
+    #[inline(always)]
+    fn add_times(self, sums: __m256i, a: [__m256i; 2], x: &[i16; UNIT], multiplier: i32) -> __m256i {
+        let multiplier = lanes!(_mm256_set1_epi32(multiplier));
+        let products = lanes!(_mm256_mullo_epi32(self.products(a, x), multiplier));
+        lanes!(_mm256_add_epi32(sums, products))
+    }
+    #[inline(always)]
+    fn add_times_halves(
+        self,
+        sums: __m256i,
+        a: [__m256i; 2],
+        x: &[i16; UNIT],
+        multipliers: &[i32; 2],
+    ) -> __m256i {
+        let multipliers = self.spread(multipliers, &HALVES);
+        let products = lanes!(_mm256_mullo_epi32(self.products(a, x), multipliers));
+        lanes!(_mm256_add_epi32(sums, products))
+    }
+    #[inline(always)]
+    fn no_sums(self) -> __m256 {
+        lanes!(_mm256_setzero_ps())
+    }
+    #[inline(always)]
+    fn add_integers(self, sums: __m256, integers: __m256i, scale: f32) -> __m256 {
+        let integers = lanes!(_mm256_cvtepi32_ps(integers));
+        self.add_scaled(sums, integers, scale)
+    }
+    #[inline(always)]
+    fn add_scaled(self, sums: __m256, part: __m256, scale: f32) -> __m256 {
+        let scale = lanes!(_mm256_set1_ps(scale));
+        lanes!(_mm256_fmadd_ps(part, scale, sums))
+    }
+    #[inline(always)]
+    fn add_offsets(self, sums: __m256, offsets: &[f32; STRETCH], x: &[f32; STRETCH]) -> __m256 {
+        let (offsets, x) = (self.load_eight(offsets), self.load_eight(x));
+        lanes!(_mm256_fmadd_ps(offsets, x, sums))
     }
     #[inline(always)]
     fn join(self, a: __m256, b: __m256) -> __m256 {
