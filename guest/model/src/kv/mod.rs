@@ -5,7 +5,7 @@
 //! - [`Sharing`]: which sequences share pages that hold the same tokens after the same prefix.
 //!
 //! Pages get memory at first use. They hold what prompts said, so a page is wiped when nobody holds it: at once, or, where
-//! its content may be shared, when it is given away. At most [`KvCache::keep_at_most`] pages outlive their sequences,
+//! its content may be shared, when it is given away or its scope forgotten. At most [`KvCache::keep_at_most`] pages outlive their sequences,
 //! and those go first when pages are needed.
 
 mod page;
@@ -25,6 +25,7 @@ pub use sharing::Sharing;
 
 use self::page::Pages;
 use self::pool::{Content, Pool};
+use self::sharing::Scope;
 use crate::transformer::Config;
 
 /// Pages of one sequence. Goes back by [`KvCache::close`].
@@ -148,6 +149,13 @@ impl KvCache {
     /// Takes a sequence's pages back. What nobody may share is wiped.
     pub fn close(&mut self, mut sequence: Sequence) {
         self.truncate(&mut sequence, 0);
+    }
+
+    /// Wipes the kept pages of a scope that nobody will name again. Pages that sequences hold stay.
+    pub fn forget(&mut self, scope: u64) {
+        for page in self.pool.evict_scope(Scope::Named(scope)) {
+            self.pages.wipe(page);
+        }
     }
 
     fn take(&mut self) -> Option<usize> {

@@ -85,14 +85,35 @@ impl Pool {
 
     /// Frees the kept page that was let go of first, to be wiped by the caller.
     pub(super) fn evict(&mut self) -> Option<usize> {
-        let (_, page) = self.idle.pop_first()?;
-        self.kept -= 1;
-        if let Some(content) = self.states[page].content.take() {
-            self.index.remove(&content);
-            self.lose_child(content.parent);
+        let entry = *self.idle.first()?;
+        self.free_idle(entry);
+        Some(entry.1)
+    }
+
+    /// Frees all kept pages of a scope, to be wiped by the caller.
+    pub(super) fn evict_scope(&mut self, scope: Scope) -> Vec<usize> {
+        let is_of = |states: &[State], page: usize| {
+            states[page].content.as_ref().is_some_and(|content| content.scope == scope)
+        };
+        let mut idle: Vec<_> =
+            self.idle.iter().filter(|entry| is_of(&self.states, entry.1)).copied().collect();
+        let mut freed = Vec::new();
+        while let Some(entry) = idle.pop() {
+            let parent = self.free_idle(entry);
+            idle.extend(parent.filter(|parent| is_of(&self.states, parent.1)));
+            freed.push(entry.1);
         }
-        self.free.push(page);
-        Some(page)
+        freed
+    }
+
+    /// Frees a page of `idle`; gives the page that it followed, if that is idle now.
+    fn free_idle(&mut self, entry: (u64, usize)) -> Option<(u64, usize)> {
+        self.idle.remove(&entry);
+        self.kept -= 1;
+        self.free.push(entry.1);
+        let content = self.states[entry.1].content.take()?;
+        self.index.remove(&content);
+        self.lose_child(content.parent)
     }
 
     /// As [`Self::evict`], while more pages are kept than may be.
@@ -144,12 +165,11 @@ impl Pool {
         self.index.insert(content, page);
     }
 
-    fn lose_child(&mut self, parent: Option<usize>) {
-        let Some(page) = parent else { return };
+    fn lose_child(&mut self, parent: Option<usize>) -> Option<(u64, usize)> {
+        let page = parent?;
         let state = &mut self.states[page];
         state.children -= 1;
-        if state.children == 0 && state.users == 0 {
-            self.idle.insert((state.stamp, page));
-        }
+        let entry = (state.stamp, page);
+        (state.children == 0 && state.users == 0 && self.idle.insert(entry)).then_some(entry)
     }
 }

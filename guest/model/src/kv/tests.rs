@@ -148,6 +148,40 @@ fn kept_pages_are_bounded_given_away_oldest_first_and_wiped() {
 }
 
 #[test]
+fn a_forgotten_scope_leaves_nothing_and_others_keep_theirs() {
+    let mut cache = cache(16, 16);
+    let public = Sharing { public_tokens: PAGE_TOKENS, ..SCOPE };
+    let said = |own: u32| [tokens(5, 2 * PAGE_TOKENS), tokens(own, PAGE_TOKENS)].concat();
+    // A tree: two ends behind one beginning, whose first page is everybody's.
+    for own in [6, 7] {
+        let sequence = published(&mut cache, &said(own), public);
+        cache.close(sequence);
+    }
+    let other = Sharing { scope: Some(2), ..SCOPE };
+    let sequence = published(&mut cache, &said(6), other);
+    cache.close(sequence);
+    assert_eq!((cache.kept_pages(), cache.pages.marks()), (7, 7 * 8));
+    cache.forget(1);
+    assert_eq!((cache.kept_pages(), cache.pages.marks(), cache.free_pages()), (4, 4 * 8, 16));
+    assert_eq!((found(&mut cache, &said(6), public), found(&mut cache, &said(6), other)), (1, 3));
+    cache.forget(1);
+    assert_eq!(cache.kept_pages(), 4);
+}
+
+#[test]
+fn a_page_that_is_held_outlives_its_scope_until_it_is_let_go() {
+    let mut cache = cache(4, 4);
+    let said = tokens(5, 2 * PAGE_TOKENS);
+    let held = published(&mut cache, &said, SCOPE);
+    cache.forget(1);
+    assert_eq!(marks(&cache, &held, 1)[0], 2.0);
+    cache.close(held);
+    assert_eq!(cache.kept_pages(), 2);
+    cache.forget(1);
+    assert_eq!((cache.kept_pages(), cache.pages.marks()), (0, 0));
+}
+
+#[test]
 fn a_page_that_two_computed_at_once_is_held_once() {
     let mut cache = cache(8, 0);
     let said = tokens(5, 2 * PAGE_TOKENS);
