@@ -6,6 +6,7 @@ use crate::answer::Answer;
 use crate::api::Form;
 use crate::error::ApiError;
 use crate::http::{self, Parsed, Request};
+use crate::sender::Peer;
 use crate::server::JobId;
 
 /// A client that sends no whole request for so long is let go.
@@ -44,6 +45,7 @@ impl Work {
 /// A connection's state.
 #[derive(Debug)]
 pub(crate) struct Client {
+    pub(crate) peer: Peer,
     input: Vec<u8>,
     output: Vec<u8>,
     sent: usize,
@@ -55,8 +57,9 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    pub(crate) fn new(now_ns: u64) -> Self {
+    pub(crate) fn new(peer: Peer, now_ns: u64) -> Self {
         Self {
+            peer,
             input: Vec::new(),
             output: Vec::new(),
             sent: 0,

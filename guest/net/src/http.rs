@@ -5,6 +5,7 @@ use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
 use crate::error::ApiError;
+use crate::sender::Credential;
 
 /// Longest head in bytes.
 pub(crate) const HEAD_MAX: usize = 16 << 10;
@@ -25,6 +26,8 @@ pub struct Request {
     pub body: Vec<u8>,
     /// Whether the connection goes on after the answer.
     pub keeps_alive: bool,
+    /// What its client says it is.
+    pub credential: Credential,
 }
 
 /// What the bytes so far hold.
@@ -81,10 +84,11 @@ pub fn parse(bytes: &[u8]) -> Result<Parsed, ApiError> {
 }
 
 fn head(parsed: &httparse::Request<'_, '_>) -> Result<Head, ApiError> {
-    let header = |name: &str| {
+    let value = |name: &str| {
         let mut found = parsed.headers.iter().filter(|header| header.name.eq_ignore_ascii_case(name));
-        found.next().map(|header| String::from_utf8_lossy(header.value).trim().to_ascii_lowercase())
+        found.next().map(|header| header.value)
     };
+    let header = |name| value(name).map(|value| String::from_utf8_lossy(value).trim().to_ascii_lowercase());
     let target = parsed.path.unwrap_or_default();
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let is_new = parsed.version == Some(1);
@@ -96,6 +100,7 @@ fn head(parsed: &httparse::Request<'_, '_>) -> Result<Head, ApiError> {
         query: query.to_string(),
         body: Vec::new(),
         keeps_alive,
+        credential: value("authorization").map(Credential::new).unwrap_or_default(),
     };
     let length = length(header("transfer-encoding"), header("content-length"))?;
     let expects_continue = header("expect").is_some_and(|value| value == "100-continue");

@@ -19,6 +19,7 @@ mod error;
 mod http;
 mod json;
 mod route;
+mod sender;
 mod server;
 mod stack;
 mod status;
@@ -27,11 +28,12 @@ mod tests;
 
 pub use answer::{Delta, Finish, TokenLogprob, TokenText, Usage};
 pub use api::{
-    Embedding, Encoding, Format, Generation, Input, Message, Overflow, Pooling, Prompt, Role, Sampling,
-    Schema, Tool, ToolCall, ToolChoice, Tools, embedding, generation,
+    Caching, Embedding, Encoding, Format, Generation, Input, Message, Overflow, Pooling, Prompt, Role,
+    Sampling, Schema, Tool, ToolCall, ToolChoice, Tools, embedding, generation,
 };
 pub use error::ApiError;
 pub use http::{Parsed, Request, parse};
 pub use json::JsonText;
+pub use sender::{Credential, Peer, Sender};
 pub use server::{Action, JobId, Model, Server, ServerConfig};
 pub use status::Status;

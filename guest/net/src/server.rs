@@ -11,6 +11,7 @@ use crate::client::{Client, Job, Work};
 use crate::embedding;
 use crate::error::ApiError;
 use crate::route::{Asked, asked};
+use crate::sender::{Credential, Peer, Sender};
 use crate::stack::Stack;
 use crate::status::Status;
 
@@ -22,7 +23,7 @@ pub struct JobId(pub u64);
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
     /// Generate an answer; tell it by [`Server::delta`] and [`Server::finish`], or [`Server::fail`].
-    Generate(JobId, Box<Generation>),
+    Generate(JobId, Box<Generation>, Sender),
     /// Embed inputs; tell their vectors by [`Server::embedded`], or [`Server::fail`].
     Embed(JobId, Embedding),
     /// The client is gone: stop computing, tell nothing more.
@@ -31,6 +32,8 @@ pub enum Action {
     Pause(JobId, bool),
     /// Obtain evidence over this nonce; tell it by [`Server::attested`] or [`Server::fail`].
     Attest(JobId, [u8; 64]),
+    /// The connection of that number is gone, and what it asked for is cancelled: forget what was kept for it alone.
+    Forget(u64),
 }
 
 /// What a server needs to know.
@@ -62,6 +65,7 @@ pub struct Server {
     clients: Vec<Option<Client>>,
     model: Model,
     next_job: u64,
+    next_connection: u64,
 }
 
 impl Server {
@@ -70,7 +74,7 @@ impl Server {
     pub fn new(config: ServerConfig, now_ns: u64) -> Self {
         let stack = Stack::new(config.mac, config.seed, config.connections, now_ns);
         let clients = (0..config.connections).map(|_| None).collect();
-        Self { stack, clients, model: config.model, next_job: 0 }
+        Self { stack, clients, model: config.model, next_job: 0, next_connection: 0 }
     }
 
     /// Takes a frame of the card.
@@ -168,7 +172,9 @@ impl Server {
     ) {
         let socket = self.stack.socket(at);
         if self.clients[at].is_none() && socket.may_recv() && socket.may_send() {
-            self.clients[at] = Some(Client::new(now_ns));
+            let peer = Peer::new(self.next_connection, socket.remote_endpoint());
+            self.next_connection += 1;
+            self.clients[at] = Some(Client::new(peer, now_ns));
         }
         let Some(mut client) = self.clients[at].take() else {
             if !self.stack.socket(at).is_open() {
@@ -218,13 +224,20 @@ impl Server {
                 Err(error) => client.refuse(&error, true),
                 Ok(request) => match asked(&request, &self.model, unix_seconds, status) {
                     Err(error) => client.refuse(&error, false),
-                    Ok(asked) => self.take(client, asked, unix_seconds, actions),
+                    Ok(asked) => self.take(client, asked, request.credential, unix_seconds, actions),
                 },
             }
         }
     }
 
-    fn take(&mut self, client: &mut Client, asked: Asked, created: u64, actions: &mut Vec<Action>) {
+    fn take(
+        &mut self,
+        client: &mut Client,
+        asked: Asked,
+        credential: Credential,
+        created: u64,
+        actions: &mut Vec<Action>,
+    ) {
         let id = JobId(self.next_job);
         let work = match asked {
             Asked::Ready(status, kind, body) => return client.respond(status, kind, &body, ""),
@@ -242,7 +255,8 @@ impl Server {
                 if answer.is_stream {
                     client.start_stream();
                 }
-                actions.push(Action::Generate(id, generation));
+                let sender = Sender { peer: client.peer, credential };
+                actions.push(Action::Generate(id, generation, sender));
                 Work::Answer(answer)
             }
         };
@@ -271,6 +285,7 @@ impl Server {
         if let Some(Job { id, work: Work::Answer(_) | Work::Embedding(_), .. }) = client.job {
             actions.push(Action::Cancel(id));
         }
+        actions.push(Action::Forget(client.peer.connection));
         self.stack.socket(at).close();
     }
 

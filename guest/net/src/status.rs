@@ -18,6 +18,8 @@ pub struct Status {
     pub refused: u64,
     /// Tokens of prompts since the start.
     pub prompt_tokens: u64,
+    /// Those of them that were computed before.
+    pub cached_tokens: u64,
     /// Tokens of answers since the start.
     pub completion_tokens: u64,
     /// Bytes of weights read and checked.
@@ -34,6 +36,7 @@ impl Status {
             ("vial_requests_total", "counter", self.requests),
             ("vial_refused_requests_total", "counter", self.refused),
             ("vial_prompt_tokens_total", "counter", self.prompt_tokens),
+            ("vial_cached_prompt_tokens_total", "counter", self.cached_tokens),
             ("vial_completion_tokens_total", "counter", self.completion_tokens),
             ("vial_checked_weights_bytes_total", "counter", self.checked_bytes),
         ];

@@ -3,12 +3,15 @@
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 use alloc::{format, vec};
+use core::net::{IpAddr, Ipv4Addr};
 
 use crate::error::ApiError;
 use crate::http::{Parsed, parse};
 use crate::route::asked;
 use crate::stack::Stack;
-use crate::{Action, Delta, Finish, JobId, Model, Server, ServerConfig, Status, Usage};
+use crate::{
+    Action, Credential, Delta, Finish, JobId, Model, Peer, Sender, Server, ServerConfig, Status, Usage,
+};
 
 fn whole(bytes: &[u8]) -> crate::http::Request {
     match parse(bytes) {
@@ -138,7 +141,7 @@ const USAGE: Usage = Usage { prompt_tokens: 3, cached_tokens: 0, completion_toke
 fn a_whole_answer_and_the_next_request_on_one_connection() {
     let mut bench = Bench::connected();
     bench.chat("");
-    assert!(matches!(bench.actions[..], [Action::Generate(JobId(0), _)]));
+    assert!(matches!(bench.actions[..], [Action::Generate(JobId(0), ..)]));
     bench.server.delta(JobId(0), Delta::Text("Hel"), None);
     bench.server.delta(JobId(0), Delta::Text("lo"), None);
     bench.server.finish(JobId(0), Finish::Stop, USAGE);
@@ -167,7 +170,7 @@ fn a_client_that_leaves_ends_its_generation() {
     bench.chat("");
     bench.client.socket(0).abort();
     bench.turns();
-    assert_eq!(bench.actions.last(), Some(&Action::Cancel(JobId(0))));
+    assert_eq!(bench.actions[1..], [Action::Cancel(JobId(0)), Action::Forget(0)]);
 }
 
 #[test]
@@ -178,6 +181,33 @@ fn errors_come_in_openais_form_with_retry_after() {
     let text = bench.text();
     assert!(text.starts_with("HTTP/1.1 429") && text.contains("Retry-After: 1\r\n"), "{text}");
     assert!(text.contains(r#""type":"rate_limit_error""#), "{text}");
+}
+
+#[test]
+fn requests_say_who_sends_them_and_a_connection_that_ends_is_told() {
+    let mut bench = Bench::connected();
+    let ask = |header: &str| {
+        let body = r#"{"prompt":"a"}"#;
+        format!("POST /v1/completions HTTP/1.1\r\n{header}Content-Length: {}\r\n\r\n{body}", body.len())
+    };
+    for (job, header) in (0..).zip(["authorization:  Bearer Secret \r\n", ""]) {
+        bench.send(&ask(header));
+        bench.server.finish(JobId(job), Finish::Stop, USAGE);
+        bench.turns();
+    }
+    let sender = |action| match action {
+        Action::Generate(.., sender) => sender,
+        other => panic!("{other:?}"),
+    };
+    let senders: Vec<_> = bench.actions.drain(..).map(sender).collect();
+    let peer = Peer { connection: 0, address: IpAddr::V4(Ipv4Addr::new(10, 0, 2, 2)) };
+    let expected =
+        ["Bearer Secret", ""].map(|said| Sender { peer, credential: Credential::new(said.as_bytes()) });
+    assert_eq!(senders, expected);
+    assert!(!format!("{senders:?}").contains("Secret"));
+    bench.client.socket(0).close();
+    bench.turns();
+    assert_eq!(bench.actions, [Action::Forget(0)]);
 }
 
 #[test]
@@ -229,7 +259,7 @@ fn a_client_that_leaves_ends_its_embedding_and_is_told_nothing() {
     bench.embed(r#"{"input":"a"}"#);
     bench.client.socket(0).abort();
     bench.turns();
-    assert_eq!(bench.actions.last(), Some(&Action::Cancel(JobId(0))));
+    assert_eq!(bench.actions[1..], [Action::Cancel(JobId(0)), Action::Forget(0)]);
     bench.server.embedded(JobId(0), &[vec![1.0]], 1);
 }
 

@@ -1,5 +1,6 @@
 //! Requests of the OpenAI API, out of JSON into checked values.
 
+mod caching;
 mod embedding;
 mod format;
 mod message;
@@ -13,6 +14,7 @@ use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
+pub use caching::Caching;
 pub(crate) use embedding::Form;
 pub use embedding::{Embedding, Encoding, Input, Pooling, embedding};
 pub use format::{Format, Schema};
@@ -69,6 +71,8 @@ pub struct Generation {
     pub stop: Vec<String>,
     /// Alternatives to report with each token; `None` for no probabilities.
     pub logprobs: Option<u32>,
+    /// With which other requests it shares what its prompt costs.
+    pub caching: Caching,
     /// Extension `context_overflow`, with `n_keep`.
     pub overflow: Overflow,
     /// Extension `deterministic`: the answer's bytes do not depend on what else is computed.
@@ -114,6 +118,10 @@ const FIELDS: &[&str] = &[
     "deterministic",
     "context_overflow",
     "n_keep",
+    "cache_prompt",
+    "prompt_cache_key",
+    "user",
+    "safety_identifier",
 ];
 
 /// Reads a body of `/v1/chat/completions` (`is_chat`) or `/v1/completions`.
@@ -136,6 +144,7 @@ pub fn generation(body: &[u8], is_chat: bool, model: &str) -> Result<Generation,
         max_tokens: max_tokens.or(default_tokens),
         stop: stop(&body)?,
         logprobs: sampling::logprobs(&body, is_chat)?,
+        caching: caching::caching(&body)?,
         overflow: overflow(&body)?,
         is_deterministic: body.read("deterministic", "a flag")?.unwrap_or(false),
         is_stream: body.read("stream", "a flag")?.unwrap_or(false),

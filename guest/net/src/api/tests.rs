@@ -5,8 +5,8 @@ use alloc::vec::Vec;
 use alloc::{format, vec};
 
 use super::{
-    Embedding, Encoding, Format, Generation, Input, Message, Overflow, Pooling, Prompt, Role, ToolCall,
-    ToolChoice, embedding, generation,
+    Caching, Embedding, Encoding, Format, Generation, Input, Message, Overflow, Pooling, Prompt, Role,
+    ToolCall, ToolChoice, embedding, generation,
 };
 use crate::error::ApiError;
 
@@ -72,6 +72,35 @@ fn the_contexts_end_and_determinism_are_the_clients_to_choose() {
     assert_eq!(field(chat(r#","n_keep":1"#)).0, "n_keep");
     assert_eq!(field(chat(r#","context_overflow":"shift","n_keep":-1"#)).0, "n_keep");
     assert_eq!(field(chat(r#","deterministic":1"#)).0, "deterministic");
+}
+
+#[test]
+fn a_client_says_with_which_requests_it_shares_its_prompt() {
+    let read = |rest: &str| chat(rest).map(|read| read.caching);
+    let nothing = Caching { is_allowed: true, key: None, user: None, safety_identifier: None };
+    assert_eq!(read(""), Ok(nothing.clone()));
+    assert_eq!(read(r#","prompt_cache_key":null,"user":null,"cache_prompt":null"#), Ok(nothing.clone()));
+    assert_eq!(read(r#","cache_prompt":false"#), Ok(Caching { is_allowed: false, ..nothing.clone() }));
+    let named = |name: &str| Some(name.to_string());
+    assert_eq!(
+        read(r#","cache_prompt":true,"prompt_cache_key":"k","user":"","safety_identifier":"s""#),
+        Ok(Caching { is_allowed: true, key: named("k"), user: named(""), safety_identifier: named("s") })
+    );
+    let long = |name: &str, bytes: usize| read(&format!(r#","{name}":"{}""#, "k".repeat(bytes)));
+    for name in ["prompt_cache_key", "user", "safety_identifier"] {
+        long(name, 512).unwrap();
+        let least = usize::from(name == "prompt_cache_key");
+        assert_refused(long(name, 513), name, &format!("found 513 bytes, expected {least} to 512"));
+        let found = format!(r#","{name}":7"#);
+        assert_refused(read(&found), name, "found a number, expected text of whole characters");
+    }
+    assert_refused(read(r#","prompt_cache_key":"""#), "prompt_cache_key", "found 0 bytes, expected 1 to 512");
+    assert_refused(read(r#","cache_prompt":"no""#), "cache_prompt", "found text, expected a flag");
+    assert_refused(
+        read(r#","cache_prompt":false,"prompt_cache_key":"k""#),
+        "prompt_cache_key",
+        "found text, expected none beside \"cache_prompt\": false",
+    );
 }
 
 #[test]
