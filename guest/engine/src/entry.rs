@@ -9,6 +9,7 @@ use vial_engine::Stop;
 use vial_engine::arriving::Arriving;
 use vial_engine::evidence::Bound;
 use vial_engine::load::load;
+use vial_engine::scope::Scopes;
 use vial_engine::serve::Appliance;
 use vial_model::transformer::Engine;
 use vial_net::{Model, Server, ServerConfig};
@@ -52,14 +53,14 @@ fn run(memory: &mut Memory, heap: &Heap) -> Result<core::convert::Infallible, St
     let loaded = load(&mut weights, &handoff, &sealed.manifest, sealed.bundle)?;
     syscall::mark(Mark::Model);
     let clock = Clock::new(&handoff);
-    let (key, seed) = secrets()?;
-    let bound = Bound { manifest: sealed.manifest_bytes, event_log: sealed.event_log, channel_key: key };
+    let Secrets { channel_key, seed, scopes } = secrets()?;
+    let bound = Bound { manifest: sealed.manifest_bytes, event_log: sealed.event_log, channel_key };
     let served = Model { name: loaded.name.clone(), width: loaded.width };
     let config = ServerConfig { mac: net.mac(), seed, connections: CONNECTIONS, model: served };
     let server = Server::new(config, clock.now_ns());
     let engine = Engine { team, isa: Isa::detect() };
-    let appliance =
-        Appliance { net, server, loaded, weights, engine, bound, clock, seed: seed.rotate_left(32) };
+    let seed = seed.rotate_left(32);
+    let appliance = Appliance { net, server, loaded, weights, engine, bound, clock, seed, scopes };
     appliance.serve().map_err(|error| Stop::of(ExitCode::NoNetwork, &error))
 }
 
@@ -115,16 +116,27 @@ fn lanes() -> Lanes {
     }
 }
 
-/// The public half of the appliance's key, and a seed that is no secret. Both from the processor alone. The secret half is
-/// for the encrypted channel to come; until then it is dropped, and the heap wipes it.
-fn secrets() -> Result<([u8; 32], u64), Stop> {
+/// What the processor's randomness gave at this start.
+struct Secrets {
+    /// The public half of the appliance's key.
+    channel_key: [u8; 32],
+    /// No secret: it shows in what is sent.
+    seed: u64,
+    scopes: Scopes,
+}
+
+/// From the processor alone. The secret half of the key is for the encrypted channel to come; until then it is dropped, and
+/// the heap wipes it.
+fn secrets() -> Result<Secrets, Stop> {
     let none = || Stop {
         code: ExitCode::EnginePanic,
         line: "processor randomness: found none, expected RDRAND".into(),
     };
     let key = SigningKey::from_bytes(&random::seed().ok_or_else(none)?);
     let [a, b, c, d, e, f, g, h, ..] = random::seed().ok_or_else(none)?;
-    Ok((key.verifying_key().to_bytes(), u64::from_le_bytes([a, b, c, d, e, f, g, h])))
+    let scopes = Scopes::new(random::seed().ok_or_else(none)?);
+    let seed = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
+    Ok(Secrets { channel_key: key.verifying_key().to_bytes(), seed, scopes })
 }
 
 /// Sleeps by ring 0's wait, wakes by its call.

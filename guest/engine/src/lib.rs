@@ -5,6 +5,7 @@
 //! - [`conversation`]: chats of the API as the template takes them;
 //! - [`embedding`]: inputs of one request for vectors, one after the other;
 //! - [`form`]: what an answer must look like, and its calls told apart from its text;
+//! - [`scope`]: which requests may find what others computed, and whose they are;
 //! - [`serve`]: the loop over network, passes and waiting;
 //! - [`evidence`]: reports for verifiers.
 //!
@@ -22,6 +23,7 @@ pub mod evidence;
 pub mod form;
 pub mod load;
 pub mod requests;
+pub mod scope;
 pub mod serve;
 
 use alloc::string::{String, ToString as _};

@@ -42,8 +42,7 @@ pub fn request(
         },
         is_deterministic: generation.is_deterministic,
         grammar: form.grammar.clone(),
-        // Clients are not told apart yet, so nothing that one said is shared with another or outlives its request: only
-        // the beginning that all are given is (see `beginning`).
+        // Whose it is and what it shares is told by its sender: see `scope`.
         ..Request::default()
     };
     Ok((request, form))

@@ -5,9 +5,9 @@ use alloc::string::ToString as _;
 use alloc::vec;
 use alloc::vec::Vec;
 use vial_abi::Mark;
-use vial_model::generate::{Event, Finish, RequestId, Usage};
+use vial_model::generate::{Event, Finish, Request, RequestId, Usage};
 use vial_model::transformer::{Engine, PassError};
-use vial_net::{Action, ApiError, Delta, Generation, JobId, Server, Status, TokenLogprob};
+use vial_net::{Action, ApiError, Delta, Generation, JobId, Sender, Server, Status, TokenLogprob};
 use vial_user::clock::Clock;
 use vial_user::virtio::net::FRAME_BYTES;
 use vial_user::virtio::{DeviceError, Net};
@@ -19,6 +19,7 @@ use crate::evidence::{self, Bound};
 use crate::form::Reader;
 use crate::load::Loaded;
 use crate::requests::{input_refusal, logprob, refusal, request};
+use crate::scope::Scopes;
 
 /// Longest sleep. The host may lose an interrupt, or withhold it; a frame then waits no longer than this.
 const NAP_NS: u64 = 100_000_000;
@@ -45,6 +46,8 @@ pub struct Appliance<'a> {
     pub clock: Clock,
     /// Where seeds of requests come from.
     pub seed: u64,
+    /// Which requests share what they compute.
+    pub scopes: Scopes,
 }
 
 /// The loop's own state.
@@ -123,9 +126,9 @@ impl Appliance<'_> {
 
     fn act(&mut self, action: Action, turns: &mut Turns) {
         match action {
-            Action::Generate(job, generation) => {
+            Action::Generate(job, generation, sender) => {
                 turns.status.requests += 1;
-                match self.submit(*generation) {
+                match self.submit(*generation, &sender) {
                     Ok((id, reader)) => {
                         turns.jobs.insert(id, job);
                         turns.readers.insert(id, reader);
@@ -157,13 +160,20 @@ impl Appliance<'_> {
                 Ok(json) => self.server.attested(job, &json),
                 Err(error) => self.server.fail(job, &error),
             },
+            Action::Forget(connection) => {
+                let ended = self.scopes.leave(connection);
+                ended.into_iter().for_each(|scope| self.loaded.batcher.forget(scope));
+            }
         }
     }
 
-    fn submit(&mut self, generation: Generation) -> Result<(RequestId, Reader), ApiError> {
+    fn submit(&mut self, generation: Generation, sender: &Sender) -> Result<(RequestId, Reader), ApiError> {
         self.seed = self.seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let now_s = self.unix_s().and_then(|now_s| i64::try_from(now_s).ok());
+        let caching = generation.caching.clone();
         let (request, form) = request(&self.loaded, generation, self.seed, now_s)?;
+        let cache_scope = self.scopes.enter(sender, &caching, |ended| self.loaded.batcher.forget(ended));
+        let request = Request { client: self.scopes.client(sender), cache_scope, ..request };
         let id = self.loaded.batcher.submit(request).map_err(|error| refusal(&error))?;
         Ok((id, Reader::new(&form, self.seed)))
     }
@@ -297,6 +307,7 @@ impl Turns {
 
     fn count(&mut self, usage: Usage) {
         self.status.prompt_tokens += usage.prompt_tokens as u64;
+        self.status.cached_tokens += usage.cached_tokens as u64;
         self.status.completion_tokens += usage.completion_tokens as u64;
     }
 }

@@ -32,6 +32,7 @@ fn the_openai_package_works() {
             "tools",
             "structured",
             "embeddings",
+            "caching",
             "many",
             "leaving",
         ] {

@@ -156,6 +156,40 @@ def structured():
         raise AssertionError("a schema that is not supported was taken")
 
 
+def caching():
+    """A growing conversation pays once for what it begins with: over one connection, and by a key over several."""
+    story = " ".join(f"On day {day} the ship sailed {day * 7} miles to the west." for day in range(1, 13))
+    turns = [{"role": "user", "content": story}]
+
+    def fresh(credential="one"):
+        return openai.OpenAI(base_url=sys.argv[1], api_key=credential, max_retries=0, timeout=120)
+
+    def cached(asker, **options):
+        answer = asker.chat.completions.create(model=MODEL, messages=turns, max_tokens=8, temperature=0, **options)
+        texts.append(answer.choices[0].message.content)
+        return answer.usage.prompt_tokens_details.cached_tokens
+
+    texts = []
+    one, other = fresh(), fresh()
+    least = cached(one)
+    assert least < 64, least
+    turns += [{"role": "assistant", "content": texts[0]}, {"role": "user", "content": "And then?"}]
+    assert cached(one) >= 128
+    # Whoever did not say it finds nothing: another connection, another user of this one, one that shares nothing.
+    for options in ({}, {"user": "ann"}, {"extra_body": {"cache_prompt": False}}):
+        assert cached(one if options else other, **options) == least, options
+    key = {"extra_body": {"prompt_cache_key": "voyage"}}
+    assert cached(one, **key) == least
+    assert cached(other, **key) >= 128
+    assert cached(fresh("two"), **key) == least
+    try:
+        cached(one, extra_body={"prompt_cache_key": "k" * 513})
+    except openai.BadRequestError as error:
+        assert error.param == "prompt_cache_key" and "513" in error.message, error
+    else:
+        raise AssertionError("a key that is too long was taken")
+
+
 def many():
     """Eight streams at once give what one gives alone."""
     prompts = [f"Count from {n} to ten: {n}," for n in range(8)]
