@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 use vial_abi::LaunchPage;
-use vial_abi::launch_page::{Machine, Measure, Tee};
+use vial_abi::launch_page::{Kv, Machine, Measure, Tee};
 use vial_abi::memory::LAUNCH_PAGE_PA;
 use vial_abi::report::ReportResponse;
 use vial_guests::case::{Case, REPORT};
@@ -107,6 +107,7 @@ fn with_launch_page(image: Image, case: Case, host: &Host) -> Image {
         tee: Tee::Simulated,
         machine: Machine::Qemu,
         measure: Measure::Nodes,
+        kv: Kv::F16,
     };
     let bytes = page.encode().to_vec();
     let (va, pa) = (LAUNCH_PAGE_PA, LAUNCH_PAGE_PA);

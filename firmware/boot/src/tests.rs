@@ -3,7 +3,7 @@
 use alloc::vec;
 use alloc::vec::Vec;
 use vial_abi::call::REPORT_OUT_BYTES;
-use vial_abi::launch_page::{Machine as Vmm, Measure, Tee};
+use vial_abi::launch_page::{Kv, Machine as Vmm, Measure, Tee};
 use vial_abi::memory::{ENGINE_PA, HANDOFF_PA, KERNEL_TEXT_PA};
 use vial_abi::report::{REPORT_BYTES, ReportResponse};
 use vial_abi::{ExitCode, Handoff, LaunchPage, Mark};
@@ -176,8 +176,8 @@ impl Sealed {
 }
 
 fn launch(manifest_digest: [u8; 48]) -> LaunchPage {
-    let (tee, machine, measure) = (Tee::Simulated, Vmm::Vial, Measure::Nodes);
-    LaunchPage { manifest_digest, memory_bytes: 512 << 20, cpus: 2, tee, machine, measure }
+    let (tee, machine, measure, kv) = (Tee::Simulated, Vmm::Vial, Measure::Nodes, Kv::Q8_0);
+    LaunchPage { manifest_digest, memory_bytes: 512 << 20, cpus: 2, tee, machine, measure, kv }
 }
 
 #[test]

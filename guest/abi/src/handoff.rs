@@ -123,7 +123,7 @@ fn region(from: &mut Reader<'_>) -> Result<Region, WireError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::launch_page::{Machine, Measure, Tee};
+    use crate::launch_page::{Kv, Machine, Measure, Tee};
     use crate::memory::BLOBS_PA;
 
     fn handoff() -> Handoff {
@@ -136,6 +136,7 @@ mod tests {
                 tee: Tee::Simulated,
                 machine: Machine::Qemu,
                 measure: Measure::Full,
+                kv: Kv::Q8_0,
             },
             weights_root: [2; 32],
             event_log_head: [3; 48],

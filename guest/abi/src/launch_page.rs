@@ -34,6 +34,28 @@ pub enum Measure {
     Full,
 }
 
+/// How keys and values of attention are kept.
+///
+/// Written as 0 and 1: a page from before there was this field says [`Self::F16`], and firmware from before it refuses any other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kv {
+    /// Half floats.
+    F16,
+    /// 8-bit integers with a scale for each 32.
+    Q8_0,
+}
+
+impl Kv {
+    /// Its name, as llama.cpp has it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::F16 => "f16",
+            Self::Q8_0 => "q8_0",
+        }
+    }
+}
+
 /// What the VMM places at [`crate::memory::LAUNCH_PAGE_PA`]. Measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LaunchPage {
@@ -49,6 +71,8 @@ pub struct LaunchPage {
     pub machine: Machine,
     /// How much firmware reads.
     pub measure: Measure,
+    /// How the engine keeps keys and values.
+    pub kv: Kv,
 }
 
 impl LaunchPage {
@@ -64,10 +88,14 @@ impl LaunchPage {
             Measure::Nodes => 1,
             Measure::Full => 2,
         };
+        let kv = match self.kv {
+            Kv::F16 => 0,
+            Kv::Q8_0 => 1,
+        };
         let Tee::Simulated = self.tee;
         let mut out = Writer(&mut page);
         out.u64(MAGIC).u32(VERSION).u32(self.cpus).u64(self.memory_bytes);
-        out.u32(1).u32(machine).u32(measure).bytes(&self.manifest_digest);
+        out.u32(1).u32(machine).u32(measure).bytes(&self.manifest_digest).u32(kv);
         page
     }
 
@@ -96,8 +124,9 @@ impl LaunchPage {
         let machine = machine(from.u32()?)?;
         let measure = measure(from.u32()?)?;
         let manifest_digest = from.bytes()?;
+        let kv = kv(from.u32()?)?;
         from.finish()?;
-        Self { manifest_digest, memory_bytes, cpus, tee, machine, measure }.checked()
+        Self { manifest_digest, memory_bytes, cpus, tee, machine, measure, kv }.checked()
     }
 
     /// The page, if its numbers are in range.
@@ -140,6 +169,14 @@ fn measure(value: u32) -> Result<Measure, WireError> {
     }
 }
 
+fn kv(value: u32) -> Result<Kv, WireError> {
+    match value {
+        0 => Ok(Kv::F16),
+        1 => Ok(Kv::Q8_0),
+        found => Err(WireError::Field { name: "kv", found: found.into() }),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -151,6 +188,7 @@ mod tests {
         tee: Tee::Simulated,
         machine: Machine::Vial,
         measure: Measure::Nodes,
+        kv: Kv::F16,
     };
 
     fn broken(at: usize, value: u8) -> WireError {
@@ -161,7 +199,14 @@ mod tests {
 
     #[test]
     fn a_page_survives_its_encoding() {
-        assert_eq!(LaunchPage::decode(&PAGE.encode()), Ok(PAGE));
+        for page in [PAGE, LaunchPage { kv: Kv::Q8_0, ..PAGE }] {
+            assert_eq!(LaunchPage::decode(&page.encode()), Ok(page));
+        }
+    }
+
+    #[test]
+    fn half_floats_are_what_a_page_without_the_field_says() {
+        assert_eq!(PAGE.encode()[36 + 48..], [0; 4096 - 36 - 48]);
     }
 
     #[test]
@@ -173,6 +218,8 @@ mod tests {
         assert_eq!(broken(24, 9), WireError::Field { name: "tee", found: 9 });
         assert_eq!(broken(28, 9), WireError::Field { name: "machine", found: 9 });
         assert_eq!(broken(32, 9), WireError::Field { name: "measure", found: 9 });
+        assert_eq!(broken(84, 2), WireError::Field { name: "kv", found: 2 });
+        assert_eq!(broken(88, 1), WireError::Reserved);
         assert_eq!(broken(4095, 1), WireError::Reserved);
     }
 }

@@ -52,6 +52,7 @@ fn run(memory: &mut Memory, heap: &Heap) -> Result<core::convert::Infallible, St
         Arriving::new(disk, sealed.tree, lanes, handoff.weights_disk_offset).ok_or_else(missing)?;
     let loaded = load(&mut weights, &handoff, &sealed.manifest, sealed.bundle)?;
     syscall::mark(Mark::Model);
+    console::print(format_args!("KV cache: {}", loaded.kv));
     let clock = Clock::new(&handoff);
     let Secrets { channel_key, seed, scopes } = secrets()?;
     let bound = Bound { manifest: sealed.manifest_bytes, event_log: sealed.event_log, channel_key };

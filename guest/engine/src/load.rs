@@ -2,13 +2,14 @@
 
 use alloc::format;
 use alloc::string::String;
+use vial_abi::launch_page::Kv;
 use vial_abi::memory::heap;
 use vial_abi::{ExitCode, Handoff};
 use vial_agent::Agent;
 use vial_grammar::tools::CallFormat;
 use vial_model::generate::{Batcher, Limits, Pooling};
 use vial_model::gguf::{Gguf, GgufError, limit};
-use vial_model::kv::{KvCache, KvPlan, KvWish};
+use vial_model::kv::{KvCache, KvKind, KvPlan, KvWish};
 use vial_model::template::Template;
 use vial_model::tokenizer::Tokenizer;
 use vial_model::transformer::{Pass, Transformer};
@@ -47,6 +48,8 @@ pub struct Loaded {
     pub width: usize,
     /// How its states become one vector where a request does not say.
     pub pooling: Pooling,
+    /// How much cache it has, and of which kind.
+    pub kv: KvPlan,
 }
 
 /// Loads the model; needs the file's header only, not its weights.
@@ -104,6 +107,7 @@ fn of_header(gguf: &Gguf<'_>, handoff: &Handoff, manifest: &Manifest, agent: Age
         name: manifest.model.clone(),
         width,
         pooling: pooling(gguf),
+        kv: plan,
     })
 }
 
@@ -135,5 +139,98 @@ fn plan(model: &Transformer, handoff: &Handoff, manifest: &Manifest) -> Result<K
     };
     let size = |value: u32| usize::try_from(value).unwrap_or(usize::MAX);
     let wish = KvWish { streams: size(streams), context: size(manifest.policy.max_context), budget_bytes };
-    KvPlan::new(&model.config, wish).map_err(|error| Stop::of(ExitCode::ModelMemory, &error))
+    let plan = |kind| KvPlan::of_kind(&model.config, wish, kind);
+    plan(kind(launch.kv)).map_err(|error| {
+        let hint = if plan(KvKind::Q8_0).is_ok() { ", or start with --kv q8_0" } else { "" };
+        Stop { code: ExitCode::ModelMemory, line: format!("{error}{hint}") }
+    })
+}
+
+fn kind(kv: Kv) -> KvKind {
+    match kv {
+        Kv::F16 => KvKind::F16,
+        Kv::Q8_0 => KvKind::Q8_0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vial_abi::LaunchPage;
+    use vial_abi::launch_page::{Machine, Measure, Tee};
+    use vial_abi::memory::Region;
+    use vial_weights::manifest::Policy;
+
+    /// An appliance of `memory_bytes` that keeps keys and values so.
+    fn handoff(memory_bytes: u64, kv: Kv) -> Handoff {
+        let (tee, machine, measure) = (Tee::Simulated, Machine::Vial, Measure::Nodes);
+        let blob = Region { pa: 0, len: 0 };
+        Handoff {
+            launch: LaunchPage { manifest_digest: [1; 48], memory_bytes, cpus: 1, tee, machine, measure, kv },
+            weights_root: [2; 32],
+            event_log_head: [3; 48],
+            manifest: blob,
+            event_log: blob,
+            bundle: blob,
+            tree: blob,
+            boot_report: blob,
+            blobs_bytes: 4096,
+            weights_disk_offset: 0,
+            weights_bytes: 1,
+            leaf_bytes: 131_072,
+            tsc_khz: 1,
+            unix_ns: 0,
+            unix_tsc: 0,
+        }
+    }
+
+    /// A model of heads of 64 numbers: a page takes 2 x 2 layers x 2 heads x 64 tokens of them.
+    fn model() -> Transformer {
+        let file = vial_model::tiny::llama(1);
+        let mut model = Transformer::from_gguf(&Gguf::parse(&file, file.len() as u64).unwrap()).unwrap();
+        model.config.head_dim = 64;
+        model
+    }
+
+    /// The cache of one sequence of 128 tokens where weights leave that many bytes.
+    fn cache(left: u64, kv: Kv) -> Result<KvPlan, Stop> {
+        let (model, handoff) = (model(), handoff(512 << 20, kv));
+        let all: u64 = heap(512 << 20, 1, handoff.blobs_bytes).iter().map(|region| region.len).sum();
+        let logits = 4 * model.config.vocabulary as u64 * (1 + DRAFTS as u64);
+        let bytes = all - Pass::bytes(&model, ROWS) - logits - RESERVE_BYTES - left;
+        let manifest = Manifest {
+            firmware: [1; 48],
+            kernel: [2; 48],
+            engine: [3; 48],
+            bundle: [4; 48],
+            model: String::new(),
+            architecture: String::new(),
+            weights: vial_weights::manifest::Weights { root: [5; 32], sha256: [6; 32], bytes },
+            policy: Policy { max_streams: 1, max_context: 128 },
+            publisher: None,
+        };
+        plan(&model, &handoff, &manifest)
+    }
+
+    const F16_PAGE: u64 = 2 * 2 * 2 * 64 * 128;
+    const Q8_0_PAGE: u64 = 2 * 2 * 2 * 64 * 68;
+
+    #[test]
+    fn the_cache_is_of_the_kind_that_the_launch_page_says() {
+        let of = |kv| cache(1 << 20, kv).map(|plan| (plan.kind, plan.pages, plan.page_bytes));
+        assert_eq!(of(Kv::F16), Ok((KvKind::F16, 2, F16_PAGE)));
+        assert_eq!(of(Kv::Q8_0), Ok((KvKind::Q8_0, 2, Q8_0_PAGE)));
+    }
+
+    #[test]
+    fn a_cache_without_room_is_refused_and_integers_are_named_where_they_fit() {
+        let line = |left, kv| cache(left, kv).unwrap_err().line;
+        let fits = line(2 * Q8_0_PAGE, Kv::F16);
+        assert!(fits.ends_with("give 61440 more bytes, or start with --kv q8_0"), "{fits}");
+        cache(2 * Q8_0_PAGE, Kv::Q8_0).unwrap();
+        for kv in [Kv::F16, Kv::Q8_0] {
+            let none = line(2 * Q8_0_PAGE - 1, kv);
+            assert!(none.contains("69631 are left") && none.ends_with("more bytes"), "{none}");
+        }
+    }
 }

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use vial_abi::Mark;
 use vial_model::generate::{Event, Finish, Request, RequestId, Usage};
 use vial_model::transformer::{Engine, PassError};
-use vial_net::{Action, ApiError, Delta, Generation, JobId, Sender, Server, Status, TokenLogprob};
+use vial_net::{Action, ApiError, Cache, Delta, Generation, JobId, Sender, Server, Status, TokenLogprob};
 use vial_user::clock::Clock;
 use vial_user::virtio::net::FRAME_BYTES;
 use vial_user::virtio::{DeviceError, Net};
@@ -111,6 +111,8 @@ impl Appliance<'_> {
         let (streams, waiting) = self.loaded.batcher.load();
         (turns.status.streams, turns.status.waiting) = (streams, waiting);
         turns.status.checked_bytes = self.weights.checked_bytes();
+        let (kv, (free_pages, _)) = (&self.loaded.kv, self.loaded.batcher.free_pages());
+        turns.status.cache = Cache { kind: kv.kind.name(), bytes: kv.bytes(), pages: kv.pages, free_pages };
     }
 
     fn note_weights(&self, turns: &mut Turns) {

@@ -168,7 +168,7 @@ pub(crate) mod tests {
     extern crate std;
     use super::*;
     use std::vec::Vec;
-    use vial_abi::launch_page::{LaunchPage, Machine, Measure, Tee};
+    use vial_abi::launch_page::{Kv, LaunchPage, Machine, Measure, Tee};
     use vial_hal::fake::FakeTables;
     use vial_hal::page::leaf;
 
@@ -181,6 +181,7 @@ pub(crate) mod tests {
             tee: Tee::Simulated,
             machine: Machine::Vial,
             measure: Measure::Nodes,
+            kv: Kv::F16,
         };
         Handoff {
             launch,

@@ -24,6 +24,21 @@ pub struct Status {
     pub completion_tokens: u64,
     /// Bytes of weights read and checked.
     pub checked_bytes: u64,
+    /// The cache of keys and values.
+    pub cache: Cache,
+}
+
+/// The cache of keys and values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cache {
+    /// How it keeps them: a plain word.
+    pub kind: &'static str,
+    /// All its bytes.
+    pub bytes: u64,
+    /// All its pages.
+    pub pages: usize,
+    /// Those of them that no request holds.
+    pub free_pages: usize,
 }
 
 impl Status {
@@ -39,7 +54,15 @@ impl Status {
             ("vial_cached_prompt_tokens_total", "counter", self.cached_tokens),
             ("vial_completion_tokens_total", "counter", self.completion_tokens),
             ("vial_checked_weights_bytes_total", "counter", self.checked_bytes),
+            ("vial_kv_pages", "gauge", self.cache.pages as u64),
+            ("vial_kv_free_pages", "gauge", self.cache.free_pages as u64),
         ];
-        lines.iter().map(|(name, kind, value)| format!("# TYPE {name} {kind}\n{name} {value}\n")).collect()
+        let line =
+            |(name, kind, value): &(&str, &str, u64)| format!("# TYPE {name} {kind}\n{name} {value}\n");
+        let cache = format!(
+            "# TYPE vial_kv_bytes gauge\nvial_kv_bytes{{kind=\"{}\"}} {}\n",
+            self.cache.kind, self.cache.bytes
+        );
+        lines.iter().map(line).chain([cache]).collect()
     }
 }

@@ -10,7 +10,7 @@ use crate::http::{Parsed, parse};
 use crate::route::asked;
 use crate::stack::Stack;
 use crate::{
-    Action, Credential, Delta, Finish, JobId, Model, Peer, Sender, Server, ServerConfig, Status, Usage,
+    Action, Cache, Credential, Delta, Finish, JobId, Model, Peer, Sender, Server, ServerConfig, Status, Usage,
 };
 
 fn whole(bytes: &[u8]) -> crate::http::Request {
@@ -218,6 +218,24 @@ fn an_unhealthy_appliance_says_so_and_generates_nothing() {
     assert!(bench.text().starts_with("HTTP/1.1 503"));
     bench.send("GET /health HTTP/1.1\r\n\r\n");
     assert!(bench.text().starts_with("HTTP/1.1 503") && bench.actions.is_empty());
+}
+
+#[test]
+fn metrics_tell_counts_and_the_kind_of_cache() {
+    let mut bench = Bench::connected();
+    bench.status.cache = Cache { kind: "q8_0", bytes: 4096, pages: 9, free_pages: 5 };
+    bench.status.cached_tokens = 64;
+    bench.send("GET /metrics HTTP/1.1\r\n\r\n");
+    let text = bench.text();
+    for line in [
+        "vial_cached_prompt_tokens_total 64",
+        "vial_kv_pages 9",
+        "vial_kv_free_pages 5",
+        "# TYPE vial_kv_bytes gauge",
+        "vial_kv_bytes{kind=\"q8_0\"} 4096",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line}: {text}");
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use alloc::string::{String, ToString as _};
 use serde::{Deserialize, Serialize};
 use vial_abi::LaunchPage;
-use vial_abi::launch_page::{Machine, Measure, Tee};
+use vial_abi::launch_page::{Kv, Machine, Measure, Tee};
 use vial_launch::{LoadPlan, PlanError};
 use vial_weights::tree::Hex;
 use vial_weights::{Manifest, sha384};
@@ -22,6 +22,8 @@ pub struct MachineShape {
     pub machine: Machine,
     /// How much firmware reads before hand-over.
     pub measure: Measure,
+    /// How the engine keeps keys and values.
+    pub kv: Kv,
 }
 
 /// Expected values, as `vial measure` prints them. Byte strings are lower-case hex.
@@ -56,6 +58,13 @@ pub struct Reference {
     pub memory_bytes: u64,
     /// `nodes` or `full`.
     pub measure: String,
+    /// `f16` or `q8_0`; values from before there was a choice say nothing and mean `f16`.
+    #[serde(default = "f16")]
+    pub kv: String,
+}
+
+fn f16() -> String {
+    Kv::F16.name().to_string()
 }
 
 /// Why there are no reference values.
@@ -89,6 +98,7 @@ impl MachineShape {
             tee: Tee::Simulated,
             machine: self.machine,
             measure: self.measure,
+            kv: self.kv,
         }
     }
 }
@@ -121,6 +131,7 @@ impl Reference {
             cpus: shape.cpus,
             memory_bytes: shape.memory_bytes,
             measure: if shape.measure == Measure::Full { "full" } else { "nodes" }.to_string(),
+            kv: shape.kv.name().to_string(),
         })
     }
 

@@ -4,7 +4,7 @@ use alloc::string::ToString as _;
 use alloc::vec::Vec;
 use sha2::{Digest as _, Sha512};
 use vial_abi::evidence::{Evidence, FORMAT};
-use vial_abi::launch_page::{Machine, Measure};
+use vial_abi::launch_page::{Kv, Machine, Measure};
 use vial_abi::report::{Purpose, RuntimeData};
 use vial_weights::event_log::{EventLog, names};
 use vial_weights::manifest::{Manifest, Policy as Sealed, Weights};
@@ -13,7 +13,7 @@ use vial_weights::tree::Hex;
 
 use crate::report::{Report, ReportError};
 use crate::simulated::SimulatedTee;
-use crate::{Bytes, MachineShape, Policy, Reference, Verdict, verify};
+use crate::{Bytes, MachineShape, Policy, Reference, ReferenceError, Verdict, verify};
 
 fn manifest() -> Manifest {
     Manifest {
@@ -29,8 +29,13 @@ fn manifest() -> Manifest {
     }
 }
 
-const SHAPE: MachineShape =
-    MachineShape { cpus: 2, memory_bytes: 512 << 20, machine: Machine::Vial, measure: Measure::Nodes };
+const SHAPE: MachineShape = MachineShape {
+    cpus: 2,
+    memory_bytes: 512 << 20,
+    machine: Machine::Vial,
+    measure: Measure::Nodes,
+    kv: Kv::F16,
+};
 const MEASUREMENT: [u8; 48] = [9; 48];
 const NONCE: [u8; 64] = [8; 64];
 const KEY: [u8; 32] = [7; 32];
@@ -53,6 +58,7 @@ fn reference() -> Reference {
         cpus: 2,
         memory_bytes: 512 << 20,
         measure: "nodes".to_string(),
+        kv: "f16".to_string(),
     }
 }
 
@@ -190,6 +196,19 @@ fn reference_values_of_another_image_or_machine_are_refused() {
     assert_eq!(with(&|it| it.kernel.clear()), "event log");
     assert_eq!(with(&|it| it.weights_root.replace_range(0..1, "f")), "event log");
     assert_eq!(with(&|it| it.measure = "full".to_string()), "event log");
+    let other = MachineShape { kv: Kv::Q8_0, ..SHAPE }.launch_page(&manifest()).encode();
+    assert_eq!(with(&|it| it.launch_page = Hex(&sha384(&other)).to_string()), "event log");
+}
+
+#[test]
+fn reference_values_without_a_kind_of_cache_mean_half_floats() {
+    let mut value = serde_json::to_value(reference()).unwrap();
+    assert_eq!(value["kv"], "f16");
+    let _named = value.as_object_mut().unwrap().remove("kv");
+    let parsed = |value: &serde_json::Value| Reference::parse(&serde_json::to_vec(value).unwrap());
+    assert_eq!(parsed(&value), Ok(reference()));
+    value["kv"] = 7.into();
+    assert!(matches!(parsed(&value), Err(ReferenceError::Form(_))));
 }
 
 #[test]

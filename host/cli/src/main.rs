@@ -11,6 +11,7 @@ mod engine;
 mod failure;
 mod inspect;
 mod key;
+mod kv;
 mod measure;
 mod run;
 mod screen;

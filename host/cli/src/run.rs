@@ -5,6 +5,7 @@ use serde::Serialize;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use vial_abi::launch_page::Kv;
 use vial_abi::{ExitCode, Mark};
 use vial_attest::simulated::SimulatedTee;
 use vial_image::SealedImage;
@@ -40,7 +41,7 @@ enum Line<'a> {
     /// A stage was reached.
     Mark { name: &'a str, microseconds: u128 },
     /// Requests are accepted.
-    Ready { address: String },
+    Ready { address: String, kv: &'a str },
     /// A line of the appliance's console.
     Console { line: &'a str },
     /// The appliance ended.
@@ -160,10 +161,12 @@ fn tell(args: &Args, line: &Line<'_>) {
 }
 
 fn ready(args: &Args, address: SocketAddr, timeline: &Timeline) {
-    tell(args, &Line::Ready { address: address.to_string() });
+    let kv = Kv::from(args.shape.kv).name();
+    tell(args, &Line::Ready { address: address.to_string(), kv });
     if !args.json {
         timeline.lines().iter().for_each(|line| say(line));
-        say(&format!("{} http://{address}  (SIMULATED TEE; Ctrl-C stops)", Style::Good.paint("listening")));
+        let what = Style::Good.paint("listening");
+        say(&format!("{what} http://{address}  (KV cache {kv}; SIMULATED TEE; Ctrl-C stops)"));
     }
 }
 

@@ -5,6 +5,7 @@ use vial_abi::memory::{LARGE_PAGE, MAX_CPUS, MAX_MEMORY_BYTES, MIN_MEMORY_BYTES}
 use vial_attest::MachineShape;
 
 use crate::failure::Failure;
+use crate::kv::KvArg;
 
 /// Flags of the machine.
 #[derive(clap::Args, Clone, Debug)]
@@ -18,6 +19,9 @@ pub(crate) struct Shape {
     /// What firmware reads before the engine starts: the tree's nodes, or every leaf too.
     #[arg(long, default_value = "nodes", value_enum)]
     measure: MeasureArg,
+    /// How the engine keeps keys and values; measured, as all flags of the machine.
+    #[arg(long, default_value = "f16", value_enum)]
+    pub(crate) kv: KvArg,
     /// Which VMM: vial's own on KVM (the default), or QEMU's microvm, which is measured differently.
     #[arg(long, value_enum)]
     pub(crate) vmm: Option<VmmArg>,
@@ -60,6 +64,7 @@ impl Shape {
             memory_bytes: self.memory,
             machine: if vmm == VmmArg::Kvm { Machine::Vial } else { Machine::Qemu },
             measure: if self.measure == MeasureArg::Full { Measure::Full } else { Measure::Nodes },
+            kv: self.kv.into(),
         })
     }
 }

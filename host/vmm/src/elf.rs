@@ -52,7 +52,7 @@ fn program_header(kind: u32, offset: u64, place: u64, bytes: u64) -> Vec<u8> {
 mod tests {
     use super::*;
     use vial_abi::LaunchPage;
-    use vial_abi::launch_page::{Machine, Measure, Tee};
+    use vial_abi::launch_page::{Kv, Machine, Measure, Tee};
 
     #[test]
     fn a_plan_read_from_its_own_file_is_the_same() {
@@ -63,6 +63,7 @@ mod tests {
             tee: Tee::Simulated,
             machine: Machine::Qemu,
             measure: Measure::Nodes,
+            kv: Kv::F16,
         };
         let note = [&NOTE_HEAD[..], &0x20_0010_u32.to_le_bytes()].concat();
         let mut firmware = header(0, 2);

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 use vial_abi::LaunchPage;
-use vial_abi::launch_page::{Machine, Measure, Tee};
+use vial_abi::launch_page::{Kv, Machine, Measure, Tee};
 use vial_launch::{LoadPlan, Segment, StartState};
 
 /// An ELF file with one segment of code and a PVH note.
@@ -33,6 +33,7 @@ fn page(cpus: u32) -> LaunchPage {
         tee: Tee::Simulated,
         machine: Machine::Vial,
         measure: Measure::Full,
+        kv: Kv::F16,
     }
 }
 
@@ -100,6 +101,7 @@ fn every_field_of_the_launch_page_changes_the_digest() {
         LaunchPage { cpus: 3, ..page(2) },
         LaunchPage { machine: Machine::Qemu, ..page(2) },
         LaunchPage { measure: Measure::Nodes, ..page(2) },
+        LaunchPage { kv: Kv::Q8_0, ..page(2) },
     ];
     for page in &changed {
         assert_ne!(digest(page), before, "{page:?}");

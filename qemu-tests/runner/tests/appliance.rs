@@ -77,6 +77,23 @@ fn an_appliance_answers_verifies_and_stops_cleanly() {
 }
 
 #[test]
+fn an_appliance_of_integers_answers_and_verifies_as_such_alone() {
+    let Some(bench) = Bench::new() else { return };
+    let integers = ["--kv", "q8_0"];
+    let mut appliance = bench.vial.start(&bench.image, &[&SMALL[..], &integers].concat()).unwrap();
+    let ready = appliance.await_event("ready").unwrap();
+    assert_eq!((&ready["event"], &ready["kv"]), (&json!("ready"), &json!("q8_0")));
+    let body = json!({ "prompt": "the", "max_tokens": 5 });
+    assert_eq!(appliance.send("/v1/completions", &body).unwrap().0, 200);
+    assert!(appliance.ask("/metrics").unwrap().1.contains("vial_kv_bytes{kind=\"q8_0\"}"));
+    let url = appliance.url("");
+    let code =
+        |more: &[&str]| verify(&bench.vial, &url, &bench.image, &[&["--allow-simulated"], more].concat()).0;
+    assert_eq!((code(&integers), code(&[]), code(&["--kv", "f16"])), (Some(0), Some(1), Some(1)));
+    assert_eq!(appliance.stop().unwrap(), Some(0));
+}
+
+#[test]
 fn a_changed_kernel_engine_bundle_or_tree_is_refused_by_its_own_code() {
     for (part, at, code) in [("kernel", 5000, 38), ("engine", 5000, 39), ("bundle", 0, 40), ("tree", 3, 41)] {
         let Some(bench) = Bench::new() else { return };

@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tempfile::TempDir;
-use vial_abi::launch_page::{Machine, Measure};
+use vial_abi::launch_page::{Kv, Machine, Measure};
 use vial_abi::{ExitCode, LaunchPage};
 use vial_attest::MachineShape;
 use vial_attest::simulated::SimulatedTee;
@@ -23,8 +23,13 @@ impl ReportDevice for Tee {
     }
 }
 
-const MACHINE: MachineShape =
-    MachineShape { cpus: 1, memory_bytes: 128 << 20, machine: Machine::Vial, measure: Measure::Nodes };
+const MACHINE: MachineShape = MachineShape {
+    cpus: 1,
+    memory_bytes: 128 << 20,
+    machine: Machine::Vial,
+    measure: Measure::Nodes,
+    kv: Kv::F16,
+};
 
 /// An image of the tiny model.
 fn image() -> Option<(TempDir, PathBuf)> {

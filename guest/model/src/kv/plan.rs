@@ -1,5 +1,6 @@
 //! How much KV cache a model gets, decided once at start.
 
+use core::fmt;
 use vial_tensor::q8_0_bytes;
 
 use crate::transformer::Config;
@@ -18,6 +19,15 @@ pub enum KvKind {
 }
 
 impl KvKind {
+    /// Its name, as llama.cpp has it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::F16 => "f16",
+            Self::Q8_0 => "q8_0",
+        }
+    }
+
     /// Bytes of one token's keys, or values, of one head of `head_dim` numbers.
     fn row_bytes(self, head_dim: usize) -> usize {
         match self {
@@ -134,6 +144,13 @@ impl KvPlan {
     }
 }
 
+impl fmt::Display for KvPlan {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (kind, pages, bytes) = (self.kind.name(), self.pages, self.bytes());
+        write!(out, "{kind}, {pages} pages of {PAGE_TOKENS} tokens, {bytes} bytes")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -157,6 +174,7 @@ mod tests {
         let wish = KvWish { streams: 1, context: 64, budget_bytes: 1 << 30 };
         let plan = KvPlan::of_kind(&tiny::config(), wish, KvKind::Q8_0).unwrap();
         assert_eq!((plan.page_bytes, plan.kind), (2 * 2 * 2 * 34 * 64, KvKind::Q8_0));
+        assert_eq!(plan.to_string(), "q8_0, 1 pages of 64 tokens, 17408 bytes");
     }
 
     #[test]
