@@ -38,6 +38,7 @@ struct Output<'a> {
     model: &'a std::path::Path,
     isa: &'a str,
     threads: usize,
+    kv: &'a str,
     prompt: usize,
     tokens: usize,
     /// Tokens per second, the median of the rounds; `null` where nothing was asked for.
@@ -65,6 +66,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         tokens: args.tokens,
         rounds: args.rounds.into(),
         rows: args.batch.into(),
+        kv: args.engine.kv(),
     };
     let found = with_team(threads, |team| rates(&file, Engine { team, isa }, workload));
     let Rates { prefill, decode, bytes_per_token, memory } =
@@ -73,6 +75,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         model: &args.engine.model,
         isa: isa.name(),
         threads,
+        kv: args.engine.kv().name(),
         prompt: args.prompt,
         tokens: args.tokens,
         prefill: median(prefill),
@@ -88,9 +91,10 @@ fn line(output: &Output<'_>) -> String {
     let rate = |rate: Option<f64>| rate.map_or_else(|| "-".to_owned(), |rate| format!("{rate:.1}"));
     let share = output.memory_share().map(|share| format!(", {:.0} % of memory's speed", share * 100.0));
     format!(
-        "{}  {} threads  prompt of {}: {} tokens a second  decode of {}: {} tokens a second{}",
+        "{}  {} threads  KV {}  prompt of {}: {} tokens a second  decode of {}: {} tokens a second{}",
         output.isa,
         output.threads,
+        output.kv,
         output.prompt,
         rate(output.prefill),
         output.tokens,

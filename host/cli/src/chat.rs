@@ -51,7 +51,8 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let file = args.engine.read()?;
     with_team(threads, |team| {
         let failed = |error| not_loaded(&args.engine.model, &error);
-        let local = Local::load(&file, to_usize(args.context)).map_err(failed)?;
+        let local = Local::load(&file, to_usize(args.context), args.engine.kv()).map_err(failed)?;
+        say(&Style::Dim.paint(&format!("KV cache: {}", local.kv())));
         Conversation { args, local, engine: Engine { team, isa }, messages: system(args) }.hold()
     })
 }

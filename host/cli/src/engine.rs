@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 use vial_local::{LoadError, ModelFile};
+use vial_model::kv::KvKind;
 use vial_tensor::Isa;
 
 use crate::failure::Failure;
+use crate::kv::KvArg;
 use crate::terminal::bar;
 
 /// Flags of the engine as a process.
@@ -18,6 +20,9 @@ pub(crate) struct EngineArgs {
     /// Instruction set; the fastest there is if not given.
     #[arg(long, value_enum)]
     isa: Option<IsaArg>,
+    /// How keys and values are kept.
+    #[arg(long, default_value = "f16", value_enum)]
+    kv: KvArg,
 }
 
 /// An instruction set by name.
@@ -54,6 +59,11 @@ impl EngineArgs {
         };
         let best = Isa::detect();
         found.ok_or_else(|| Failure::new("--isa: this processor does not have it", format!("it has {best}")))
+    }
+
+    /// How keys and values are kept.
+    pub(crate) fn kv(&self) -> KvKind {
+        self.kv.into()
     }
 
     /// The file in memory.

@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::Path;
 use vial_local::{ModelFile, Runner, with_team};
+use vial_model::kv::KvKind;
 use vial_model::transformer::Engine;
 use vial_tensor::Isa;
 
@@ -31,7 +32,8 @@ fn main() -> Result<()> {
     let mut out = BufWriter::new(File::create(out)?);
     let context = sequences.iter().map(|sequence| sequence.ids.len()).max().unwrap_or(1);
     with_team(threads, |team| {
-        let mut runner = Runner::new(&file, Engine { team, isa: Isa::detect() }, context, ROWS)?;
+        let engine = Engine { team, isa: Isa::detect() };
+        let mut runner = Runner::new(&file, engine, context, ROWS, KvKind::F16)?;
         for sequence in &sequences {
             let mut bytes = Vec::new();
             runner.score(&sequence.ids, sequence.from, &mut |logits| {

@@ -11,7 +11,7 @@ use std::time::Instant;
 use vial_local::{ModelFile, Workload, rates, with_team};
 use vial_model::generate::{Batcher, Event, Limits, Request, RequestId, Vocabulary};
 use vial_model::gguf::Gguf;
-use vial_model::kv::{KvCache, KvPlan, KvWish};
+use vial_model::kv::{KvCache, KvKind, KvPlan, KvWish};
 use vial_model::sample::{Random, Sampling};
 use vial_model::transformer::{Engine, Pass, Transformer};
 use vial_model::weights::Resident;
@@ -146,7 +146,7 @@ impl<'a> Bench<'a> {
 /// What a pass costs by its rows, the fastest of several.
 fn costs(file: &ModelFile, engine: Engine<'_>) -> anyhow::Result<()> {
     for rows in [1, 2, 4, 8, 9, 16, 32, 64, 128] {
-        let workload = Workload { prompt: rows.max(4), tokens: 0, rounds: 7, rows };
+        let workload = Workload { prompt: rows.max(4), tokens: 0, rounds: 7, rows, kv: KvKind::F16 };
         let fastest = rates(file, engine, workload)?.prefill.into_iter().fold(0.0, f64::max);
         println!("{rows} rows: {:.1} ms", 1000.0 * rows as f64 / fastest);
     }

@@ -3,7 +3,7 @@
 use std::time::{Instant, SystemTime};
 use vial_model::generate::{Batcher, Event, Finish, Limits, Request, SubmitError};
 use vial_model::gguf::{Gguf, GgufError};
-use vial_model::kv::{KvCache, KvError, KvPlan, KvWish};
+use vial_model::kv::{KvCache, KvError, KvKind, KvPlan, KvWish};
 use vial_model::sample::Sampling;
 use vial_model::scan::{ScaleError, Scan};
 use vial_model::template::{Conversation, Message, Template, TemplateError};
@@ -82,25 +82,34 @@ pub struct Local<'f> {
     batcher: Batcher<Tokenizer>,
     template: Option<Template>,
     marks: (String, String),
+    kv: KvPlan,
 }
 
 impl<'f> Local<'f> {
-    /// Loads the model of `file` with a cache of `context` tokens (at most what it was trained for).
+    /// Loads the model of `file` with a cache of `context` tokens (at most what it was trained for),
+    /// kept as `kv`.
     ///
     /// # Errors
     /// What is not understood.
-    pub fn load(file: &'f ModelFile, context: usize) -> Result<Self, LoadError> {
+    pub fn load(file: &'f ModelFile, context: usize, kv: KvKind) -> Result<Self, LoadError> {
         let gguf = Gguf::parse(file.bytes(), file.bytes().len() as u64)?;
         let (model, tokenizer) = (Transformer::from_gguf(&gguf)?, Tokenizer::from_gguf(&gguf)?);
         let template = gguf.str("tokenizer.chat_template").map(Template::parse).transpose()?;
         Scan::new(Isa::detect(), &gguf).add(file.bytes())?;
-        let plan = KvPlan::new(&model.config, KvWish { streams: 1, context, budget_bytes: u64::MAX })?;
+        let wish = KvWish { streams: 1, context, budget_bytes: u64::MAX };
+        let plan = KvPlan::of_kind(&model.config, wish, kv)?;
         let (cache, pass) = (KvCache::new(&model.config, plan), Pass::new(&model, ROWS));
         let marks = tokenizer.marks();
         // One user: what was said before is what the next prompt begins with.
         let limits = Limits { streams: 1, waiting: 1, kept_pages: plan.pages, drafts: DRAFTS };
         let batcher = Batcher::new(model, tokenizer, cache, pass, limits);
-        Ok(Self { file, batcher, template, marks })
+        Ok(Self { file, batcher, template, marks, kv: plan })
+    }
+
+    /// Its cache.
+    #[must_use]
+    pub fn kv(&self) -> &KvPlan {
+        &self.kv
     }
 
     /// Tokens of a conversation's text, by the model's own template; plain text where it has none.
@@ -189,7 +198,7 @@ mod tests {
         let settings = Settings { sampling: Sampling::default(), max_tokens: 6 };
         let answers = [1, 2].map(|threads| {
             with_team(threads, |team| {
-                let mut local = Local::load(&file, 128).unwrap();
+                let mut local = Local::load(&file, 128, KvKind::F16).unwrap();
                 let mut told = String::new();
                 let prompt = local.prompt(&messages).unwrap();
                 let engine = Engine { team, isa: Isa::detect() };
@@ -205,7 +214,7 @@ mod tests {
 
     #[test]
     fn a_file_that_is_no_model_is_refused_by_name() {
-        let error = Local::load(&file(b"GGML"), 128).unwrap_err();
+        let error = Local::load(&file(b"GGML"), 128, KvKind::F16).unwrap_err();
         assert!(matches!(error, LoadError::Gguf(_)), "{error}");
     }
 }

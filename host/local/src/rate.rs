@@ -2,6 +2,7 @@
 //! empty cache.
 
 use std::time::Instant;
+use vial_model::kv::KvKind;
 use vial_model::sample::Random;
 use vial_model::transformer::Engine;
 
@@ -18,6 +19,8 @@ pub struct Workload {
     pub rounds: usize,
     /// Rows of a pass.
     pub rows: usize,
+    /// How keys and values are kept.
+    pub kv: KvKind,
 }
 
 /// Tokens per second of every round, in order.
@@ -39,8 +42,8 @@ pub struct Rates {
 /// What is not understood, or a pass that fails.
 pub fn rates(file: &ModelFile, engine: Engine<'_>, workload: Workload) -> Result<Rates, LoadError> {
     let context = workload.prompt.max(workload.tokens).max(1);
-    let mut round =
-        Round { runner: Runner::new(file, engine, context, workload.rows)?, random: Random::from_seed(1) };
+    let runner = Runner::new(file, engine, context, workload.rows, workload.kv)?;
+    let mut round = Round { runner, random: Random::from_seed(1) };
     let bytes_per_token = round.runner.bytes_per_token();
     let mut rates = Rates { bytes_per_token, memory: read_rate(file, engine.team), ..Rates::default() };
     for number in 0..=workload.rounds {
@@ -93,7 +96,7 @@ mod tests {
         let path = folder.path().join("tiny.gguf");
         std::fs::write(&path, vial_model::tiny::llama(1)).unwrap();
         let file = ModelFile::read(&path, &mut |_, _| ()).unwrap();
-        let workload = Workload { prompt: 20, tokens: 5, rounds: 3, rows: 8 };
+        let workload = Workload { prompt: 20, tokens: 5, rounds: 3, rows: 8, kv: KvKind::Q8_0 };
         let rates = with_team(2, |team| rates(&file, Engine { team, isa: Isa::detect() }, workload)).unwrap();
         assert_eq!((rates.prefill.len(), rates.decode.len()), (3, 3));
         assert!(rates.decode.iter().all(|rate| *rate > 0.0) && rates.memory > 0.0);

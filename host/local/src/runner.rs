@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 use vial_model::gguf::Gguf;
-use vial_model::kv::{KvCache, KvPlan, KvWish, Sequence};
+use vial_model::kv::{KvCache, KvKind, KvPlan, KvWish, Sequence};
 use vial_model::transformer::{Engine, Pass, Row, Transformer};
 use vial_model::weights::Resident;
 
@@ -19,7 +19,7 @@ pub struct Runner<'a> {
 }
 
 impl<'a> Runner<'a> {
-    /// A runner for sequences of up to `context` tokens and passes of up to `rows`.
+    /// A runner for sequences of up to `context` tokens, kept as `kv`, and passes of up to `rows`.
     ///
     /// # Errors
     /// What is not understood of the file.
@@ -28,10 +28,12 @@ impl<'a> Runner<'a> {
         engine: Engine<'a>,
         context: usize,
         rows: usize,
+        kv: KvKind,
     ) -> Result<Self, LoadError> {
         let gguf = Gguf::parse(file.bytes(), file.bytes().len() as u64)?;
         let model = Transformer::from_gguf(&gguf)?;
-        let plan = KvPlan::new(&model.config, KvWish { streams: 1, context, budget_bytes: u64::MAX })?;
+        let wish = KvWish { streams: 1, context, budget_bytes: u64::MAX };
+        let plan = KvPlan::of_kind(&model.config, wish, kv)?;
         let (cache, pass) = (KvCache::new(&model.config, plan), Pass::new(&model, rows));
         Ok(Self { model, cache, pass, weights: Resident::new(file.bytes()), engine })
     }
@@ -110,7 +112,7 @@ mod tests {
         let scored = |rows| {
             with_team(1, |team| {
                 let engine = Engine { team, isa: Isa::PORTABLE };
-                let mut runner = Runner::new(&file, engine, 16, rows).unwrap();
+                let mut runner = Runner::new(&file, engine, 16, rows, KvKind::F16).unwrap();
                 let mut all = Vec::new();
                 runner.score(&ids, 2, &mut |logits| all.push(logits.to_vec())).unwrap();
                 all
