@@ -92,14 +92,7 @@ fn param(format: &Format) -> &'static str {
 }
 
 fn json(text: &JsonText, param: &str) -> Result<Json, ApiError> {
-    serde_json::from_str(text.as_str()).map_err(|error| {
-        ApiError::invalid(param, format!("expected JSON with each name once: {}", place(&error)))
-    })
-}
-
-/// Where JSON went wrong; the error's own text could quote content.
-fn place(error: &serde_json::Error) -> String {
-    format!("line {} column {}", error.line(), error.column())
+    Json::parse(text.as_str()).map_err(|error| refused(param, &error))
 }
 
 fn refused(param: &str, error: &GrammarError) -> ApiError {

@@ -57,6 +57,14 @@ pub enum GrammarError {
         /// How much there may be.
         most: usize,
     },
+    /// Text that is no JSON. Holds none of it.
+    #[error("expected JSON with each name once: line {line} column {column}")]
+    Json {
+        /// Line, from 1.
+        line: usize,
+        /// Column in bytes, from 1; 0 at the start of a line.
+        column: usize,
+    },
     /// A schema that is not supported or not one.
     #[error("schema at {path}: {problem}")]
     Schema {

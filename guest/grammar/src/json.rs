@@ -7,6 +7,8 @@ use core::fmt;
 use hashbrown::HashSet;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
+use crate::error::GrammarError;
+
 /// A JSON value. Depth is bounded by the deserialiser that makes it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Json {
@@ -27,6 +29,16 @@ pub enum Json {
 }
 
 impl Json {
+    /// Reads a text. From a client: untrusted.
+    ///
+    /// # Errors
+    /// The place where it is no JSON, nests deeper than 127, or has a name twice in one object.
+    pub fn parse(text: &str) -> Result<Self, GrammarError> {
+        let refused =
+            |error: serde_json::Error| GrammarError::Json { line: error.line(), column: error.column() };
+        serde_json::from_str(text).map_err(refused)
+    }
+
     /// A field of an object.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Self> {
@@ -214,6 +226,7 @@ impl<'de> Visitor<'de> for AnyValue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::string::ToString as _;
 
     fn parse(text: &str) -> Json {
         serde_json::from_str(text).unwrap()
@@ -231,7 +244,21 @@ mod tests {
             assert_eq!(parse(&parse(text).to_text()), parse(text));
         }
         assert_eq!(parse(r#"{"b":1,"a":{}}"#).to_text(), r#"{"b":1,"a":{}}"#);
-        serde_json::from_str::<Json>(r#"{"a":1,"a":2}"#).unwrap_err();
+    }
+
+    #[test]
+    fn what_is_no_json_is_refused_with_its_place_and_not_quoted() {
+        let at = |text: &str| match Json::parse(text).unwrap_err() {
+            GrammarError::Json { line, column } => (line, column),
+            other => panic!("{other}"),
+        };
+        assert_eq!(Json::parse("[1, {\"a\": 2}]").unwrap(), parse("[1,{\"a\":2}]"));
+        assert_eq!(at(r#"{"a":1,"a":2}"#).0, 1);
+        assert_eq!((at(""), at("{\n7}"), at("1 2")), ((1, 0), (2, 1), (1, 3)));
+        let nested = |depth: usize| ["[".repeat(depth), "]".repeat(depth)].concat();
+        Json::parse(&nested(127)).unwrap();
+        assert_eq!(at(&nested(128)).0, 1);
+        assert!(!Json::parse("{secret").unwrap_err().to_string().contains("secret"));
     }
 
     #[test]
