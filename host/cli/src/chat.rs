@@ -2,7 +2,9 @@
 
 use core::time::Duration;
 use std::io::{BufRead as _, IsTerminal as _};
+use std::sync::Arc;
 use std::time::Instant;
+use vial_grammar::Grammar;
 use vial_local::{Answer, Local, Settings, with_team};
 use vial_model::generate::Finish;
 use vial_model::sample::Sampling;
@@ -11,6 +13,7 @@ use vial_model::transformer::Engine;
 
 use crate::engine::{EngineArgs, not_loaded};
 use crate::failure::Failure;
+use crate::form::FormArgs;
 use crate::terminal::{Style, ask, piece, say};
 
 /// Talk to a model in this process: the appliance's engine, without the appliance and what it proves.
@@ -43,17 +46,21 @@ pub(crate) struct Args {
     /// Start of the random choices.
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    #[command(flatten)]
+    form: FormArgs,
 }
 
 /// Runs it.
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let (threads, isa) = (args.engine.threads()?, args.engine.isa()?);
+    // Before the model, which may take minutes to read.
+    let settings = settings(args, args.form.grammar()?);
     let file = args.engine.read()?;
     with_team(threads, |team| {
         let failed = |error| not_loaded(&args.engine.model, &error);
         let local = Local::load(&file, to_usize(args.context), args.engine.kv()).map_err(failed)?;
         say(&Style::Dim.paint(&format!("KV cache: {}", local.kv())));
-        Conversation { args, local, engine: Engine { team, isa }, messages: system(args) }.hold()
+        Conversation { args, settings, local, engine: Engine { team, isa }, messages: system(args) }.hold()
     })
 }
 
@@ -64,6 +71,7 @@ fn system(args: &Args) -> Vec<Message> {
 
 struct Conversation<'a> {
     args: &'a Args,
+    settings: Settings,
     local: Local<'a>,
     engine: Engine<'a>,
     messages: Vec<Message>,
@@ -98,8 +106,7 @@ impl Conversation<'_> {
             first.get_or_insert_with(|| started.elapsed());
             piece(text);
         };
-        let answer =
-            self.local.answer(self.engine, prompt, &settings(self.args), &mut tell).map_err(failed)?;
+        let answer = self.local.answer(self.engine, prompt, &self.settings, &mut tell).map_err(failed)?;
         piece("\n");
         say(&Style::Dim.paint(&figures(&answer, first.unwrap_or_default(), started.elapsed())));
         self.messages.push(Message { role: "assistant".to_owned(), content: answer.text });
@@ -107,7 +114,7 @@ impl Conversation<'_> {
     }
 }
 
-fn settings(args: &Args) -> Settings {
+fn settings(args: &Args, grammar: Option<Arc<Grammar>>) -> Settings {
     let sampling = Sampling {
         temperature: args.temperature,
         top_p: args.top_p,
@@ -115,7 +122,7 @@ fn settings(args: &Args) -> Settings {
         seed: args.seed,
         ..Sampling::default()
     };
-    Settings { sampling, max_tokens: to_usize(args.max_tokens) }
+    Settings { sampling, max_tokens: to_usize(args.max_tokens), grammar }
 }
 
 /// The line below an answer.
@@ -133,4 +140,33 @@ fn figures(answer: &Answer, first: Duration, all: Duration) -> String {
 
 fn to_usize(value: u32) -> usize {
     usize::try_from(value).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser as _;
+
+    #[derive(clap::Parser)]
+    struct Flags {
+        #[command(flatten)]
+        chat: Args,
+    }
+
+    #[test]
+    fn a_schema_that_is_not_supported_is_refused_before_the_model_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let schema = folder.path().join("schema.json");
+        let refused = |text: &str| {
+            std::fs::write(&schema, text).unwrap();
+            let flags = ["chat", "/nowhere/model.gguf", "hi", "--json-schema", schema.to_str().unwrap()];
+            format!("{:?}", run(&Flags::try_parse_from(flags).unwrap().chat).unwrap_err())
+        };
+        let unsupported = refused(r#"{"properties":{"a":{"not":{}}}}"#);
+        assert!(
+            unsupported.contains("#/properties/a/not") && !unsupported.contains("model.gguf"),
+            "{unsupported}"
+        );
+        assert!(refused(r#"{"type":"boolean"}"#).contains("/nowhere/model.gguf"));
+    }
 }

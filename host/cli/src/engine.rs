@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use vial_local::{LoadError, ModelFile};
 use vial_model::kv::KvKind;
+use vial_model::transformer::PassError;
 use vial_tensor::Isa;
 
 use crate::failure::Failure;
@@ -83,6 +84,9 @@ impl EngineArgs {
 pub(crate) fn not_loaded(model: &Path, error: &LoadError) -> Failure {
     let hint = match error {
         LoadError::Submit(_) => "shorten the conversation, or give it more room with --context",
+        LoadError::Pass(PassError::NoToken | PassError::Grammar(_)) => {
+            "allow other texts by the grammar, or simplify it"
+        }
         LoadError::Pass(_) => "the file may be damaged: compare its SHA-256 with the hub's",
         _ => "see `vial build --help` for what is supported",
     };

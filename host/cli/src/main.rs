@@ -9,6 +9,7 @@ mod build;
 mod chat;
 mod engine;
 mod failure;
+mod form;
 mod inspect;
 mod key;
 mod kv;

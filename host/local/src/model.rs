@@ -1,6 +1,8 @@
 //! A model ready to answer.
 
+use std::sync::Arc;
 use std::time::{Instant, SystemTime};
+use vial_grammar::Grammar;
 use vial_model::generate::{Batcher, Event, Finish, Limits, Request, SubmitError};
 use vial_model::gguf::{Gguf, GgufError};
 use vial_model::kv::{KvCache, KvError, KvKind, KvPlan, KvWish};
@@ -62,6 +64,8 @@ pub struct Settings {
     pub sampling: Sampling,
     /// Most tokens of an answer.
     pub max_tokens: usize,
+    /// What the whole answer follows; `max_tokens` may end it before it is complete.
+    pub grammar: Option<Arc<Grammar>>,
 }
 
 /// A finished answer.
@@ -138,12 +142,14 @@ impl<'f> Local<'f> {
         settings: &Settings,
         tell: &mut dyn FnMut(&str),
     ) -> Result<Answer, LoadError> {
-        let (sampling, max_tokens) = (settings.sampling.clone(), settings.max_tokens);
+        let Settings { sampling, max_tokens, grammar } = settings.clone();
+        let cache_scope = Some(0);
         self.batcher.submit(Request {
             prompt,
             sampling,
             max_tokens,
-            cache_scope: Some(0),
+            grammar,
+            cache_scope,
             ..Request::default()
         })?;
         let mut whole = String::new();
@@ -182,6 +188,7 @@ fn add(whole: &mut String, text: &str, tell: &mut dyn FnMut(&str)) {
 mod tests {
     use super::*;
     use crate::with_team;
+    use vial_grammar::Json;
     use vial_tensor::Isa;
 
     fn file(bytes: &[u8]) -> ModelFile {
@@ -195,7 +202,7 @@ mod tests {
     fn answers_are_told_piece_by_piece_and_do_not_depend_on_threads() {
         let file = file(&vial_model::tiny::llama(1));
         let messages = [Message { role: "user".to_owned(), content: "the".to_owned() }];
-        let settings = Settings { sampling: Sampling::default(), max_tokens: 6 };
+        let settings = Settings { sampling: Sampling::default(), max_tokens: 6, grammar: None };
         let answers = [1, 2].map(|threads| {
             with_team(threads, |team| {
                 let mut local = Local::load(&file, 128, KvKind::F16).unwrap();
@@ -210,6 +217,42 @@ mod tests {
         });
         assert_eq!(answers[0], answers[1]);
         assert!(answers[0].tokens.1 <= 6);
+    }
+
+    /// What the small model answers, whatever the kind of cache, when every token is as likely as the next.
+    fn answers(grammar: &Grammar) -> Vec<(String, Finish)> {
+        let file = file(&vial_model::tiny::llama(1));
+        let sampling = |seed| Sampling { temperature: 5.0, seed, ..Sampling::default() };
+        let grammar = Some(Arc::new(grammar.clone()));
+        let answer = |(seed, kv)| {
+            with_team(1, |team| {
+                let mut local = Local::load(&file, 256, kv).unwrap();
+                let settings =
+                    Settings { sampling: sampling(seed), max_tokens: 100, grammar: grammar.clone() };
+                let engine = Engine { team, isa: Isa::detect() };
+                local.answer(engine, vec![1, 2, 3], &settings, &mut |_| ()).unwrap()
+            })
+        };
+        let runs = (0..8).flat_map(|seed| [(seed, KvKind::F16), (seed, KvKind::Q8_0)]);
+        runs.map(answer).map(|answer| (answer.text, answer.finish)).collect()
+    }
+
+    #[test]
+    fn answers_follow_the_form_that_was_asked_for() {
+        let schema = r#"{"type":"object","properties":{"a":{"enum":["the","x"]},"b":{"type":"boolean"}},
+            "required":["a","b"],"additionalProperties":false}"#;
+        let of_schema = Grammar::from_schema(&Json::parse(schema).unwrap()).unwrap();
+        for (text, finish) in answers(&of_schema) {
+            let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+            assert!((value["a"] == "the" || value["a"] == "x") && value["b"].is_boolean(), "{text}");
+            assert_eq!(finish, Finish::Stop);
+        }
+        let texts = answers(&Grammar::from_gbnf("root ::= [ab]{4} \"!\"").unwrap());
+        let is_one = |text: &str| {
+            text.len() == 5 && text.ends_with('!') && text[..4].bytes().all(|it| b"ab".contains(&it))
+        };
+        assert!(texts.iter().all(|(text, _)| is_one(text)), "{texts:?}");
+        assert!(texts.iter().any(|(text, _)| *text != texts[0].0), "chance chose");
     }
 
     #[test]
