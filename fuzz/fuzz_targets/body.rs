@@ -8,6 +8,10 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
             assert!((1..=64).contains(&tool.name.len()) && tool.name.is_ascii());
             assert!(tool.json.as_str().len() <= data.len());
         }
+        let caching = &read.caching;
+        assert!(caching.key.as_ref().is_none_or(|key| caching.is_allowed && (1..=512).contains(&key.len())));
+        let names = [&caching.user, &caching.safety_identifier];
+        assert!(names.into_iter().flatten().all(|name| name.len() <= 512));
         if let vial_net::ToolChoice::Named(name) = &read.tools.choice {
             assert!(read.tools.list.iter().any(|tool| tool.name == *name));
         }

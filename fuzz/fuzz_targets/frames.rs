@@ -2,7 +2,7 @@
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    let config = vial_net::ServerConfig { mac: [2, 0, 0, 0, 0, 1], seed: 1, connections: 2, model: "model".to_owned() };
+    let config = vial_net::ServerConfig { mac: [2, 0, 0, 0, 0, 1], seed: 1, connections: 2, model: vial_net::Model { name: "model".to_owned(), width: 8 } };
     let mut server = vial_net::Server::new(config, 0);
     let mut rest = data;
     for turn in 1..64_u64 {
