@@ -13,7 +13,8 @@ const BODY: &[u8] = br#"{"messages":[{"role":"system","content":[{"type":"text",
     "parameters":{"type":"object"},"strict":true}}],"tool_choice":{"type":"function","function":{"name":"f"}},
     "response_format":{"type":"json_schema","json_schema":{"name":"n","schema":{}}},"stop":["x"],"temperature":0.5,
     "logprobs":true,"top_logprobs":2,"chat_template_kwargs":{"enable_thinking":false},"stream":true,
-    "stream_options":{"include_usage":true},"input":[[1,2],"c"],"dimensions":8,"encoding_format":"base64"}"#;
+    "stream_options":{"include_usage":true},"prompt_cache_key":"k","user":"u","input":[[1,2],"c"],"dimensions":8,
+    "encoding_format":"base64"}"#;
 /// Longest input.
 const MAX_BYTES: u32 = 1 << 16;
 

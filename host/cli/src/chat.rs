@@ -108,7 +108,9 @@ impl Conversation<'_> {
         };
         let answer = self.local.answer(self.engine, prompt, &self.settings, &mut tell).map_err(failed)?;
         piece("\n");
-        say(&Style::Dim.paint(&figures(&answer, first.unwrap_or_default(), started.elapsed())));
+        let has_form = self.settings.grammar.is_some();
+        let line = figures(&answer, has_form, first.unwrap_or_default(), started.elapsed());
+        say(&Style::Dim.paint(&line));
         self.messages.push(Message { role: "assistant".to_owned(), content: answer.text });
         Ok(())
     }
@@ -126,12 +128,16 @@ fn settings(args: &Args, grammar: Option<Arc<Grammar>>) -> Settings {
 }
 
 /// The line below an answer.
-fn figures(answer: &Answer, first: Duration, all: Duration) -> String {
+fn figures(answer: &Answer, has_form: bool, first: Duration, all: Duration) -> String {
     let (prompt, tokens) = answer.tokens;
     let seconds = all.saturating_sub(first).as_secs_f64();
     #[expect(clippy::cast_precision_loss, reason = "a count of tokens")]
     let rate = tokens.saturating_sub(1) as f64 / seconds.max(1e-9);
-    let cut = if answer.finish == Finish::Length { "  (cut at --max-tokens or --context)" } else { "" };
+    let cut = match answer.finish {
+        Finish::Length if has_form => "  (cut at --max-tokens or --context, before its form was complete)",
+        Finish::Length => "  (cut at --max-tokens or --context)",
+        Finish::Stop => "",
+    };
     format!(
         "{prompt} tokens read, first after {:.0} ms, {tokens} tokens at {rate:.0} a second{cut}",
         first.as_secs_f64() * 1000.0
