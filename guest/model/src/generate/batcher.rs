@@ -22,7 +22,8 @@ use crate::weights::Weights;
 pub struct Limits {
     /// Most requests generated at once; at least 1.
     pub streams: usize,
-    /// Most requests that wait for a place.
+    /// Most requests that wait for a place. As many again may wait of clients that wait for nothing else, so that one client
+    /// does not take all.
     pub waiting: usize,
     /// Most pages of closed requests that are kept to be found again; the longest unused give way to pages that are needed.
     /// Only pages that others may share are kept: see [`Request::cache_scope`].
@@ -99,7 +100,11 @@ impl<V: Vocabulary> Batcher<V> {
     pub fn submit(&mut self, request: Request) -> Result<RequestId, SubmitError> {
         request.check(self.model.config.vocabulary, self.cache.plan().context)?;
         let has_place = self.streams.len() < self.limits.streams && self.queue.len() == 0;
-        if self.queue.len() >= self.limits.waiting && !has_place {
+        let most = match self.queue.of(request.client) {
+            0 => self.limits.waiting.saturating_mul(2),
+            _ => self.limits.waiting,
+        };
+        if self.queue.len() >= most && !has_place {
             return Err(SubmitError::Full { waiting: self.queue.len() });
         }
         let sampler = Sampler::new(request.sampling.clone(), &request.prompt)?;

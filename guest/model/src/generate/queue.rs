@@ -28,6 +28,11 @@ impl Queue {
         self.waiting.len()
     }
 
+    /// Requests of a client that wait.
+    pub(super) fn of(&self, client: u64) -> usize {
+        self.waiting.iter().filter(|waiting| waiting.request.client == client).count()
+    }
+
     pub(super) fn push(&mut self, waiting: Waiting) {
         self.waiting.push(waiting);
     }

@@ -33,6 +33,23 @@ fn requests_past_the_limits_wait_and_then_are_refused() {
 }
 
 #[test]
+fn a_client_that_fills_the_queue_leaves_room_for_others() {
+    let mut bench = limited(1, 2);
+    let of = |client| Request { client, ..request(&[1], 4) };
+    let ids = [7, 7, 7].map(|client| bench.submit(of(client)));
+    let full = |bench: &mut Bench, client| bench.batcher.submit(of(client)).unwrap_err();
+    assert_eq!(full(&mut bench, 7), SubmitError::Full { waiting: 2 });
+    let other = bench.submit(of(8));
+    assert_eq!(full(&mut bench, 8), SubmitError::Full { waiting: 3 });
+    bench.submit(of(9));
+    assert_eq!(full(&mut bench, 10), SubmitError::Full { waiting: 4 });
+    while bench.answers[&other].done.is_none() {
+        bench.step();
+    }
+    assert!(bench.answers[&ids[0]].done.is_some() && bench.answers[&ids[1]].done.is_none());
+}
+
+#[test]
 fn a_cancelled_request_gives_its_place_at_once_and_a_paused_one_keeps_it() {
     let mut bench = limited(1, 4);
     let first = bench.submit(request(&[1], 50));
