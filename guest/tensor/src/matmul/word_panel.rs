@@ -11,7 +11,7 @@ use core::ops::Range;
 
 use super::Chunk;
 use super::panel::{Line, ROWS, ZERO, write};
-use crate::simd::{Op, Simd, Unit};
+use crate::simd::{Op, Registers, Simd, Unit};
 use crate::words::{
     ForWords, Numbers, PAIRS, STRETCH, Stretch, WordFormat, WordLanes, Words, for_unit_scales,
 };
@@ -163,9 +163,10 @@ impl Multiply<'_, '_> {
     fn all<S: WordLanes>(mut self, s: S) {
         let mut inputs = self.chunk.tile.inputs();
         while let left @ 1.. = inputs.len() {
-            inputs.start += match left {
-                INPUTS.. => self.some::<S, INPUTS>(s, inputs.start),
-                2.. => self.some::<S, 2>(s, inputs.start),
+            inputs.start += match (S::REGISTERS, left) {
+                (Registers::None, _) => self.some::<S, 1>(s, inputs.start),
+                (_, INPUTS..) => self.some::<S, INPUTS>(s, inputs.start),
+                (_, 2..) => self.some::<S, 2>(s, inputs.start),
                 _ => self.some::<S, 1>(s, inputs.start),
             };
         }

@@ -10,7 +10,7 @@ use core::ops::Range;
 use super::Chunk;
 use super::panel::ROWS;
 use super::words::{DEPTH, Sums};
-use crate::simd::{Op, Simd};
+use crate::simd::{Op, Registers, Simd};
 use crate::words::{
     ForWords, Numbers, STRETCH, Stretch, UNIT, WordFormat, WordLanes, Words, for_shared_scales,
 };
@@ -122,10 +122,10 @@ impl Multiply<'_, '_> {
     fn all<S: WordLanes, const RUN: usize, const OFFSETS: bool>(&mut self, s: S) {
         let mut inputs = self.chunk.tile.inputs();
         while let left @ 1.. = inputs.len() {
-            inputs.start += match left {
-                INPUTS.. => self.inputs::<S, INPUTS, RUN, OFFSETS>(s, inputs.start),
-                3 => self.inputs::<S, 3, RUN, OFFSETS>(s, inputs.start),
-                2 => self.inputs::<S, 2, RUN, OFFSETS>(s, inputs.start),
+            inputs.start += match (S::REGISTERS, left) {
+                (Registers::None, _) => self.inputs::<S, 1, RUN, OFFSETS>(s, inputs.start),
+                (_, INPUTS..) => self.inputs::<S, INPUTS, RUN, OFFSETS>(s, inputs.start),
+                (_, 2..) => self.inputs::<S, 2, RUN, OFFSETS>(s, inputs.start),
                 _ => self.inputs::<S, 1, RUN, OFFSETS>(s, inputs.start),
             };
         }

@@ -5,7 +5,7 @@
 use core::marker::PhantomData;
 
 use super::Chunk;
-use crate::simd::{Op, Simd};
+use crate::simd::{Op, Registers, Simd};
 use crate::words::{ForWords, Numbers, STRETCH, Stretch, WordFormat, WordLanes, Words, for_words};
 
 /// Most inputs computed side by side.
@@ -32,10 +32,10 @@ impl<S: WordLanes> ForWords for Tile<'_, S> {
     fn run<F: WordFormat<B, K>, const B: usize, const K: usize>(mut self) {
         let mut inputs = self.chunk.tile.inputs();
         while let left @ 1.. = inputs.len() {
-            inputs.start += match left {
-                INPUTS.. => self.some::<F, B, K, INPUTS>(inputs.start),
-                3 => self.some::<F, B, K, 3>(inputs.start),
-                2 => self.some::<F, B, K, 2>(inputs.start),
+            inputs.start += match (S::REGISTERS, left) {
+                (Registers::None, _) => self.some::<F, B, K, 1>(inputs.start),
+                (_, INPUTS..) => self.some::<F, B, K, INPUTS>(inputs.start),
+                (_, 2..) => self.some::<F, B, K, 2>(inputs.start),
                 _ => self.some::<F, B, K, 1>(inputs.start),
             };
         }
