@@ -12,6 +12,7 @@
 mod alphabet;
 mod bytes;
 mod chain;
+mod draft;
 mod error;
 mod file;
 mod kind;
@@ -31,6 +32,7 @@ use crate::generate::Vocabulary;
 use crate::gguf::Gguf;
 pub(crate) use alphabet::character;
 use bytes::BytePairs;
+pub use draft::{DraftMismatch, MOST_PADDING};
 pub use error::TokenizerError;
 use kind::Kind;
 use sentence::Sentences;
