@@ -6,11 +6,15 @@ use alloc::vec::Vec;
 use vial_grammar::TokenTrie;
 
 use super::constraint::{Constraint, trie};
+use super::drafter::Drafter;
 use super::embed::Embedding;
+use super::ledger::Ledger;
 use super::pace::Pace;
 use super::queue::{Queue, Waiting};
 use super::request::{Event, Request, RequestId, SubmitError, Vocabulary};
+use super::speculate::{Last, Speculation};
 use super::stream::Stream;
+use super::trust::Trust;
 use super::turn::{Room, Share, Turn};
 use crate::kv::KvCache;
 use crate::sample::Sampler;
@@ -36,20 +40,24 @@ pub struct Limits {
 #[derive(Debug)]
 pub struct Batcher<V> {
     pub(super) model: Transformer,
-    vocabulary: V,
+    pub(super) vocabulary: V,
     pub(super) cache: KvCache,
     pub(super) pass: Pass,
     pub(super) limits: Limits,
     queue: Queue,
     /// In the order they got their places.
-    streams: Vec<Stream>,
+    pub(super) streams: Vec<Stream>,
     pub(super) embeddings: VecDeque<Embedding>,
     next_id: u64,
     /// What every client's prompt begins with.
     public: Vec<u32>,
-    pace: Pace,
+    pub(super) pace: Pace,
     /// Rows of the last pass.
     pub(super) rows: usize,
+    pub(super) last: Last,
+    pub(super) drafter: Option<Drafter>,
+    pub(super) ledger: Ledger,
+    pub(super) speculation: Speculation,
     /// The deterministic stream that last had a pass, and whether that was the last pass.
     last_alone: (RequestId, bool),
     /// The vocabulary's tokens by their bytes, from the first grammar on.
@@ -74,6 +82,10 @@ impl<V: Vocabulary> Batcher<V> {
             public: Vec::new(),
             pace: Pace::default(),
             rows: 0,
+            last: Last::default(),
+            drafter: None,
+            ledger: Ledger::default(),
+            speculation: Speculation::default(),
             last_alone: (RequestId(0), false),
             trie: None,
         }
@@ -83,14 +95,6 @@ impl<V: Vocabulary> Batcher<V> {
     /// requests and kept, since finding them tells nobody anything.
     pub fn set_public_prefix(&mut self, tokens: Vec<u32>) {
         self.public = tokens;
-    }
-
-    /// Tells how long the last [`Self::step`] took: what rows cost decides how many rows of prompts run beside decoding
-    /// streams and how much is drafted. Without it both go by fixed counts.
-    pub fn note_pass(&mut self, ns: u64) {
-        if self.rows > 0 {
-            self.pace.note(self.rows, ns);
-        }
     }
 
     /// Takes a request; it joins a pass when there is a place for it.
@@ -175,6 +179,7 @@ impl<V: Vocabulary> Batcher<V> {
     pub fn step(&mut self, weights: &mut impl Weights, engine: Engine<'_>) -> Vec<Event> {
         self.admit();
         let shares = self.turn();
+        self.last = self.last_of(&shares);
         let rows: Vec<Row<'_>> =
             shares.iter().flat_map(|share| self.streams[share.at].rows(share.known)).collect();
         // What a chunk of a text beside them takes is not what these rows take.
@@ -196,7 +201,9 @@ impl<V: Vocabulary> Batcher<V> {
                     stream.shift(&mut self.cache);
                     is_over.then_some(at)
                 };
-                shares.iter().filter_map(&mut advance).collect()
+                let ended = shares.iter().filter_map(&mut advance).collect();
+                self.count(&shares, &events);
+                ended
             }
             Err(error) => self.fail(&shares, &error, &mut events),
         };
@@ -216,11 +223,9 @@ impl<V: Vocabulary> Batcher<V> {
     /// The parts of the next pass, in the order of streams: of all that share passes and, in turn with them, of one
     /// deterministic stream.
     fn turn(&mut self) -> Vec<Share> {
-        let alone = self.next_alone();
-        let others = self.streams.iter().any(|stream| stream.is_active() && !stream.is_deterministic);
-        let is_alone = alone.filter(|_| !(others && self.last_alone.1));
+        let is_alone = self.next_is_alone();
         self.last_alone.1 = is_alone.is_some();
-        let room = Room { rows: self.pass.max_rows(), drafts: self.limits.drafts };
+        let room = self.room();
         let (streams, cache, pace) = (&mut self.streams[..], &mut self.cache, &self.pace);
         let turn = Turn { streams, cache, pace, room };
         match is_alone {
@@ -232,7 +237,18 @@ impl<V: Vocabulary> Batcher<V> {
         }
     }
 
-    /// The deterministic stream whose turn it is.
+    /// What a pass may have.
+    pub(super) fn room(&self) -> Room {
+        Room { rows: self.pass.max_rows(), drafts: self.limits.drafts }
+    }
+
+    /// The deterministic stream that has the next pass, if it is not that of all others.
+    pub(super) fn next_is_alone(&self) -> Option<usize> {
+        let others = self.streams.iter().any(|stream| stream.is_active() && !stream.is_deterministic);
+        self.next_alone().filter(|_| !(others && self.last_alone.1))
+    }
+
+    /// The deterministic stream whose turn it is among its like.
     fn next_alone(&self) -> Option<usize> {
         let last = self.last_alone.0;
         let wants =
@@ -241,7 +257,7 @@ impl<V: Vocabulary> Batcher<V> {
     }
 
     /// Gives waiting requests a place while there are places.
-    fn admit(&mut self) {
+    pub(super) fn admit(&mut self) {
         while self.streams.len() < self.limits.streams {
             let streams = &self.streams;
             let places = |client| streams.iter().filter(|stream| stream.client == client).count();
@@ -249,7 +265,9 @@ impl<V: Vocabulary> Batcher<V> {
             let context = self.cache.plan().context;
             let grammar = request.grammar.clone();
             let constraint = grammar.map(|grammar| Constraint::new(grammar, self.trie()));
-            self.streams.push(Stream::new(id, request, sampler, constraint, &self.public, context));
+            let mut stream = Stream::new(id, request, sampler, constraint, &self.public, context);
+            stream.guess.trust = self.drafter.as_ref().map_or_else(Trust::default, Drafter::trust);
+            self.streams.push(stream);
         }
     }
 
@@ -260,6 +278,9 @@ impl<V: Vocabulary> Batcher<V> {
 
     fn close(&mut self, at: usize) {
         let stream = self.streams.remove(at);
+        if let Some(drafter) = &mut self.drafter {
+            drafter.close(&stream);
+        }
         self.cache.close(stream.sequence);
     }
 }

@@ -10,7 +10,7 @@ const PREFILL_LEAST: usize = 8;
 /// How much longer than a pass that only decodes a pass beside prompts may take. The promise is three.
 const SLOWER_AT_MOST: f32 = 2.5;
 /// What a draft's expected gain must be of its cost: estimates err, and no draft loses nothing.
-const MARGIN: f32 = 1.15;
+pub(super) const MARGIN: f32 = 1.15;
 /// Widths up to this one have a class each; then classes double.
 const SINGLE: usize = 8;
 const CLASSES: usize = 20;
@@ -47,6 +47,30 @@ impl Pace {
             None => ns,
         };
         *slot = Some(Cost { ns, pass });
+    }
+
+    /// Whether anybody told how long passes take.
+    pub(super) fn has_clock(&self) -> bool {
+        self.passes > 0
+    }
+
+    /// What a pass of `rows` took lately, in ns.
+    pub(super) fn known(&self, rows: usize) -> Option<f32> {
+        self.cost(class(rows))
+    }
+
+    /// What a pass of `rows` may take, in ns: between what narrower and wider ones took, or as much as the next that is known:
+    /// rows are tried before they are thought dear.
+    #[expect(clippy::cast_precision_loss, reason = "small counts")]
+    pub(super) fn estimate(&self, rows: usize) -> Option<f32> {
+        let class = class(rows);
+        let known = |class: usize| Some((widest_of(class) as f32, self.cost(class)?));
+        let (below, above) = ((0..=class).rev().find_map(known), (class..CLASSES).find_map(known));
+        let Some(((narrow, less), (wide, more))) = below.zip(above) else {
+            return below.or(above).map(|(_, ns)| ns);
+        };
+        let part = if wide > narrow { (widest_of(class) as f32 - narrow) / (wide - narrow) } else { 0.0 };
+        Some(less + part * (more - less))
     }
 
     fn cost(&self, class: usize) -> Option<f32> {
@@ -148,6 +172,16 @@ mod tests {
         assert!(!compute_bound.pays(1, 1.0, 0.99));
         assert!(compute_bound.pays(4, 3.0, 0.99), "rows before it were worse");
         assert!(Pace::default().pays(1, 1.0, 0.6) && !Pace::default().pays(1, 1.0, 0.4));
+    }
+
+    #[test]
+    fn a_width_between_known_ones_is_estimated_between_them() {
+        let mut pace = Pace::default();
+        assert_eq!((pace.estimate(4), pace.has_clock()), (None, false));
+        pace.note(1, 100);
+        assert_eq!((pace.estimate(4), pace.known(4)), (Some(100.0), None));
+        pace.note(7, 160);
+        assert_eq!([1, 4, 7, 20].map(|rows| pace.estimate(rows).unwrap()), [100.0, 130.0, 160.0, 160.0]);
     }
 
     #[test]

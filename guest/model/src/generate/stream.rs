@@ -146,12 +146,25 @@ impl Stream {
         cache.publish(&mut self.sequence, &self.tokens[..end], self.sharing);
     }
 
-    /// Drafts at most `most` tokens; gives the estimated probability that the first is right.
+    /// Most tokens that may be drafted: all but the last of those that may follow.
+    pub(super) fn draft_room(&self) -> usize {
+        self.context.saturating_sub(self.tokens.len()).min(self.left()).saturating_sub(1)
+    }
+
+    /// Most tokens that may follow.
+    pub(super) fn left(&self) -> usize {
+        self.max_tokens.saturating_sub(self.answered)
+    }
+
+    /// Chooses its tokens.
+    pub(super) fn sampler(&self) -> &Sampler {
+        &self.sampler
+    }
+
+    /// Looks at most `most` tokens up; gives the estimated probability that the first is right.
     pub(super) fn look_up(&mut self, most: usize) -> f32 {
-        let left = self.context.saturating_sub(self.tokens.len());
-        let left = left.min(self.max_tokens.saturating_sub(self.answered));
-        self.guess.look_up(&self.tokens, most.min(left.saturating_sub(1)));
-        if self.guess.draft().is_empty() { 0.0 } else { self.guess.right() }
+        self.guess.look_up(&self.tokens, most.min(self.draft_room()));
+        if self.guess.draft().is_empty() { 0.0 } else { self.guess.likely(0) }
     }
 
     /// Its rows of the next pass: `known` tokens, then the draft if these are all. Rows that an unknown token follows
@@ -196,20 +209,19 @@ impl Stream {
         self.done += known;
         self.has_computed = true;
         let draft = self.guess.take_draft();
-        let mut right = 0;
+        let (mut right, mut is_over) = (0, false);
         for logits in logits {
-            let (token, is_over) = self.take_token(logits, vocabulary, events);
-            if is_over {
-                return true;
-            }
-            if draft.get(right) != Some(&token) {
+            let token;
+            (token, is_over) = self.take_token(logits, vocabulary, events);
+            if is_over || draft.get(right) != Some(&token) {
                 break;
             }
             right += 1;
             self.done += 1;
         }
-        self.guess.learn(right, draft.len());
-        false
+        // Where the answer is over, the rest of the draft was neither right nor wrong.
+        self.guess.learn(right, if is_over { right } else { draft.len() });
+        is_over
     }
 
     fn take_token(

@@ -53,8 +53,10 @@ impl Turn<'_> {
         let (decoding, prompts): (Vec<_>, Vec<_>) =
             able.into_iter().partition(|&at| self.streams[at].is_decoding());
         let mut shares: Vec<Share> = decoding.iter().map(|&at| Share { at, known: 1 }).collect();
-        let left = self.room.rows.saturating_sub(shares.len());
-        let room = if shares.is_empty() { left } else { left.min(self.pace.prefill_rows(shares.len())) };
+        // What the draft model has said is checked beside prompts too.
+        let rows = shares.len() + self.modelled(&decoding);
+        let left = self.room.rows.saturating_sub(rows);
+        let room = if shares.is_empty() { left } else { left.min(self.pace.prefill_rows(rows)) };
         shares.extend(self.share_out(&prompts, room));
         if prompts.is_empty() {
             self.draft(&decoding);
@@ -137,17 +139,33 @@ impl Turn<'_> {
         shares.filter(|share| share.known > 0).collect()
     }
 
-    /// Drafts what pays, the likeliest first.
+    /// Tokens that the draft model has said; none stay where there is no room for all.
+    fn modelled(&mut self, decoding: &[usize]) -> usize {
+        let drafted = decoding.iter().map(|&at| self.streams[at].drafted(1)).sum();
+        if decoding.len() + drafted <= self.room.rows {
+            return drafted;
+        }
+        decoding.iter().for_each(|&at| self.streams[at].guess.keep(0));
+        0
+    }
+
+    /// Looks up what pays, the likeliest first, beside what the draft model has said.
     #[expect(clippy::cast_precision_loss, reason = "small counts")]
     fn draft(&mut self, decoding: &[usize]) {
-        let mut rows = decoding.len();
-        let mut tokens = rows as f32;
-        let most = self.room.drafts.min(self.room.rows.saturating_sub(rows));
+        let modelled = decoding.iter().map(|&at| self.streams[at].guess.modelled().len()).sum::<usize>();
+        let mut rows = decoding.len() + modelled;
+        let mut tokens = decoding.len() as f32;
+        let most = self.room.drafts.saturating_sub(modelled).min(self.room.rows.saturating_sub(rows));
         // What each stream may draft, and how likely it is that one more drafted token is chosen.
         let mut drafted = vec![0; decoding.len()];
         let mut right = vec![0.0; decoding.len()];
         for (slot, &at) in decoding.iter().enumerate() {
-            right[slot] = self.streams[at].look_up(most);
+            let stream = &mut self.streams[at];
+            if stream.guess.is_modelled() {
+                tokens += stream.guess.expected();
+            } else {
+                right[slot] = stream.look_up(most);
+            }
         }
         for _ in 0..most {
             let best = (0..decoding.len()).max_by(|&a, &b| f32::total_cmp(&right[a], &right[b]));
@@ -156,10 +174,11 @@ impl Turn<'_> {
             (rows, tokens, drafted[slot]) = (rows + 1, tokens + right[slot], drafted[slot] + 1);
             let guess = &self.streams[decoding[slot]].guess;
             let has_more = drafted[slot] < guess.draft().len();
-            right[slot] *= if has_more { guess.right() } else { 0.0 };
+            right[slot] *= if has_more { guess.likely(drafted[slot]) } else { 0.0 };
         }
         for (&at, drafted) in decoding.iter().zip(drafted) {
-            self.streams[at].guess.keep(drafted);
+            let guess = &mut self.streams[at].guess;
+            guess.keep(guess.modelled().len().max(drafted));
         }
     }
 

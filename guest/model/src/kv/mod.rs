@@ -146,6 +146,17 @@ impl KvCache {
         self.trim();
     }
 
+    /// Prepares a sequence to be written anew behind its first `tokens`; gives how many of them stay. Pages that others may
+    /// find are never written again: from the first that would be, they are given back.
+    pub(crate) fn rewind(&mut self, sequence: &mut Sequence, tokens: usize) -> usize {
+        if tokens >= sequence.indexed * PAGE_TOKENS {
+            return tokens;
+        }
+        let pages = tokens / PAGE_TOKENS;
+        self.truncate(sequence, pages);
+        pages * PAGE_TOKENS
+    }
+
     /// Takes a sequence's pages back. What nobody may share is wiped.
     pub fn close(&mut self, mut sequence: Sequence) {
         self.truncate(&mut sequence, 0);

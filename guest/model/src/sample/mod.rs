@@ -54,6 +54,13 @@ impl Sampler {
     /// Chooses the token that follows, among those that `mask` allows if there is one. `logits` must be finite, and one of
     /// them allowed.
     pub fn choose(&mut self, logits: &[f32], mask: Option<&Mask>) -> Sampled {
+        let token = self.choose_token(logits, mask);
+        let logprobs = self.sampling.logprobs.map(|count| logprobs(logits, token, count));
+        Sampled { token, logprobs }
+    }
+
+    /// As [`Self::choose`], without probabilities.
+    pub(crate) fn choose_token(&mut self, logits: &[f32], mask: Option<&Mask>) -> u32 {
         let token = if self.has_penalties() {
             let mut penalised = logits.to_vec();
             self.penalise(&mut penalised);
@@ -62,8 +69,7 @@ impl Sampler {
             self.draw(logits, mask)
         };
         count(&mut self.in_answer, token);
-        let logprobs = self.sampling.logprobs.map(|count| logprobs(logits, token, count));
-        Sampled { token, logprobs }
+        token
     }
 
     fn has_penalties(&self) -> bool {

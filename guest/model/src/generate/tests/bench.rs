@@ -6,7 +6,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use vial_tensor::{Alone, Isa, Team};
 
-use crate::generate::{Batcher, Event, Finish, Limits, Request, RequestId, Usage, Vocabulary};
+use crate::generate::{Batcher, Drafter, Event, Finish, Limits, Request, RequestId, Usage, Vocabulary};
 use crate::gguf::Gguf;
 use crate::kv::{KvCache, KvPlan, KvWish, PAGE_TOKENS};
 use crate::tiny;
@@ -37,13 +37,38 @@ pub(super) struct Setup {
     pub(super) rows: usize,
     pub(super) isa: Isa,
     pub(super) end: Option<u32>,
+    /// Seed of the draft model's weights; that of the model is 3.
+    pub(super) draft: Option<u64>,
+    /// Pages of the draft model's cache.
+    pub(super) draft_pages: usize,
+    /// Tokens that the model and the draft model know, at most 288.
+    pub(super) vocabularies: (usize, usize),
+    pub(super) prices: Option<Prices>,
+}
+
+/// What passes take, in ns: so much, and so much more for each row.
+#[derive(Clone, Copy)]
+pub(super) struct Prices {
+    pub(super) model: (u64, u64),
+    pub(super) draft: (u64, u64),
 }
 
 impl Setup {
-    /// Four streams with all the pages they can need, no drafts, nothing kept, no token that ends.
+    /// Four streams with all the pages they can need, no drafts, nothing kept, no token that ends, no clock.
     pub(super) fn new() -> Self {
         let limits = Limits { streams: 4, waiting: 64, ..Limits::default() };
-        Self { limits, context: 256, pages: 16, rows: 16, isa: Isa::detect(), end: None }
+        Self {
+            limits,
+            context: 256,
+            pages: 16,
+            rows: 16,
+            isa: Isa::detect(),
+            end: None,
+            draft: None,
+            draft_pages: 16,
+            vocabularies: (288, 288),
+            prices: None,
+        }
     }
 }
 
@@ -64,25 +89,46 @@ impl Answer {
 
 pub(super) struct Bench {
     file: Vec<u8>,
+    pub(super) draft: Vec<u8>,
     isa: Isa,
+    prices: Option<Prices>,
     pub(super) batcher: Batcher<Numbers>,
     pub(super) answers: BTreeMap<RequestId, Answer>,
     /// Rows and passes so far.
     pub(super) rows: usize,
     pub(super) passes: usize,
+    /// Time so far, in ns.
+    pub(super) time: u64,
+}
+
+fn model(file: &[u8], vocabulary: usize) -> Transformer {
+    let mut model = Transformer::from_gguf(&Gguf::parse(file, file.len() as u64).unwrap()).unwrap();
+    model.config.vocabulary = vocabulary;
+    model.layout.output.weight = model.layout.output.weight.part(0..vocabulary);
+    model
+}
+
+fn cache(model: &Transformer, setup: Setup, pages: usize) -> KvCache {
+    let wish = KvWish { streams: pages, context: setup.context, budget_bytes: 1 << 30 };
+    let plan = KvPlan::new(&model.config, wish).unwrap();
+    KvCache::new(&model.config, KvPlan { pages, ..plan })
 }
 
 impl Bench {
     pub(super) fn new(setup: Setup) -> Self {
-        let file = tiny::llama(3);
-        let model = Transformer::from_gguf(&Gguf::parse(&file, file.len() as u64).unwrap()).unwrap();
-        let wish = KvWish { streams: setup.pages, context: setup.context, budget_bytes: 1 << 30 };
-        let mut plan = KvPlan::new(&model.config, wish).unwrap();
         assert!(setup.pages >= setup.context.div_ceil(PAGE_TOKENS));
-        plan.pages = setup.pages;
-        let (cache, pass) = (KvCache::new(&model.config, plan), Pass::new(&model, setup.rows));
-        let batcher = Batcher::new(model, Numbers(setup.end), cache, pass, setup.limits);
-        Self { file, isa: setup.isa, batcher, answers: BTreeMap::new(), rows: 0, passes: 0 }
+        let file = tiny::llama(3);
+        let target = model(&file, setup.vocabularies.0);
+        let (kv, pass) = (cache(&target, setup, setup.pages), Pass::new(&target, setup.rows));
+        let mut batcher = Batcher::new(target, Numbers(setup.end), kv, pass, setup.limits);
+        let draft = setup.draft.map(tiny::llama).unwrap_or_default();
+        if setup.draft.is_some() {
+            let small = model(&draft, setup.vocabularies.1);
+            let (kv, pass) = (cache(&small, setup, setup.draft_pages), Pass::new(&small, setup.rows));
+            batcher.set_drafter(Drafter::new(small, kv, pass));
+        }
+        let (isa, prices, answers) = (setup.isa, setup.prices, BTreeMap::new());
+        Self { file, draft, isa, prices, batcher, answers, rows: 0, passes: 0, time: 0 }
     }
 
     pub(super) fn submit(&mut self, request: Request) -> RequestId {
@@ -94,6 +140,7 @@ impl Bench {
     /// One pass.
     pub(super) fn step(&mut self) {
         let events = self.events();
+        self.tell_time();
         self.rows += self.batcher.rows;
         self.passes += usize::from(self.batcher.rows > 0);
         events.into_iter().for_each(|event| self.note(event));
@@ -103,7 +150,16 @@ impl Bench {
     pub(super) fn events(&mut self) -> Vec<Event> {
         let team = Team::new(1, &Alone);
         let engine = Engine { team: &team, isa: self.isa };
-        self.batcher.step(&mut Resident::new(&self.file), engine)
+        let (mut weights, mut draft) = (Resident::new(&self.file), Resident::new(&self.draft));
+        self.batcher.step_with_draft(&mut weights, &mut draft, engine)
+    }
+
+    fn tell_time(&mut self) {
+        let Some(prices) = self.prices else { return };
+        let (once, row) = if self.batcher.is_draft() { prices.draft } else { prices.model };
+        let ns = once + row * self.batcher.rows as u64;
+        self.time += ns;
+        self.batcher.note_pass(ns);
     }
 
     fn note(&mut self, event: Event) {

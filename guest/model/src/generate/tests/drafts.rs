@@ -79,10 +79,10 @@ fn times(right: impl Fn(u32) -> bool, base: u64) -> (u64, u64) {
     while tokens < 2000 {
         guess.look_up(&known, 7);
         let mut drafted = 0;
-        let mut likely = guess.right();
+        let mut likely = guess.likely(0);
         let mut expected = 1.0;
         while drafted < guess.draft().len() && pace.pays(1 + drafted, expected, likely) {
-            (drafted, expected, likely) = (drafted + 1, expected + likely, likely * guess.right());
+            (drafted, expected, likely) = (drafted + 1, expected + likely, likely * guess.likely(0));
         }
         let accepted = (0..drafted).take_while(|_| {
             tokens += 1;

@@ -2,6 +2,7 @@
 
 mod bench;
 mod determinism;
+mod draft_model;
 mod drafts;
 mod grammar;
 mod overflow;
