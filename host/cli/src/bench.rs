@@ -1,9 +1,10 @@
 //! `vial bench`: how fast this process reads prompts and decodes.
 
 use serde::Serialize;
-use vial_local::{Rates, Workload, rates, with_team};
+use vial_local::{Local, ModelFile, Rates, Workload, context, rates, with_team};
 use vial_model::transformer::Engine;
 
+use crate::draft::{self, DraftArgs};
 use crate::engine::{EngineArgs, not_loaded};
 use crate::failure::Failure;
 use crate::terminal::{json, print};
@@ -11,11 +12,13 @@ use crate::terminal::{json, print};
 /// Measure how fast a model reads prompts and decodes, in this process.
 ///
 /// Counts as `llama-bench` does: a prompt of random tokens, then tokens decoded one at a time, each round from an empty
-/// cache; the median of the rounds. The rate is that of the engine in the appliance, which `vial run` serves.
+/// cache; the median of the rounds. With --draft it also answers questions with the draft model and without. The rate is that of the engine in the appliance, which `vial run` serves.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
     engine: EngineArgs,
+    #[command(flatten)]
+    draft: DraftArgs,
     /// Tokens of the prompt; 0 for none.
     #[arg(long, default_value_t = 512)]
     prompt: usize,
@@ -47,6 +50,8 @@ struct Output<'a> {
     /// Bytes of weights read for a token, and bytes per second that these cpus read when they do nothing else.
     bytes_per_token: u64,
     memory: f64,
+    /// Answers with `--draft`; `null` without.
+    draft: Option<draft::Output>,
 }
 
 impl Output<'_> {
@@ -60,7 +65,7 @@ impl Output<'_> {
 /// Runs it.
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let (threads, isa) = (args.engine.threads()?, args.engine.isa()?);
-    let file = args.engine.read()?;
+    let (file, small) = (args.engine.read()?, args.draft.read()?);
     let workload = Workload {
         prompt: args.prompt,
         tokens: args.tokens,
@@ -68,9 +73,14 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         rows: args.batch.into(),
         kv: args.engine.kv(),
     };
-    let found = with_team(threads, |team| rates(&file, Engine { team, isa }, workload));
-    let Rates { prefill, decode, bytes_per_token, memory } =
-        found.map_err(|error| not_loaded(&args.engine.model, &error))?;
+    let (found, draft) = with_team(threads, |team| -> Result<_, Failure> {
+        let engine = Engine { team, isa };
+        // First, so that a draft model that does not fit is refused at once.
+        let draft = small.as_ref().map(|small| answers(args, &file, small, engine)).transpose()?;
+        let found = rates(&file, engine, workload).map_err(|error| not_loaded(&args.engine.model, &error));
+        Ok((found?, draft))
+    })?;
+    let Rates { prefill, decode, bytes_per_token, memory } = found;
     let output = Output {
         model: &args.engine.model,
         isa: isa.name(),
@@ -82,9 +92,30 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         decode: median(decode),
         bytes_per_token,
         memory,
+        draft,
     };
-    print(&if args.json { json(&output) } else { line(&output) });
+    if args.json {
+        print(&json(&output));
+    } else {
+        print(&line(&output));
+        output.draft.iter().for_each(|draft| print(&draft.line()));
+    }
     Ok(())
+}
+
+/// Answers with the draft model and without.
+fn answers(
+    args: &Args,
+    file: &ModelFile,
+    small: &ModelFile,
+    engine: Engine<'_>,
+) -> Result<draft::Output, Failure> {
+    let failed = |error| not_loaded(&args.engine.model, &error);
+    let tokens = args.tokens.max(2);
+    let load = || Local::load(file, context(tokens), args.engine.kv()).map_err(failed);
+    let (mut plain, mut with) = (load()?, load()?);
+    args.draft.give(&mut with, Some(small))?;
+    args.draft.measure([&mut plain, &mut with], engine, (tokens, args.rounds.into())).map_err(failed)
 }
 
 fn line(output: &Output<'_>) -> String {
@@ -104,7 +135,7 @@ fn line(output: &Output<'_>) -> String {
 }
 
 /// The middle of some numbers.
-fn median(mut numbers: Vec<f64>) -> Option<f64> {
+pub(crate) fn median(mut numbers: Vec<f64>) -> Option<f64> {
     numbers.sort_by(f64::total_cmp);
     numbers.get(numbers.len() / 2).copied()
 }

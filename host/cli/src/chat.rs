@@ -11,6 +11,7 @@ use vial_model::sample::Sampling;
 use vial_model::template::Message;
 use vial_model::transformer::Engine;
 
+use crate::draft::{self, DraftArgs};
 use crate::engine::{EngineArgs, not_loaded};
 use crate::failure::Failure;
 use crate::form::FormArgs;
@@ -23,6 +24,8 @@ use crate::terminal::{Style, ask, piece, say};
 pub(crate) struct Args {
     #[command(flatten)]
     engine: EngineArgs,
+    #[command(flatten)]
+    draft: DraftArgs,
     /// What to say; a conversation if not given.
     text: Option<String>,
     /// A system message.
@@ -55,11 +58,12 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let (threads, isa) = (args.engine.threads()?, args.engine.isa()?);
     // Before the model, which may take minutes to read.
     let settings = settings(args, args.form.grammar()?);
-    let file = args.engine.read()?;
+    let (file, small) = (args.engine.read()?, args.draft.read()?);
     with_team(threads, |team| {
         let failed = |error| not_loaded(&args.engine.model, &error);
-        let local = Local::load(&file, to_usize(args.context), args.engine.kv()).map_err(failed)?;
+        let mut local = Local::load(&file, to_usize(args.context), args.engine.kv()).map_err(failed)?;
         say(&Style::Dim.paint(&format!("KV cache: {}", local.kv())));
+        args.draft.give(&mut local, small.as_ref())?;
         Conversation { args, settings, local, engine: Engine { team, isa }, messages: system(args) }.hold()
     })
 }
@@ -111,8 +115,21 @@ impl Conversation<'_> {
         let has_form = self.settings.grammar.is_some();
         let line = figures(&answer, has_form, first.unwrap_or_default(), started.elapsed());
         say(&Style::Dim.paint(&line));
+        self.tell_drafts();
         self.messages.push(Message { role: "assistant".to_owned(), content: answer.text });
         Ok(())
+    }
+}
+
+impl Conversation<'_> {
+    /// How the draft model did in the conversation so far, if there is one.
+    fn tell_drafts(&self) {
+        let found = self.local.speculation();
+        if let Some(error) = self.local.draft_error() {
+            say(&format!("the draft model drafts no more: {error}"));
+        } else if found.draft_passes > 0 {
+            say(&Style::Dim.paint(&draft::shown(found.modelled)));
+        }
     }
 }
 

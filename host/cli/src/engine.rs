@@ -69,21 +69,27 @@ impl EngineArgs {
 
     /// The file in memory.
     pub(crate) fn read(&self) -> Result<ModelFile, Failure> {
-        let bar = bar("loading", 0);
-        let file = ModelFile::read(&self.model, &mut |done, all| {
-            bar.set_length(all);
-            bar.set_position(done);
-        });
-        bar.finish_and_clear();
-        let hint = "check the path and its permissions";
-        file.map_err(|error| Failure::new(format!("{}: {error}", self.model.display()), hint))
+        read(&self.model)
     }
+}
+
+/// A model file in memory.
+pub(crate) fn read(path: &Path) -> Result<ModelFile, Failure> {
+    let bar = bar("loading", 0);
+    let file = ModelFile::read(path, &mut |done, all| {
+        bar.set_length(all);
+        bar.set_position(done);
+    });
+    bar.finish_and_clear();
+    let hint = "check the path and its permissions";
+    file.map_err(|error| Failure::new(format!("{}: {error}", path.display()), hint))
 }
 
 /// A model that is not understood, or a request that does not fit.
 pub(crate) fn not_loaded(model: &Path, error: &LoadError) -> Failure {
     let hint = match error {
         LoadError::Submit(_) => "shorten the conversation, or give it more room with --context",
+        LoadError::Draft(_) => "draft by a smaller model of the same family",
         LoadError::Pass(PassError::NoToken | PassError::Grammar(_)) => {
             "allow other texts by the grammar, or simplify it"
         }

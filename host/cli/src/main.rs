@@ -7,6 +7,7 @@
 mod bench;
 mod build;
 mod chat;
+mod draft;
 mod engine;
 mod failure;
 mod form;

@@ -4,11 +4,14 @@
 //! - [`with_team`]: threads as the cpus of a pass;
 //! - [`Local`]: a model ready to answer;
 //! - [`rates`]: how fast it reads prompts and decodes;
+//! - [`drafted`]: how fast it answers with a draft model and without;
 //! - [`Runner`]: logits of given tokens.
 //!
 //! Trust: the file is the user's own. Nothing is sealed or measured here, and no leaf is checked.
 #![forbid(unsafe_code)]
 
+mod draft;
+mod drafted;
 mod file;
 mod memory;
 mod model;
@@ -16,6 +19,7 @@ mod rate;
 mod runner;
 mod threads;
 
+pub use drafted::{Drafted, context, drafted};
 pub use file::{FileError, ModelFile};
 pub use memory::read_rate;
 pub use model::{Answer, LoadError, Local, Settings};

@@ -1,7 +1,7 @@
 //! A model ready to answer.
 
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::SystemTime;
 use vial_grammar::Grammar;
 use vial_model::generate::{Batcher, Event, Finish, Limits, Request, SubmitError};
 use vial_model::gguf::{Gguf, GgufError};
@@ -9,15 +9,14 @@ use vial_model::kv::{KvCache, KvError, KvKind, KvPlan, KvWish};
 use vial_model::sample::Sampling;
 use vial_model::scan::{ScaleError, Scan};
 use vial_model::template::{Conversation, Message, Template, TemplateError};
-use vial_model::tokenizer::{Tokenizer, TokenizerError};
+use vial_model::tokenizer::{DraftMismatch, Tokenizer, TokenizerError};
 use vial_model::transformer::{Engine, ModelError, Pass, PassError, Transformer};
-use vial_model::weights::Resident;
 use vial_tensor::Isa;
 
 use crate::ModelFile;
 
 /// Rows of a pass: as many as read prompts well.
-const ROWS: usize = 128;
+pub(crate) const ROWS: usize = 128;
 /// Drafted tokens of a pass: with the one before them as many rows as decoding kernels take.
 const DRAFTS: usize = 7;
 
@@ -37,6 +36,9 @@ pub enum LoadError {
     /// Its tokenizer.
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),
+    /// Its tokenizer, which is not that of the model it is to draft for.
+    #[error(transparent)]
+    Draft(#[from] DraftMismatch),
     /// Its chat template.
     #[error(transparent)]
     Template(#[from] TemplateError),
@@ -82,8 +84,9 @@ pub struct Answer {
 /// A model with its cache, for one conversation at a time.
 #[derive(Debug)]
 pub struct Local<'f> {
-    file: &'f ModelFile,
-    batcher: Batcher<Tokenizer>,
+    pub(crate) file: &'f ModelFile,
+    pub(crate) draft: Option<&'f ModelFile>,
+    pub(crate) batcher: Batcher<Tokenizer>,
     template: Option<Template>,
     marks: (String, String),
     kv: KvPlan,
@@ -107,7 +110,7 @@ impl<'f> Local<'f> {
         // One user: what was said before is what the next prompt begins with.
         let limits = Limits { streams: 1, waiting: 1, kept_pages: plan.pages, drafts: DRAFTS };
         let batcher = Batcher::new(model, tokenizer, cache, pass, limits);
-        Ok(Self { file, batcher, template, marks, kv: plan })
+        Ok(Self { file, draft: None, batcher, template, marks, kv: plan })
     }
 
     /// Its cache.
@@ -154,10 +157,7 @@ impl<'f> Local<'f> {
         })?;
         let mut whole = String::new();
         loop {
-            let started = Instant::now();
-            let events = self.batcher.step(&mut Resident::new(self.file.bytes()), engine);
-            self.batcher.note_pass(u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX));
-            for event in events {
+            for event in self.step(engine) {
                 match event {
                     Event::Token { text, .. } => add(&mut whole, &text, tell),
                     Event::Done { text, finish, usage, .. } => {
@@ -185,13 +185,13 @@ fn add(whole: &mut String, text: &str, tell: &mut dyn FnMut(&str)) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::with_team;
     use vial_grammar::Json;
     use vial_tensor::Isa;
 
-    fn file(bytes: &[u8]) -> ModelFile {
+    pub(crate) fn file(bytes: &[u8]) -> ModelFile {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("model.gguf");
         std::fs::write(&path, bytes).unwrap();
