@@ -134,6 +134,12 @@ impl Drafter {
         is_able.then_some(behind)
     }
 
+    /// Lets it see no more than the last `tokens` of a stream.
+    pub(super) fn restart(&mut self, stream: &Stream, tokens: usize) {
+        let shadow = self.shadows.entry(stream.id).or_default();
+        shadow.restart(&mut self.cache, stream.tokens().len().saturating_sub(tokens));
+    }
+
     /// Runs one pass; gives its rows. Streams of which the last token was computed have one more token in their drafts.
     /// `tokens` is the size of the model's vocabulary.
     pub(super) fn run(

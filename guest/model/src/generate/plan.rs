@@ -20,6 +20,10 @@ use super::turn::Room;
 const READY: usize = 8;
 /// A looked-up token takes no pass to draft. Where it is right at least this often, of how often the draft model's is, it is taken.
 const LOOKED_UP: f32 = 0.75;
+/// Tokens of a stream, the last, that the draft model begins with where seeing all of them costs too much.
+const WINDOW: usize = 32;
+/// Part of the balance that seeing all of a stream may cost.
+const WHOLE: f32 = 0.5;
 /// Rows of a chunk while nothing is known of costs.
 const CHUNK_UNKNOWN: usize = 32;
 
@@ -103,7 +107,12 @@ impl Planner<'_> {
         }
         let drafted = stream.guess.modelled().len();
         let likely = (0..drafted).map(|place| stream.guess.likely(place)).product::<f32>() * mean;
-        let behind = self.drafter.behind(stream)?;
+        let mut behind = self.drafter.behind(stream)?;
+        if drafted == 0 && behind > WINDOW && !self.affords(behind) {
+            let stream = &self.streams[at];
+            self.drafter.restart(stream, WINDOW);
+            behind = self.drafter.behind(stream)?;
+        }
         Some(Odds { at, behind, likely, mean })
     }
 
@@ -168,31 +177,43 @@ impl Planner<'_> {
             return Vec::new();
         }
         let paying = self.paying(able, round);
-        let part = paying.iter().filter(|odds| !odds.is_ready()).find_map(|odds| {
-            let rows = self.chunk(round)?.min(odds.behind);
-            self.is_worth(*odds, rows, round).then_some(Part { at: odds.at, rows })
-        });
+        let chunk = self.chunk(round);
+        let part = paying.iter().filter(|odds| !odds.is_ready()).find(|odds| self.is_worth(**odds, round));
         self.drafter.has_caught_up = part.is_some();
-        part.into_iter().collect()
+        part.map(|odds| Part { at: odds.at, rows: odds.behind.min(chunk) }).into_iter().collect()
     }
 
-    /// Rows of a chunk that takes no longer than a pass that decodes, and is paid for.
-    fn chunk(&self, round: Round) -> Option<usize> {
+    /// Rows of a chunk that takes no longer than a pass that decodes; one at least.
+    fn chunk(&self, round: Round) -> usize {
         let most = self.drafter.max_rows();
-        let Some(plain) = self.pace.estimate(round.streams) else { return Some(most.min(CHUNK_UNKNOWN)) };
-        let is_paid =
-            |&rows: &usize| self.estimate(rows).is_some_and(|ns| ns <= plain.min(self.ledger.balance()));
-        core::iter::successors(Some(most), |rows| Some(rows / 2)).take_while(|&rows| rows > 0).find(is_paid)
+        let Some(plain) = self.pace.estimate(round.streams) else { return most.min(CHUNK_UNKNOWN) };
+        let is_short = |&rows: &usize| self.estimate(rows).is_some_and(|ns| ns <= plain);
+        let halves = core::iter::successors(Some(most), |rows| Some(rows / 2).filter(|&rows| rows > 0));
+        halves.clone().find(is_short).unwrap_or(1)
     }
 
-    /// Whether catching up takes at most half as long as what may be left of the answer.
-    #[expect(clippy::cast_precision_loss, reason = "counts of tokens")]
-    fn is_worth(&self, odds: Odds, rows: usize, round: Round) -> bool {
-        let chunk = self.estimate(rows).zip(self.pace.estimate(round.streams));
-        chunk.is_none_or(|(ns, plain)| {
-            let chunks = odds.behind.div_ceil(rows) as f32;
-            2.0 * chunks * ns <= self.streams[odds.at].left() as f32 * plain
-        })
+    /// Whether what a stream is behind is paid for with what its first draft takes, and takes at most half as long as what may
+    /// be left of the answer.
+    #[expect(clippy::cast_precision_loss, reason = "a count of tokens")]
+    fn is_worth(&self, odds: Odds, round: Round) -> bool {
+        let (Some(plain), Some(all)) = (self.pace.estimate(round.streams), self.all(odds.behind)) else {
+            return !self.pace.has_clock();
+        };
+        let first = self.estimate(1).unwrap_or(plain);
+        all + 2.0 * first <= self.ledger.balance() && 2.0 * all <= self.streams[odds.at].left() as f32 * plain
+    }
+
+    /// Whether seeing that many tokens costs a small part of the balance; where nothing is known of costs it does.
+    fn affords(&self, tokens: usize) -> bool {
+        let is_small = |ns: f32| ns <= WHOLE * self.ledger.balance();
+        !self.pace.has_clock() || self.all(tokens).is_some_and(is_small)
+    }
+
+    /// What it takes to see that many tokens, in ns.
+    #[expect(clippy::cast_precision_loss, reason = "a count of tokens")]
+    fn all(&self, tokens: usize) -> Option<f32> {
+        let rows = tokens.min(self.drafter.max_rows()).max(1);
+        Some(self.estimate(rows)? * tokens as f32 / rows as f32)
     }
 
     /// What a pass of the draft model takes, in ns.

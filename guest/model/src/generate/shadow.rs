@@ -3,6 +3,8 @@
 //! A shadow knows the tokens whose keys and values its sequence holds. Before anything is computed it compares them with what
 //! the stream says now, so that it is right whatever happened to the stream: drafts that were wrong, a context that was shifted,
 //! pages that were lost, tokens that came by other ways.
+//!
+//! Where seeing a whole stream costs too much it sees what follows a place near the end, as if the stream began there.
 
 use alloc::vec::Vec;
 
@@ -17,6 +19,8 @@ use crate::transformer::Row;
 #[derive(Debug, Default)]
 pub(super) struct Shadow {
     pub(super) sequence: Sequence,
+    /// Tokens of the stream before the first that it sees.
+    start: usize,
     /// Tokens in the cache, in order.
     seen: Vec<u32>,
     fork: Option<Fork>,
@@ -36,21 +40,42 @@ struct Fork {
 impl Shadow {
     /// Forgets what the stream does not say any more, and takes the pages that are known of what it says.
     pub(super) fn follow(&mut self, cache: &mut KvCache, stream: &Stream) {
-        let same = self.seen.iter().zip(said(stream)).take_while(|&(seen, said)| *seen == said).count();
+        if self.start >= stream.tokens().len() {
+            self.restart(cache, 0);
+        }
+        let same = self.seen.iter().zip(self.said(stream)).take_while(|&(seen, said)| *seen == said).count();
         // The last known token is computed in any case: what follows it is asked for.
-        let last = stream.tokens().len() + stream.guess.modelled().len() - 1;
+        let last = self.last(stream);
         let done = cache.rewind(&mut self.sequence, same.min(last));
         self.seen.truncate(done);
         let end = last.min(stream.tokens().len());
-        if done == self.sequence.capacity() && done < end {
+        // Pages are found by all that comes before them.
+        if self.start == 0 && done == self.sequence.capacity() && done < end {
             let done = cache.adopt(&mut self.sequence, &stream.tokens()[..end], stream.sharing);
             self.seen.extend(&stream.tokens()[self.seen.len()..done]);
         }
     }
 
+    /// Forgets all, to see what follows the first `start` tokens.
+    pub(super) fn restart(&mut self, cache: &mut KvCache, start: usize) {
+        cache.truncate(&mut self.sequence, 0);
+        self.seen.clear();
+        self.start = start;
+    }
+
+    /// What it sees of the stream, and what the draft model has said.
+    fn said<'s>(&self, stream: &'s Stream) -> impl Iterator<Item = u32> + use<'s> {
+        stream.tokens().iter().chain(stream.guess.modelled()).copied().skip(self.start)
+    }
+
+    /// Where in the cache the last of it goes.
+    fn last(&self, stream: &Stream) -> usize {
+        stream.tokens().len() + stream.guess.modelled().len() - self.start - 1
+    }
+
     /// Tokens that it has to see before it says the next; never none after [`Self::follow`].
     pub(super) fn behind<'s>(&self, stream: &'s Stream) -> impl Iterator<Item = u32> + use<'s> {
-        said(stream).skip(self.seen.len())
+        self.said(stream).skip(self.seen.len())
     }
 
     /// Tokens in the cache.
@@ -69,7 +94,7 @@ impl Shadow {
 
     /// Its next `count` rows; the last token's logits are wanted.
     pub(super) fn rows<'a>(&'a self, stream: &'a Stream, count: usize) -> impl Iterator<Item = Row<'a>> {
-        let last = stream.tokens().len() + stream.guess.modelled().len() - 1;
+        let last = self.last(stream);
         let tokens = (self.seen.len()..).zip(self.behind(stream)).take(count);
         tokens.map(move |(position, token)| Row {
             token,
@@ -84,8 +109,10 @@ impl Shadow {
     pub(super) fn advance(&mut self, cache: &mut KvCache, stream: &Stream, count: usize) -> bool {
         let new: Vec<u32> = self.behind(stream).take(count).collect();
         self.seen.extend(new);
-        let end = self.seen.len().min(stream.tokens().len());
-        cache.publish(&mut self.sequence, &stream.tokens()[..end], stream.sharing);
+        if self.start == 0 {
+            let end = self.seen.len().min(stream.tokens().len());
+            cache.publish(&mut self.sequence, &stream.tokens()[..end], stream.sharing);
+        }
         self.behind(stream).next().is_none()
     }
 
@@ -112,9 +139,4 @@ impl Shadow {
             stream.guess.push(token, Margin::of(logits, token));
         }
     }
-}
-
-/// The stream's tokens and those that the draft model has said.
-fn said(stream: &Stream) -> impl Iterator<Item = u32> + use<'_> {
-    stream.tokens().iter().chain(stream.guess.modelled()).copied()
 }

@@ -35,13 +35,15 @@ pub struct Speculation {
 }
 
 /// What the last step was.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Last {
     /// A pass of the draft model.
     Draft,
     /// A pass of the model, in which no draft of the draft model was checked.
-    #[default]
-    Plain,
+    Plain {
+        /// Whether it read no prompt.
+        is_decoding: bool,
+    },
     /// One in which some were. What its tokens had taken without is known at its end, by the streams it decoded.
     Checked {
         /// Streams.
@@ -49,6 +51,12 @@ pub(super) enum Last {
         /// Tokens.
         tokens: usize,
     },
+}
+
+impl Default for Last {
+    fn default() -> Self {
+        Self::Plain { is_decoding: false }
+    }
 }
 
 impl<V: Vocabulary> Batcher<V> {
@@ -129,7 +137,12 @@ impl<V: Vocabulary> Batcher<V> {
                 }
                 return;
             }
-            Last::Plain => self.ledger.earn(spent, spent, spent),
+            Last::Plain { is_decoding } => {
+                self.ledger.earn(spent, spent, spent);
+                if is_decoding {
+                    self.ledger.lend(spent);
+                }
+            }
             Last::Checked { streams, tokens } => {
                 let one = self.pace.estimate(streams).unwrap_or(spent);
                 self.ledger.earn(spent, one * tokens as f32 / streams.max(1) as f32, one);
@@ -144,10 +157,14 @@ impl<V: Vocabulary> Batcher<V> {
             drafter.wait();
         }
         let stream = |share: &Share| &self.streams[share.at];
-        let decodes = shares.iter().all(|share| stream(share).is_decoding());
+        let is_decoding = shares.iter().all(|share| stream(share).is_decoding());
         let is_checked = shares.iter().any(|share| stream(share).guess.is_modelled());
         let streams = shares.len();
-        if decodes && is_checked { Last::Checked { streams, tokens: 0 } } else { Last::Plain }
+        if is_decoding && is_checked {
+            Last::Checked { streams, tokens: 0 }
+        } else {
+            Last::Plain { is_decoding }
+        }
     }
 
     /// Takes note of what a pass gave.

@@ -212,10 +212,11 @@ fn times(draft: u64, prices: Prices, requests: &[Request]) -> (u64, u64, Specula
             bench.submit(request.clone());
         }
         bench.run();
-        (bench.time, bench.batcher.speculation())
+        (bench.time, bench.batcher.speculation(), bench.answers.into_values().collect::<Vec<_>>())
     };
-    let (plain, _) = time(Setup { draft: None, ..with(draft) });
-    let (drafted, found) = time(with(draft));
+    let (plain, _, expected) = time(Setup { draft: None, ..with(draft) });
+    let (drafted, found, answers) = time(with(draft));
+    assert!(same_tokens(&answers, &expected));
     (drafted, plain, found)
 }
 
