@@ -91,6 +91,20 @@ fn a_draft_model_follows_shifts_of_the_context() {
 }
 
 #[test]
+fn a_page_that_others_may_find_is_not_written_again_after_a_shift() {
+    let mut bench = Bench::new(Setup { context: 128, ..with(SAME) });
+    let shifted = Request { overflow: Overflow::Shift { keep: 10 }, ..sampled(1, 0.0, 70) };
+    // The first page is found by the second, which begins when the first has shifted.
+    let request = Request { prompt: tokens(1, 100), cache_scope: Some(1), ..shifted };
+    bench.submit(request.clone());
+    bench.run();
+    bench.submit(Request { max_tokens: 20, ..request });
+    bench.run();
+    let found = bench.batcher.speculation().modelled;
+    assert!(found.right > 40 && found.right == found.drafted, "{found:?}");
+}
+
+#[test]
 fn streams_that_are_cancelled_paused_or_join_disturb_no_draft() {
     let plain = together(Setup::new(), &requests());
     for draft in [SAME, OTHER] {
