@@ -143,6 +143,9 @@ impl<V: Vocabulary> Batcher<V> {
     /// Wipes what requests of a scope left to be found, where nobody will name the scope again: see [`Request::cache_scope`].
     pub fn forget(&mut self, scope: u64) {
         self.cache.forget(scope);
+        if let Some(drafter) = &mut self.drafter {
+            drafter.forget(scope);
+        }
     }
 
     /// Whether a step would do nothing.

@@ -134,6 +134,11 @@ impl Drafter {
         is_able.then_some(behind)
     }
 
+    /// Wipes what is kept of a scope.
+    pub(super) fn forget(&mut self, scope: u64) {
+        self.cache.forget(scope);
+    }
+
     /// Lets it see no more than the last `tokens` of a stream.
     pub(super) fn restart(&mut self, stream: &Stream, tokens: usize) {
         let shadow = self.shadows.entry(stream.id).or_default();

@@ -189,6 +189,8 @@ fn what_the_draft_model_has_seen_is_wiped_or_shared_as_the_streams_pages_are() {
         bench.submit(Request { cache_scope, ..request(&tokens(1, 100), 40) });
         bench.run();
         assert_eq!(bench.batcher.drafter().unwrap().free_pages(), (16, kept));
+        bench.batcher.forget(1);
+        assert_eq!(bench.batcher.drafter().unwrap().free_pages(), (16, 0));
     }
 }
 
