@@ -3,6 +3,7 @@
 mod avx2;
 mod avx512;
 mod detect;
+mod orders;
 mod words;
 
 pub(crate) use self::avx2::Avx2;

@@ -15,6 +15,10 @@ use core::arch::x86_64::{
 };
 
 use super::Avx2;
+use super::orders::{
+    BIT, BYTE_OF_BIT, EVEN, HALVES, HALVES_AS_WORDS, IN_TURN, NIBBLE, NIBBLES, SIDE_BY_SIDE, SIGNS, SIX,
+    UPPER_TWO,
+};
 use crate::simd::{Simd as _, Unit};
 use crate::words::{Numbers, STRETCH, UNIT, WordLanes};
 
@@ -34,60 +38,6 @@ macro_rules! memory {
         unsafe { $call }
     }};
 }
-
-/// The byte of 32 bits that has the bit of each of 32 bytes.
-const BYTE_OF_BIT: [u8; UNIT] = {
-    let mut bytes = [0; UNIT];
-    let mut at = 8;
-    while at < UNIT {
-        bytes[at] = bytes[at - 8] + 1;
-        at += 1;
-    }
-    bytes
-};
-
-/// The bit in that byte.
-const BIT: [u8; UNIT] = {
-    let mut bits = [1; UNIT];
-    let mut at = 0;
-    while at < UNIT {
-        bits[at] = 1 << (at % 8);
-        at += 1;
-    }
-    bits
-};
-
-/// Upper nibbles are moved down in the upper half.
-const NIBBLES: [u32; 8] = [0, 0, 0, 0, 4, 4, 4, 4];
-/// The first of two numbers in the lower half, the second in the upper half.
-const HALVES: [u8; UNIT] = halves(4);
-/// The same of their lower words.
-const HALVES_AS_WORDS: [u8; UNIT] = halves(2);
-
-/// The first `len` bytes of each of two numbers, as often as they fit a half.
-const fn halves(len: u8) -> [u8; UNIT] {
-    let mut bytes = [0; UNIT];
-    let (mut at, mut next) = (0, 0);
-    while at < UNIT {
-        bytes[at] = if at < UNIT / 2 { next } else { 4 + next };
-        (at, next) = (at + 1, (next + 1) % len);
-    }
-    bytes
-}
-
-/// Bytes of even places.
-const EVEN: [u8; 16] = [0, 2, 4, 6, 8, 10, 12, 14, 0, 0, 0, 0, 0, 0, 0, 0];
-
-/// Of eight the first and the fifth, the second and the sixth, and so on.
-const IN_TURN: [u32; 8] = [0, 4, 1, 5, 2, 6, 3, 7];
-/// Six bits of each byte, the upper two of these, and a nibble.
-const SIX: u32 = 0x3F3F_3F3F;
-const UPPER_TWO: u32 = 0x3030_3030;
-const NIBBLE: u32 = 0x0F0F_0F0F;
-/// Four scales, four minima, and the same again, to scale and minimum.
-const SIDE_BY_SIDE: [u8; 16] = [0, 4, 1, 5, 2, 6, 3, 7, 8, 12, 9, 13, 10, 14, 11, 15];
-/// Minima are taken off.
-const SIGNS: Unit = [0., -0., 0., -0., 0., -0., 0., -0., 0., -0., 0., -0., 0., -0., 0., -0.];
 
 impl Avx2 {
     #[inline(always)]
