@@ -4,7 +4,7 @@
 //! - [`with_team`]: threads as the cpus of a pass;
 //! - [`Local`]: a model ready to answer;
 //! - [`rates`]: how fast it reads prompts and decodes;
-//! - [`drafted`]: how fast it answers with a draft model and without;
+//! - [`drafted()`]: how fast it answers with a draft model and without;
 //! - [`Runner`]: logits of given tokens.
 //!
 //! Trust: the file is the user's own. Nothing is sealed or measured here, and no leaf is checked.
