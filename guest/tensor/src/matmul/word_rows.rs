@@ -52,6 +52,8 @@ struct Tile<'t, S> {
 
 impl<S: WordLanes> ForWords for Tile<'_, S> {
     fn run<F: WordFormat<B, K>, const B: usize, const K: usize>(self) {
+        // A format of another kind needs a line of its own below.
+        const { assert!(F::RUN == if F::HAS_OFFSETS { STRETCH } else { STRETCH / 2 }) };
         let Self { s, mut chunk, words, scratch: Scratch(panel) } = self;
         let stretches = words.input(0).len();
         for start in (0..stretches).step_by(DEPTH) {

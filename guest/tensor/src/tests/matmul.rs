@@ -141,6 +141,24 @@ fn bits(isa: Isa, weights: &Matrix<'_>, x: &[f32], inputs: usize) -> Vec<u32> {
     out.into_iter().map(f32::to_bits).collect()
 }
 
+/// Integers that are all as large as they can be, and of one sign.
+#[test]
+fn the_largest_sums_of_integers_fit() {
+    let team = Team::new(1, &Alone);
+    let one = [0x00, 0x3C];
+    let six = [&[0; 192][..], &[0x80; 16], &one].concat();
+    let with_header = |bytes: usize| [&one[..], &[0, 0], &vec![0xFF; bytes - 4]].concat();
+    for (quant, block) in
+        [(Quant::Q4_K, with_header(144)), (Quant::Q5_K, with_header(176)), (Quant::Q6_K, six)]
+    {
+        let weights = Matrix::new(quant, 1, 256, &block).unwrap();
+        for inputs in [1, 2, 5] {
+            check(&team, &weights, &vec![1.0; inputs * 256]);
+            check(&team, &weights, &vec![-1.0; inputs * 256]);
+        }
+    }
+}
+
 /// What a stream is told must not hang on the streams beside it, nor on whether a draft is checked.
 #[test]
 fn bits_do_not_depend_on_the_inputs_beside() {

@@ -1,6 +1,6 @@
 //! Formats of 256 elements a block, in groups with small integer scales of their own.
 
-use super::{Numbers, STRETCH, UNIT, WordFormat, WordLanes, cut};
+use super::{Multipliers, Numbers, STRETCH, WordFormat, WordLanes, cut};
 
 pub(super) struct Q4K;
 pub(super) struct Q5K;
@@ -15,6 +15,7 @@ fn packed<S: WordLanes>(s: S, nibbles: &[u8], unit: usize) -> S::B {
 impl WordFormat<144, 1> for Q4K {
     /// Words are at most 15 · 63.
     const RUN: usize = STRETCH;
+    const MULTIPLIERS: Multipliers = Multipliers::OfUnits;
     const HAS_OFFSETS: bool = true;
 
     #[inline(always)]
@@ -28,33 +29,12 @@ impl WordFormat<144, 1> for Q4K {
         let packed = packed(s, &block[16..], unit);
         if unit.is_multiple_of(2) { s.low_nibbles(packed) } else { s.high_nibbles(packed) }
     }
-
-    #[inline(always)]
-    fn multiplied<S: WordLanes>(s: S, words: S::W, numbers: &Numbers, unit: usize) -> S::W {
-        s.times(words, numbers.multipliers[unit])
-    }
-
-    #[inline(always)]
-    fn add_products<S: WordLanes>(
-        s: S,
-        sums: S::Integers,
-        words: S::W,
-        x: &[i16; UNIT],
-        numbers: &Numbers,
-        unit: usize,
-    ) -> S::Integers {
-        s.add_times(sums, words, x, numbers.multipliers[unit])
-    }
-
-    #[inline(always)]
-    fn single<S: WordLanes>(_: S, _: &[u8; 144]) -> ([f32; 2], S::W) {
-        unreachable!("a block is a stretch")
-    }
 }
 
 impl WordFormat<176, 1> for Q5K {
     /// Words are at most 31 · 63.
     const RUN: usize = STRETCH;
+    const MULTIPLIERS: Multipliers = Multipliers::OfUnits;
     const HAS_OFFSETS: bool = true;
 
     #[inline(always)]
@@ -81,33 +61,12 @@ impl WordFormat<176, 1> for Q5K {
         };
         s.unsigned_words(s.or_bytes(nibbles, s.and_bytes(fifths, 16)))
     }
-
-    #[inline(always)]
-    fn multiplied<S: WordLanes>(s: S, words: S::W, numbers: &Numbers, unit: usize) -> S::W {
-        s.times(words, numbers.multipliers[unit])
-    }
-
-    #[inline(always)]
-    fn add_products<S: WordLanes>(
-        s: S,
-        sums: S::Integers,
-        words: S::W,
-        x: &[i16; UNIT],
-        numbers: &Numbers,
-        unit: usize,
-    ) -> S::Integers {
-        s.add_times(sums, words, x, numbers.multipliers[unit])
-    }
-
-    #[inline(always)]
-    fn single<S: WordLanes>(_: S, _: &[u8; 176]) -> ([f32; 2], S::W) {
-        unreachable!("a block is a stretch")
-    }
 }
 
 impl WordFormat<210, 1> for Q6K {
     /// Words are at most 32 · 128.
     const RUN: usize = STRETCH / 2;
+    const MULTIPLIERS: Multipliers = Multipliers::OfHalves;
     const HAS_OFFSETS: bool = false;
 
     #[inline(always)]
@@ -131,27 +90,5 @@ impl WordFormat<210, 1> for Q6K {
             _ => s.down_bytes::<2>(upper),
         };
         s.signed_words(s.less_bytes(s.or_bytes(low, s.and_bytes(upper, 0x30)), 32))
-    }
-
-    #[inline(always)]
-    fn multiplied<S: WordLanes>(s: S, words: S::W, numbers: &Numbers, unit: usize) -> S::W {
-        s.times_halves(words, &numbers.multipliers.as_chunks().0[unit])
-    }
-
-    #[inline(always)]
-    fn add_products<S: WordLanes>(
-        s: S,
-        sums: S::Integers,
-        words: S::W,
-        x: &[i16; UNIT],
-        numbers: &Numbers,
-        unit: usize,
-    ) -> S::Integers {
-        s.add_times_halves(sums, words, x, &numbers.multipliers.as_chunks().0[unit])
-    }
-
-    #[inline(always)]
-    fn single<S: WordLanes>(_: S, _: &[u8; 210]) -> ([f32; 2], S::W) {
-        unreachable!("a block is a stretch")
     }
 }

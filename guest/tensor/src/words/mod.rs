@@ -6,8 +6,8 @@
 //! rounded, and those of all units alike, so that a unit's products need one scale, the weights'.
 //!
 //! Where units share scales, a product of a row and an input is computed in one order of operations, however many rows and
-//! inputs are computed beside it: its bits do not depend on what else is in a pass. Of other formats this holds up to the
-//! number of inputs from which panels are used.
+//! inputs are computed beside it: its bits do not depend on what else is in a pass. Of other formats, and where registers are
+//! sixteen floats wide, this holds up to the number of inputs from which panels are used.
 //!
 //! Everything comes in stretches of 256 columns, eight units of 32: one block of the `K` formats, eight of the others.
 
@@ -43,6 +43,17 @@ impl Numbers {
         Self { scales: [0.0; STRETCH], offsets: [0.0; STRETCH], multipliers: [0; 2 * STRETCH] };
 }
 
+/// Which multipliers a format has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Multipliers {
+    /// Words are as they are.
+    None,
+    /// One for each unit.
+    OfUnits,
+    /// One for each half of a unit.
+    OfHalves,
+}
+
 /// A format of weights whose blocks of `BYTES` bytes become units of words; a stretch has `BLOCKS` of them.
 ///
 /// `RUN` units in a row share a scale: what they have is summed up in integers.
@@ -50,6 +61,8 @@ pub(crate) trait WordFormat<const BYTES: usize, const BLOCKS: usize> {
     /// Units of a run. A lane sums up four products of each: words times their multipliers are at most
     /// `2^31 / (4 · RUN · 32,767)` in size.
     const RUN: usize;
+    /// What words are multiplied with.
+    const MULTIPLIERS: Multipliers;
     /// Whether units have offsets that are not zero.
     const HAS_OFFSETS: bool;
 
@@ -61,8 +74,12 @@ pub(crate) trait WordFormat<const BYTES: usize, const BLOCKS: usize> {
 
     /// Words of unit `unit` times their multipliers.
     #[inline(always)]
-    fn multiplied<S: WordLanes>(_: S, words: S::W, _numbers: &Numbers, _unit: usize) -> S::W {
-        words
+    fn multiplied<S: WordLanes>(s: S, words: S::W, numbers: &Numbers, unit: usize) -> S::W {
+        match Self::MULTIPLIERS {
+            Multipliers::None => words,
+            Multipliers::OfUnits => s.times(words, numbers.multipliers[unit]),
+            Multipliers::OfHalves => s.times_halves(words, &numbers.multipliers.as_chunks().0[unit]),
+        }
     }
 
     /// Adds the products of the words of unit `unit`, times their multipliers.
@@ -72,14 +89,22 @@ pub(crate) trait WordFormat<const BYTES: usize, const BLOCKS: usize> {
         sums: S::Integers,
         words: S::W,
         x: &[i16; UNIT],
-        _numbers: &Numbers,
-        _unit: usize,
+        numbers: &Numbers,
+        unit: usize,
     ) -> S::Integers {
-        s.add_products(sums, words, x)
+        match Self::MULTIPLIERS {
+            Multipliers::None => s.add_products(sums, words, x),
+            Multipliers::OfUnits => s.add_times(sums, words, x, numbers.multipliers[unit]),
+            Multipliers::OfHalves => {
+                s.add_times_halves(sums, words, x, &numbers.multipliers.as_chunks().0[unit])
+            }
+        }
     }
 
-    /// Scale and offset of a block that is one unit, and its words.
-    fn single<S: WordLanes>(s: S, block: &[u8; BYTES]) -> ([f32; 2], S::W);
+    /// Scale and offset of a block that is one unit, and its words. Formats whose block is a stretch are never asked.
+    fn single<S: WordLanes>(_: S, _: &[u8; BYTES]) -> ([f32; 2], S::W) {
+        unreachable!("a block is a stretch")
+    }
 }
 
 /// A computation that is compiled once for each format.

@@ -1,6 +1,6 @@
 //! Formats of 32 elements a block, with one scale and perhaps a minimum as halves.
 
-use super::{Numbers, STRETCH, WordFormat, WordLanes, cut};
+use super::{Multipliers, Numbers, STRETCH, WordFormat, WordLanes, cut};
 use crate::simd::{Simd, Unit};
 
 pub(super) struct Q8_0;
@@ -75,6 +75,7 @@ macro_rules! format {
     ($name:ident, $bytes:literal, $has_offsets:literal, $pairs:expr, $words:expr, $pair:expr) => {
         impl WordFormat<$bytes, STRETCH> for $name {
             const RUN: usize = 1;
+            const MULTIPLIERS: Multipliers = Multipliers::None;
             const HAS_OFFSETS: bool = $has_offsets;
 
             #[inline(always)]
