@@ -1,7 +1,7 @@
 //! Sixteen lanes in plain Rust: the reference, and what runs where nothing faster is known.
 
 use crate::half::{bf16_to_f32, f16_to_f32, f32_to_f16};
-use crate::simd::{Op, Registers, Simd, Unit};
+use crate::simd::{Line, Op, Registers, Simd, Unit};
 
 /// Plain Rust; always supported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -220,9 +220,9 @@ impl Simd for Portable {
     #[inline(always)]
     fn prefetch(self, _from: &[u8], _ahead_bytes: usize) {}
     #[inline(always)]
-    fn transpose(self, rows: &[Unit; 16], to: &mut [Unit], stride: usize) {
+    fn transpose(self, rows: &[Line; 16], to: &mut [Line], stride: usize) {
         for (column, out) in to.iter_mut().step_by(stride).take(16).enumerate() {
-            *out = each(rows, |row| row[column]);
+            out.0 = each(rows, |row| row.0[column]);
         }
     }
 }

@@ -5,6 +5,15 @@ use crate::words::WordLanes;
 /// One unit of sixteen floats.
 pub(crate) type Unit = [f32; 16];
 
+/// A unit on a cache line of its own.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+pub(crate) struct Line(pub(crate) Unit);
+
+impl Line {
+    pub(crate) const ZERO: Self = Self([0.0; 16]);
+}
+
 /// How many accumulators an instruction set keeps in registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Registers {
@@ -120,6 +129,6 @@ pub(crate) trait Simd: Copy {
     /// Asks for the cache line `ahead_bytes` after the start of `from`, which need not exist.
     fn prefetch(self, from: &[u8], ahead_bytes: usize);
 
-    /// Writes lane `c` of row `r` to lane `r` of column `c`; columns are `stride` units apart in `to`.
-    fn transpose(self, rows: &[Unit; 16], to: &mut [Unit], stride: usize);
+    /// Writes lane `c` of row `r` to lane `r` of column `c`; columns are `stride` lines apart in `to`.
+    fn transpose(self, rows: &[Line; 16], to: &mut [Line], stride: usize);
 }

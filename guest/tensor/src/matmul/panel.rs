@@ -9,7 +9,7 @@ use core::marker::PhantomData;
 use core::ops::Range;
 
 use super::{Chunk, word_panel, word_rows};
-use crate::simd::{Op, Registers, Simd, Unit};
+use crate::simd::{Line, Op, Registers, Simd};
 use crate::unpack::{ForFormat, Format, Scales, Sink, for_float_format, for_format, padded};
 
 /// Rows of a panel.
@@ -20,31 +20,27 @@ pub(super) const INPUTS: usize = 8;
 const WIDTH: usize = 3;
 /// Most columns of a panel: whole blocks of every format; a panel of 144 KiB stays in the second-level cache.
 const DEPTH: usize = 768;
-/// Units of a row of a panel.
-const UNITS: usize = DEPTH / 16;
+/// Columns unpacked before they are transposed: whole blocks of every format, and sixteen rows of them stay in the
+/// first-level cache.
+const STEP: usize = 256;
+/// Units of a step.
+const UNITS: usize = STEP / 16;
 
 /// Memory of one cpu for panels.
 pub(crate) struct Scratch {
-    /// Sixteen unpacked rows, `[UNITS][16]`.
-    rows: Box<[[Line; 16]]>,
+    /// Some columns of sixteen rows.
+    rows: Box<[[Line; 16]; UNITS]>,
     /// `[DEPTH][WIDTH]`.
     panel: Box<[[Line; WIDTH]]>,
     pub(super) words: word_panel::Scratch,
     pub(super) word_rows: word_rows::Scratch,
 }
 
-/// A unit on a cache line of its own.
-#[derive(Clone, Copy)]
-#[repr(C, align(64))]
-pub(super) struct Line(pub(super) Unit);
-
-pub(super) const ZERO: Line = Line([0.0; 16]);
-
 impl Scratch {
     pub(crate) fn new() -> Self {
         Self {
-            rows: vec![[ZERO; 16]; UNITS].into_boxed_slice(),
-            panel: vec![[ZERO; WIDTH]; DEPTH].into_boxed_slice(),
+            rows: Box::new([[Line::ZERO; 16]; UNITS]),
+            panel: vec![[Line::ZERO; WIDTH]; DEPTH].into_boxed_slice(),
             words: word_panel::Scratch::new(),
             word_rows: word_rows::Scratch::new(),
         }
@@ -95,17 +91,23 @@ impl<F: Format<B>, const B: usize> Op for FillAs<'_, '_, F, B> {
     fn run<S: Simd>(self, s: S) {
         let Self { chunk, columns, scratch: Scratch { rows, panel, .. }, .. } = self;
         let all = chunk.tile.rows();
+        let panel = panel.as_flattened_mut();
         for (group, start) in all.clone().step_by(16).enumerate() {
-            for r in 0..16 {
-                // Rows beyond the last repeat it; their products are not written.
-                let bytes = chunk.weights.row((start + r).min(all.end - 1));
-                unpack_row::<F, B, S>(s, bytes, &columns, &mut Spread { rows, row: r, base: 0 });
-            }
-            for (unit, rows) in rows[..columns.len().div_ceil(16)].iter().enumerate() {
-                let mut square = [[0.0; 16]; 16];
-                s.transpose(&rows.map(|line| line.0), &mut square, 1);
-                for (column, lanes) in panel[unit * 16..][..16].iter_mut().zip(square) {
-                    column[group].0 = lanes;
+            for first in columns.clone().step_by(STEP) {
+                let step = first..columns.end.min(first + STEP);
+                for r in 0..16 {
+                    // Rows beyond the last repeat it; their products are not written.
+                    let bytes = chunk.weights.row((start + r).min(all.end - 1));
+                    unpack_row::<F, B, S>(
+                        s,
+                        bytes,
+                        &step,
+                        &mut Spread { rows: &mut **rows, row: r, base: 0 },
+                    );
+                }
+                let first = first - columns.start;
+                for (unit, rows) in rows[..step.len().div_ceil(16)].iter().enumerate() {
+                    s.transpose(rows, &mut panel[(first + unit * 16) * WIDTH + group..], WIDTH);
                 }
             }
         }

@@ -10,8 +10,8 @@ use core::marker::PhantomData;
 use core::ops::Range;
 
 use super::Chunk;
-use super::panel::{Line, ROWS, ZERO, write};
-use crate::simd::{Op, Registers, Simd, Unit};
+use super::panel::{ROWS, write};
+use crate::simd::{Line, Op, Registers, Simd, Unit};
 use crate::words::{
     ForWords, Numbers, PAIRS, STRETCH, Stretch, WordFormat, WordLanes, Words, for_unit_scales,
 };
@@ -41,9 +41,9 @@ pub(super) struct Scratch {
 
 impl Scratch {
     pub(super) fn new() -> Self {
-        let sixteen = Sixteen { words: [[ZERO; PAIRS]; STRETCH], numbers: [ZERO; 16] };
+        let sixteen = Sixteen { words: [[Line::ZERO; PAIRS]; STRETCH], numbers: [Line::ZERO; 16] };
         Self {
-            rows: Box::new([[ZERO; 16]; STRETCH + 1]),
+            rows: Box::new([[Line::ZERO; 16]; STRETCH + 1]),
             panel: vec![[sixteen; DEPTH]; GROUPS].into_boxed_slice(),
         }
     }
@@ -101,9 +101,9 @@ impl<F: WordFormat<B, K>, const B: usize, const K: usize> Op for Fill<'_, '_, F,
                     unpack::<F, B, K, _>(s, row, stretch, rows, r);
                 }
                 for (unit, words) in sixteen.words.iter_mut().enumerate() {
-                    transpose(s, &rows[unit], words);
+                    s.transpose(&rows[unit], words, 1);
                 }
-                transpose(s, &rows[STRETCH], &mut sixteen.numbers);
+                s.transpose(&rows[STRETCH], &mut sixteen.numbers, 1);
             }
         }
     }
@@ -139,15 +139,6 @@ fn unpack<F: WordFormat<B, K>, const B: usize, const K: usize, S: WordLanes>(
     let (scales, offsets) = rows[STRETCH][r].0.split_at_mut(STRETCH);
     scales.copy_from_slice(&numbers.scales);
     offsets.copy_from_slice(&numbers.offsets);
-}
-
-#[inline(always)]
-fn transpose<S: Simd>(s: S, rows: &[Line; 16], to: &mut [Line; 16]) {
-    let mut square: [Unit; 16] = [[0.0; 16]; 16];
-    s.transpose(&rows.map(|line| line.0), &mut square, 1);
-    for (line, lanes) in to.iter_mut().zip(square) {
-        line.0 = lanes;
-    }
 }
 
 /// The panel times the inputs of the tile.

@@ -16,7 +16,7 @@ use core::arch::x86_64::{
 };
 
 use super::detect;
-use crate::simd::{Op, Registers, Simd, Unit};
+use crate::simd::{Line, Op, Registers, Simd, Unit};
 
 /// Proves that cpu and system support AVX2, FMA and F16C.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -281,18 +281,18 @@ impl Simd for Avx2 {
         unsafe { _mm_prefetch::<_MM_HINT_T0>(line) }
     }
     #[inline(always)]
-    fn transpose(self, rows: &[Unit; 16], to: &mut [Unit], stride: usize) {
+    fn transpose(self, rows: &[Line; 16], to: &mut [Line], stride: usize) {
         // Four tiles of eight by eight.
         for right in 0..2 {
             for lower in 0..2 {
                 let mut tile = [self.splat(0.0)[0]; 8];
                 for (lanes, row) in tile.iter_mut().zip(&rows[lower * 8..]) {
-                    *lanes = self.load_eight(halves(row)[right]);
+                    *lanes = self.load_eight(halves(&row.0)[right]);
                 }
                 let tile = self.eights(tile);
                 let columns = to.iter_mut().step_by(stride).skip(right * 8);
                 for (lanes, column) in tile.into_iter().zip(columns) {
-                    let out = &mut column.as_chunks_mut::<8>().0[lower];
+                    let out = &mut column.0.as_chunks_mut::<8>().0[lower];
                     memory!(_mm256_storeu_ps(out.as_mut_ptr(), lanes));
                 }
             }

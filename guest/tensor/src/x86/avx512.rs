@@ -15,7 +15,7 @@ use core::arch::x86_64::{
 };
 
 use super::{Avx2, detect};
-use crate::simd::{Op, Registers, Simd, Unit};
+use crate::simd::{Line, Op, Registers, Simd, Unit};
 
 /// Proves that cpu and system support AVX-512 (F, BW, VL, DQ), AVX2, FMA and F16C.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -234,14 +234,14 @@ impl Simd for Avx512 {
         unsafe { _mm_prefetch::<_MM_HINT_T0>(line) }
     }
     #[inline(always)]
-    fn transpose(self, rows: &[Unit; 16], to: &mut [Unit], stride: usize) {
+    fn transpose(self, rows: &[Line; 16], to: &mut [Line], stride: usize) {
         let mut lanes = [self.splat(0.0); 16];
         for (lanes, row) in lanes.iter_mut().zip(rows) {
-            *lanes = self.load(row);
+            *lanes = self.load(&row.0);
         }
         let lanes = self.quarters(self.quads(self.twos(lanes)));
         for (column, out) in lanes.iter().zip(to.iter_mut().step_by(stride)) {
-            self.store(*column, out);
+            self.store(*column, &mut out.0);
         }
     }
 }
