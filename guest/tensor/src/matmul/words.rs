@@ -93,7 +93,6 @@ fn dot<F: WordFormat<B, K>, const B: usize, const K: usize, const N: usize, S: W
     for start in (0..all).step_by(DEPTH) {
         let whole = start..stretches.len().min(start + DEPTH);
         for (blocks, numbers) in stretches[whole.clone()].iter().zip(&mut *numbers) {
-            prefetch(s, blocks);
             F::numbers(s, blocks, numbers);
         }
         // Kept in memory: filling a register from there is cheaper than taking lanes of another apart.
@@ -101,6 +100,8 @@ fn dot<F: WordFormat<B, K>, const B: usize, const K: usize, const N: usize, S: W
         let mut sums = [Sums::new(s); N];
         for at in whole.clone() {
             let x = stretch_of(inputs, at);
+            // Here, spread over the products: asked for at once, lines would wait for each other.
+            prefetch(s, &stretches[at]);
             add_stretch::<F, B, K, N, S>(s, &stretches[at], x, &numbers[at % DEPTH], &mut sums);
         }
         if whole.end < all.min(start + DEPTH) {
