@@ -43,16 +43,11 @@ const fn halves(len: u8) -> [u8; UNIT] {
     bytes
 }
 
-/// Bytes of even places.
-pub(super) const EVEN: [u8; 16] = [0, 2, 4, 6, 8, 10, 12, 14, 0, 0, 0, 0, 0, 0, 0, 0];
-
 /// Of eight the first and the fifth, the second and the sixth, and so on.
 pub(super) const IN_TURN: [u32; 8] = [0, 4, 1, 5, 2, 6, 3, 7];
 /// Six bits of each byte, the upper two of these, and a nibble.
 pub(super) const SIX: u32 = 0x3F3F_3F3F;
 pub(super) const UPPER_TWO: u32 = 0x3030_3030;
 pub(super) const NIBBLE: u32 = 0x0F0F_0F0F;
-/// Four scales, four minima, and the same again, to scale and minimum.
-pub(super) const SIDE_BY_SIDE: [u8; 16] = [0, 4, 1, 5, 2, 6, 3, 7, 8, 12, 9, 13, 10, 14, 11, 15];
 /// Minima are taken off.
 pub(super) const SIGNS: Unit = [0., -0., 0., -0., 0., -0., 0., -0., 0., -0., 0., -0., 0., -0., 0., -0.];

@@ -3,21 +3,21 @@
 
 use core::arch::x86_64::{
     __m128i, __m256, __m256i, _mm_and_si128, _mm_broadcastd_epi32, _mm_cvtss_f32, _mm_loadu_si128,
-    _mm_or_si128, _mm_shuffle_epi8, _mm_shuffle_epi32, _mm_srlv_epi32, _mm_unpackhi_epi64, _mm256_add_epi32,
-    _mm256_add_ps, _mm256_and_si256, _mm256_broadcastsi128_si256, _mm256_castpd_ps, _mm256_castps_pd,
+    _mm_or_si128, _mm_shuffle_epi32, _mm_srlv_epi32, _mm_unpackhi_epi64, _mm256_add_epi32, _mm256_add_ps,
+    _mm256_and_si256, _mm256_broadcastsi128_si256, _mm256_castpd_ps, _mm256_castps_pd,
     _mm256_castps256_ps128, _mm256_castsi256_ps, _mm256_cmpeq_epi8, _mm256_cvtepi8_epi32, _mm256_cvtepi32_ps,
     _mm256_cvtepu8_epi32, _mm256_cvtph_ps, _mm256_cvtps_epi32, _mm256_fmadd_ps, _mm256_loadu_si256,
-    _mm256_madd_epi16, _mm256_mullo_epi16, _mm256_mullo_epi32, _mm256_or_si256, _mm256_packs_epi32,
-    _mm256_permute4x64_pd, _mm256_permutevar8x32_epi32, _mm256_set1_epi8, _mm256_set1_epi16,
-    _mm256_set1_epi32, _mm256_set1_epi64x, _mm256_set1_ps, _mm256_setzero_ps, _mm256_setzero_si256,
-    _mm256_shuffle_epi8, _mm256_shuffle_ps, _mm256_slli_epi16, _mm256_srai_epi16, _mm256_srli_epi16,
-    _mm256_srlv_epi32, _mm256_storeu_ps, _mm256_storeu_si256, _mm256_sub_epi8, _mm256_xor_ps,
+    _mm256_madd_epi16, _mm256_movehdup_ps, _mm256_mul_ps, _mm256_mullo_epi16, _mm256_mullo_epi32,
+    _mm256_or_si256, _mm256_packs_epi32, _mm256_permute4x64_pd, _mm256_permutevar8x32_epi32,
+    _mm256_set1_epi8, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_set1_epi64x, _mm256_set1_ps,
+    _mm256_setzero_ps, _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_shuffle_ps, _mm256_slli_epi16,
+    _mm256_srai_epi16, _mm256_srli_epi16, _mm256_srlv_epi32, _mm256_storeu_ps, _mm256_storeu_si256,
+    _mm256_sub_epi8, _mm256_xor_ps,
 };
 
 use super::Avx2;
 use super::orders::{
-    BIT, BYTE_OF_BIT, EVEN, HALVES, HALVES_AS_WORDS, IN_TURN, NIBBLE, NIBBLES, SIDE_BY_SIDE, SIGNS, SIX,
-    UPPER_TWO,
+    BIT, BYTE_OF_BIT, HALVES, HALVES_AS_WORDS, IN_TURN, NIBBLE, NIBBLES, SIGNS, SIX, UPPER_TWO,
 };
 use crate::simd::{Simd as _, Unit};
 use crate::words::{Numbers, STRETCH, UNIT, WordLanes};
@@ -223,24 +223,21 @@ impl WordLanes for Avx2 {
     #[inline(always)]
     fn six_bits(self, header: &[u8; 16], to: &mut Numbers) {
         let all = memory!(_mm_loadu_si128(header.as_ptr().cast()));
-        let own = lanes!(_mm_shuffle_epi32::<0b10_01_10_01>(all));
-        let own = self.moved_and_masked(own, &[0, 0, 2, 2], &[SIX, SIX, UPPER_TWO, UPPER_TWO]);
+        let own = lanes!(_mm_shuffle_epi32::<0b10_10_01_01>(all));
+        let own = self.moved_and_masked(own, &[0, 2, 0, 2], &[SIX, UPPER_TWO, SIX, UPPER_TWO]);
         let shared = lanes!(_mm_shuffle_epi32::<0b11_11_11_11>(all));
-        let shared = self.moved_and_masked(shared, &[0, 0, 0, 4], &[0, 0, NIBBLE, NIBBLE]);
+        let shared = self.moved_and_masked(shared, &[0, 0, 0, 4], &[0, NIBBLE, 0, NIBBLE]);
+        // Eight scales, then eight minima.
         let bytes = lanes!(_mm_or_si128(own, shared));
-        let order = memory!(_mm_loadu_si128(SIDE_BY_SIDE.as_ptr().cast()));
-        let bytes = lanes!(_mm_shuffle_epi8(bytes, order));
-        let upper = lanes!(_mm_unpackhi_epi64(bytes, bytes));
+        self.store_multipliers(lanes!(_mm256_cvtepu8_epi32(bytes)), to, 0);
+        let minima = self.eight_floats(lanes!(_mm_unpackhi_epi64(bytes, bytes)));
         let factors = lanes!(_mm_broadcastd_epi32(all));
         let factors = lanes!(_mm256_cvtph_ps(factors));
         let factors = lanes!(_mm256_xor_ps(factors, self.load(&SIGNS)[0]));
-        let [low, high] = self.mul([factors; 2], [self.eight_floats(bytes), self.eight_floats(upper)]);
-        self.store_eight(self.odd(low, high), &mut to.offsets);
         let scale = lanes!(_mm256_castps256_ps128(factors));
         to.scales[0] = lanes!(_mm_cvtss_f32(scale));
-        let order = memory!(_mm_loadu_si128(EVEN.as_ptr().cast()));
-        let even = lanes!(_mm_shuffle_epi8(bytes, order));
-        self.store_multipliers(lanes!(_mm256_cvtepu8_epi32(even)), to, 0);
+        let factor = lanes!(_mm256_movehdup_ps(factors));
+        self.store_eight(lanes!(_mm256_mul_ps(minima, factor)), &mut to.offsets);
     }
     #[inline(always)]
     fn word_bits(self, a: [__m256i; 2]) -> [__m256; 2] {
