@@ -8,6 +8,7 @@ use alloc::vec;
 use core::marker::PhantomData;
 use core::ops::Range;
 
+use super::words::LINE_BYTES;
 use super::{Chunk, word_panel, word_rows};
 use crate::simd::{Line, Op, Registers, Simd};
 use crate::unpack::{ForFormat, Format, Scales, Sink, for_float_format, for_format, padded};
@@ -125,6 +126,7 @@ fn unpack_row<F: Format<B>, const B: usize, S: Simd>(
     let (blocks, rest) = row.as_chunks::<B>();
     let elements = F::UNITS * 16;
     for group in blocks[columns.start / elements..columns.end / elements].chunks(F::GROUP) {
+        prefetch_after(s, group.as_flattened());
         let scales = F::scales(s, group);
         for (place, block) in group.iter().enumerate() {
             F::unpack(s, block, &scales, place, sink);
@@ -134,6 +136,14 @@ fn unpack_row<F: Format<B>, const B: usize, S: Simd>(
     if !columns.end.is_multiple_of(elements) {
         // Only formats without scales have rows that are not whole blocks.
         F::unpack(s, &padded(rest), &Scales::ZERO, 0, sink);
+    }
+}
+
+/// Asks for as many bytes as these are, after them: fifteen other rows come first.
+#[inline(always)]
+fn prefetch_after(s: impl Simd, bytes: &[u8]) {
+    for line in (0..bytes.len()).step_by(LINE_BYTES) {
+        s.prefetch(bytes, bytes.len() + line);
     }
 }
 

@@ -15,7 +15,7 @@ pub(super) const DEPTH: usize = 8;
 
 /// How far ahead of its use a cache line is asked for: rows follow each other, so it will be of use.
 const AHEAD_BYTES: usize = 4096;
-const LINE_BYTES: usize = 64;
+pub(super) const LINE_BYTES: usize = 64;
 
 /// Computes a tile.
 pub(super) fn compute<S: WordLanes>(s: S, chunk: Chunk<'_>, words: &Words) {
