@@ -1,5 +1,6 @@
 //! Asks a model for a value of each schema in `measurements/vectors/schemas.json`, at temperature 1, and prints finished answers:
 //! `cargo run --release -p vial-model --example structured -- MODEL | python3 measurements/vectors/schemas.py check`.
+//! Figures go to the other output.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people")]
 
 use core::time::Duration;
@@ -59,8 +60,10 @@ fn main() {
     let tokens: usize = answers.values().map(|answer| answer.tokens.len()).sum();
     let finished = answers.values().filter(|answer| answer.finish == Some(Finish::Stop)).count();
     eprintln!(
-        "{finished} of {} answers finished; {tokens} tokens in {whole:.1?}, masks alone {masks:.1?}",
-        ids.len()
+        "{{\"answers\":{},\"finished\":{finished},\"tokens\":{tokens},\"seconds\":{},\"mask_seconds\":{}}}",
+        ids.len(),
+        whole.as_secs_f64(),
+        masks.as_secs_f64()
     );
 }
 

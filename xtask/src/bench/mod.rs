@@ -9,6 +9,7 @@ mod memory;
 mod parts;
 mod seal;
 mod start;
+mod structured;
 mod table;
 
 use crate::peer::LlamaCpp;
@@ -49,6 +50,8 @@ enum What {
     Formats,
     /// Small models of every architecture: how far the peer's logits are.
     Architectures,
+    /// Values of 300 JSON Schemas: whether they are valid, and the share of masks in the time.
+    Structured,
 }
 
 /// Who else is measured.
@@ -89,6 +92,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     if wants(What::Architectures) {
         architectures::run(&bench)?;
+    }
+    if wants(What::Structured) {
+        structured::run(&bench)?;
     }
     Ok(())
 }
