@@ -5,6 +5,9 @@ use crate::words::WordLanes;
 /// One unit of sixteen floats.
 pub(crate) type Unit = [f32; 16];
 
+/// Bytes that memory gives at once.
+pub(crate) const LINE_BYTES: usize = 64;
+
 /// A unit on a cache line of its own.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]

@@ -20,7 +20,8 @@ pub(super) fn run(bench: &Bench) -> Result<()> {
     step("build the example", &mut cargo(build)?)?;
     let mut ask = Command::new(target()?.join("release/examples/structured"));
     ask.arg(&bench.model).stdout(File::create(&texts)?).stderr(File::create(&figures)?);
-    step("ask for a value of each schema (some minutes)", &mut ask)?;
+    step("ask for a value of each schema (some minutes)", &mut ask)
+        .with_context(|| std::fs::read_to_string(&figures).unwrap_or_default())?;
     check(&texts)?;
     let found: Value = serde_json::from_slice(&std::fs::read(figures)?).context("figures")?;
     let number = |field: &str| found[field].as_f64().with_context(|| field.to_owned());

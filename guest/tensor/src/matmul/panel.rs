@@ -8,9 +8,8 @@ use alloc::vec;
 use core::marker::PhantomData;
 use core::ops::Range;
 
-use super::words::LINE_BYTES;
 use super::{Chunk, word_panel, word_rows};
-use crate::simd::{Line, Op, Registers, Simd};
+use crate::simd::{LINE_BYTES, Line, Op, Registers, Simd};
 use crate::unpack::{ForFormat, Format, Scales, Sink, for_float_format, for_format, padded};
 
 /// Rows of a panel.
@@ -99,12 +98,8 @@ impl<F: Format<B>, const B: usize> Op for FillAs<'_, '_, F, B> {
                 for r in 0..16 {
                     // Rows beyond the last repeat it; their products are not written.
                     let bytes = chunk.weights.row((start + r).min(all.end - 1));
-                    unpack_row::<F, B, S>(
-                        s,
-                        bytes,
-                        &step,
-                        &mut Spread { rows: &mut **rows, row: r, base: 0 },
-                    );
+                    let mut spread = Spread { rows: rows.as_mut_slice(), row: r, base: 0 };
+                    unpack_row::<F, B, S>(s, bytes, &step, &mut spread);
                 }
                 let first = first - columns.start;
                 for (unit, rows) in rows[..step.len().div_ceil(16)].iter().enumerate() {

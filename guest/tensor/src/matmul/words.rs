@@ -5,7 +5,7 @@
 use core::marker::PhantomData;
 
 use super::Chunk;
-use crate::simd::{Op, Registers, Simd};
+use crate::simd::{LINE_BYTES, Op, Registers, Simd};
 use crate::words::{ForWords, Numbers, STRETCH, Stretch, WordFormat, WordLanes, Words, for_words};
 
 /// Most inputs computed side by side.
@@ -15,7 +15,6 @@ pub(super) const DEPTH: usize = 8;
 
 /// How far ahead of its use a cache line is asked for: rows follow each other, so it will be of use.
 const AHEAD_BYTES: usize = 4096;
-pub(super) const LINE_BYTES: usize = 64;
 
 /// Computes a tile.
 pub(super) fn compute<S: WordLanes>(s: S, chunk: Chunk<'_>, words: &Words) {
