@@ -40,7 +40,7 @@ pub(super) fn run(bench: &Bench) -> Result<()> {
         let ratio = vec![vec![format!("{:.1e}", ours / theirs), "at most 0.1".to_owned()]];
         report.table("Ratio", &["mean KL, vial / llama.cpp", "wanted"], &ratio);
     }
-    report.finish(bench.command("accuracy"))
+    report.finish(&bench.command("accuracy"))
 }
 
 /// The prompts with their answers; positions that predict a token of the answer count.

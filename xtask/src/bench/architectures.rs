@@ -37,7 +37,7 @@ pub(super) fn run(bench: &Bench) -> Result<()> {
         &columns,
         &rows,
     );
-    report.finish(bench.command("architectures"))
+    report.finish(&bench.command("architectures"))
 }
 
 /// Our logits of every model.

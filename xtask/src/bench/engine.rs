@@ -41,6 +41,18 @@ impl Choice {
 /// Formats that people run.
 const FORMATS: [&str; 5] = ["Q4_0", "Q4_1", "Q4_K_M", "Q8_0", "F16"];
 
+const COLUMNS: [&str; 9] = [
+    "model",
+    "threads",
+    "decode, tokens/s",
+    "of memory's speed",
+    "llama.cpp",
+    "ratio",
+    "prefill, tokens/s",
+    "llama.cpp",
+    "ratio",
+];
+
 /// Rates of one engine over the runs.
 #[derive(Default)]
 pub(super) struct Found {
@@ -59,36 +71,27 @@ pub(super) enum Who {
 
 /// Measures every model in turn.
 pub(super) fn run(bench: &Bench, choice: &Choice) -> Result<()> {
-    let mut rows = Vec::new();
+    let (shapes, formats) = (choice.shape.join(","), choice.formats(&FORMATS));
+    let options = format!(
+        " --shape {shapes} --format {} --threads {} --prompt {} --tokens {}",
+        formats.join(","),
+        choice.threads.join(","),
+        choice.prompt,
+        choice.tokens
+    );
+    let command = bench.command("engine") + &options;
+    let mut report = Report::new("engine", "The engine as a process");
+    report.begin("llama.cpp in the better of its settings for each cell", &COLUMNS);
     for shape in &choice.shape {
-        for format in &choice.formats(&FORMATS) {
+        for format in &formats {
             let model = generated(shape, format)?;
             for threads in &choice.threads {
-                println!("── {shape} {format}, {threads} threads");
-                rows.push(row(bench, choice, &model, [shape, format, threads])?);
+                report.row(&row(bench, choice, &model, [shape, format, threads])?);
+                report.save(&command)?;
             }
         }
     }
-    let mut report = Report::new("engine", "The engine as a process");
-    let columns = [
-        "model",
-        "threads",
-        "decode, tokens/s",
-        "of memory's speed",
-        "llama.cpp",
-        "ratio",
-        "prefill, tokens/s",
-        "llama.cpp",
-        "ratio",
-    ];
-    let heading = format!(
-        "Prompt of {}, decode of {}; llama.cpp in the better of its settings for each cell",
-        choice.prompt, choice.tokens
-    );
-    report.table(&heading, &columns, &rows);
-    let (shapes, formats) = (choice.shape.join(","), choice.formats(&FORMATS).join(","));
-    let options = format!(" --shape {shapes} --format {formats} --threads {}", choice.threads.join(","));
-    report.finish(bench.command("engine") + &options)
+    report.finish(&command)
 }
 
 fn row(

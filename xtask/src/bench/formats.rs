@@ -12,6 +12,15 @@ const FORMATS: [&str; 16] = [
     "F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K",
     "IQ4_NL", "IQ4_XS", "MXFP4",
 ];
+const COLUMNS: [&str; 7] = [
+    "model",
+    "mean KL(exact, vial)",
+    "mean KL(exact, llama.cpp)",
+    "ratio (wanted: at most 0.2)",
+    "decode of vial, 2 threads",
+    "of llama.cpp",
+    "ratio",
+];
 /// Sequences of random tokens, their length, and how many tokens come before those that count.
 const SEQUENCES: u64 = 5;
 const LENGTH: u64 = 412;
@@ -23,31 +32,21 @@ pub(super) fn run(bench: &Bench, choice: &Choice) -> Result<()> {
     let sequences = folder.path().join("sequences.json");
     std::fs::write(&sequences, random().to_string())?;
     let formats = choice.formats(&FORMATS);
-    let mut rows = Vec::new();
+    let command = bench.command("formats")
+        + &format!(" --shape {} --format {}", choice.shape.join(","), formats.join(","));
+    let mut report = Report::new("formats", "Every format: distance to exact arithmetic and decode");
+    let positions = SEQUENCES * (LENGTH - BEFORE);
+    report.begin(&format!("{positions} positions of random tokens, one row a pass"), &COLUMNS);
     for shape in &choice.shape {
         for format in &formats {
-            println!("── {shape} {format}");
             let model = generated(shape, format)?;
             let found = distances(bench, &model, &sequences, folder.path())?;
             let speeds = speeds(bench, choice, &model)?;
-            rows.push(row(format!("{shape} {format}"), &found, speeds));
-            println!("{}", rows.last().map_or_else(String::new, |row| row.join("  ")));
+            report.row(&row(format!("{shape} {format}"), &found, speeds));
+            report.save(&command)?;
         }
     }
-    let mut report = Report::new("formats", "Every format: distance to exact arithmetic and decode");
-    let columns = [
-        "model",
-        "mean KL(exact, vial)",
-        "mean KL(exact, llama.cpp)",
-        "ratio (wanted: at most 0.2)",
-        "decode of vial, 2 threads",
-        "of llama.cpp",
-        "ratio",
-    ];
-    let positions = SEQUENCES * (LENGTH - BEFORE);
-    report.table(&format!("{positions} positions of random tokens, one row a pass"), &columns, &rows);
-    let options = format!(" --shape {} --format {}", choice.shape.join(","), formats.join(","));
-    report.finish(bench.command("formats") + &options)
+    report.finish(&command)
 }
 
 /// Tokens that every shape's vocabulary has, by a linear congruence.

@@ -110,7 +110,7 @@ fn appliance(bench: &Bench) -> Result<()> {
     decode::measure(bench, &image, &mut report)?;
     parts::measure(&mut report)?;
     memory::measure(bench, &image, &mut report)?;
-    report.finish(bench.command("appliance"))
+    report.finish(&bench.command("appliance"))
 }
 
 impl Bench {

@@ -54,7 +54,7 @@ pub(super) fn run(bench: &Bench) -> Result<()> {
     ];
     let bytes = std::fs::metadata(&model)?.len();
     report.table(&format!("{bytes} bytes"), &["command", "median (range)", "wanted"], &rows);
-    report.finish(bench.command("seal"))
+    report.finish(&bench.command("seal"))
 }
 
 /// Seconds of a command that writes `output`, which is then removed.

@@ -42,7 +42,7 @@ pub(super) fn run(bench: &Bench) -> Result<()> {
         &columns,
         &[row],
     );
-    report.finish(bench.command("structured"))
+    report.finish(&bench.command("structured"))
 }
 
 /// Fails if a text does not follow its schema, or there is none.

@@ -23,29 +23,51 @@ pub(crate) struct Report {
     name: &'static str,
     title: String,
     text: String,
+    /// What was measured, before the table itself makes the checkout dirty.
+    commit: String,
 }
 
 impl Report {
     /// An empty one; `name` is that of its file in `bench/`.
     pub(crate) fn new(name: &'static str, title: &str) -> Self {
-        Self { name, title: title.to_owned(), text: String::new() }
+        Self { name, title: title.to_owned(), text: String::new(), commit: commit() }
     }
 
     /// Adds a table: heading, columns, rows.
     pub(crate) fn table(&mut self, heading: &str, columns: &[&str], rows: &[Vec<String>]) {
-        let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
-        let columns: Vec<String> = columns.iter().map(ToString::to_string).collect();
-        let mut table = format!("\n## {heading}\n\n{}{}|\n", line(&columns), "|---".repeat(columns.len()));
-        rows.iter().for_each(|row| table.push_str(&line(row)));
-        println!("{table}");
-        self.text.push_str(&table);
+        self.begin(heading, columns);
+        rows.iter().for_each(|row| self.row(row));
     }
 
-    /// Writes `bench/NAME.md`.
-    pub(crate) fn finish(self, command: String) -> Result<()> {
+    /// Begins a table whose rows come one by one.
+    pub(crate) fn begin(&mut self, heading: &str, columns: &[&str]) {
+        let columns: Vec<String> = columns.iter().map(ToString::to_string).collect();
+        self.line(&format!("\n## {heading}\n"));
+        self.row(&columns);
+        self.line(&format!("{}|", "|---".repeat(columns.len())));
+    }
+
+    /// Adds a row to the last table.
+    pub(crate) fn row(&mut self, cells: &[String]) {
+        self.line(&format!("| {} |", cells.join(" | ")));
+    }
+
+    fn line(&mut self, line: &str) {
+        println!("{line}");
+        self.text.push_str(line);
+        self.text.push('\n');
+    }
+
+    /// Writes `bench/NAME.md` as far as it goes: a run that is cut off later keeps its rows.
+    pub(crate) fn save(&self, command: &str) -> Result<()> {
         let path = workspace()?.join("bench").join(format!("{}.md", self.name));
-        let head = format!("# {}\n\n`{command}`, {}, commit {}.\n", self.title, machine(), commit());
-        std::fs::write(&path, format!("{head}{}", self.text)).context("write the table")?;
+        let head = format!("# {}\n\n`{command}`, {}, commit {}.\n", self.title, machine(), self.commit);
+        std::fs::write(&path, format!("{head}{}", self.text)).context("write the table")
+    }
+
+    /// Writes it for the last time and says where.
+    pub(crate) fn finish(self, command: &str) -> Result<()> {
+        self.save(command)?;
         println!("written to bench/{}.md", self.name);
         Ok(())
     }
