@@ -176,24 +176,33 @@ impl Multiply<'_, '_> {
         }
     }
 
-    /// All inputs, `N` at a time, the last ones singly.
+    /// All inputs, at most `N` at a time and as equal in number as can be: with few, products wait for each other.
     fn inputs<S: Simd, const W: usize, const N: usize>(&mut self, s: S, groups: Range<usize>) {
         let mut inputs = self.chunk.tile.inputs();
         while let left @ 1.. = inputs.len() {
-            let (input, mut taken) = (inputs.start, 0);
+            let taken = left.div_ceil(left.div_ceil(N));
             for group in groups.clone() {
-                taken = if left >= N {
-                    s.enter(Block::<W, N> { multiply: self, group, input })
-                } else {
-                    s.enter(Block::<W, 1> { multiply: self, group, input })
-                };
+                self.block::<S, W>(s, group, inputs.start, taken);
             }
             inputs.start += taken;
         }
     }
+
+    fn block<S: Simd, const W: usize>(&mut self, s: S, group: usize, input: usize, inputs: usize) {
+        match inputs {
+            1 => s.enter(Block::<W, 1> { multiply: self, group, input }),
+            2 => s.enter(Block::<W, 2> { multiply: self, group, input }),
+            3 => s.enter(Block::<W, 3> { multiply: self, group, input }),
+            4 => s.enter(Block::<W, 4> { multiply: self, group, input }),
+            5 => s.enter(Block::<W, 5> { multiply: self, group, input }),
+            6 => s.enter(Block::<W, 6> { multiply: self, group, input }),
+            7 => s.enter(Block::<W, 7> { multiply: self, group, input }),
+            _ => s.enter(Block::<W, INPUTS> { multiply: self, group, input }),
+        }
+    }
 }
 
-/// `W` units of rows from unit `group` on, times `N` inputs from `input` on; gives `N`.
+/// `W` units of rows from unit `group` on, times `N` inputs from `input` on.
 struct Block<'m, 'c, 't, const W: usize, const N: usize> {
     multiply: &'m mut Multiply<'c, 't>,
     group: usize,
@@ -201,10 +210,10 @@ struct Block<'m, 'c, 't, const W: usize, const N: usize> {
 }
 
 impl<const W: usize, const N: usize> Op for Block<'_, '_, '_, W, N> {
-    type Out = usize;
+    type Out = ();
 
     #[inline(always)]
-    fn run<S: Simd>(self, s: S) -> usize {
+    fn run<S: Simd>(self, s: S) {
         let Self { multiply: Multiply { chunk, columns, panel }, group, input } = self;
         let depth = columns.len();
         let mut inputs = [[].as_slice(); N];
@@ -232,7 +241,6 @@ impl<const W: usize, const N: usize> Op for Block<'_, '_, '_, W, N> {
                 write(s, *sum, out, columns.start > 0);
             }
         }
-        N
     }
 }
 

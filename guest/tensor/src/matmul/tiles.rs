@@ -95,7 +95,7 @@ impl Tile<'_> {
     ///
     /// # Panics
     /// If they are not of this tile.
-    #[inline]
+    #[inline(always)]
     pub(super) fn part(&mut self, input: usize, rows: Range<usize>) -> &mut [f32] {
         assert!(self.inputs.contains(&input), "input {input} of {:?}", self.inputs);
         assert!(

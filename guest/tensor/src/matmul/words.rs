@@ -6,10 +6,12 @@ use core::marker::PhantomData;
 
 use super::Chunk;
 use crate::simd::{LINE_BYTES, Op, Registers, Simd};
-use crate::words::{ForWords, Numbers, STRETCH, Stretch, WordFormat, WordLanes, Words, for_words};
+use crate::words::{ForWords, Numbers, STRETCH, Stretch, UNIT, WordFormat, WordLanes, Words, for_words};
 
 /// Most inputs computed side by side.
 pub(super) const INPUTS: usize = 4;
+/// Rows computed side by side for one input.
+const PAIR: usize = 2;
 /// Stretches after which lanes are summed up.
 pub(super) const DEPTH: usize = 8;
 
@@ -68,46 +70,85 @@ impl<F: WordFormat<B, K>, const B: usize, const K: usize, const N: usize> Op for
     fn run<S: Simd>(self, s: S) {
         let (Self { chunk, words, input, .. }, s) = (self, s.words());
         let inputs: [_; N] = core::array::from_fn(|n| words.input(input + n));
-        let mut numbers = [Numbers::ZERO; DEPTH];
-        for row in chunk.tile.rows() {
-            let totals = dot::<F, B, K, N, _>(s, chunk.weights.row(row), &inputs, &mut numbers);
-            for (n, total) in totals.into_iter().enumerate() {
-                chunk.tile.part(input + n, row..row + 1).fill(total);
-            }
+        let (mut numbers, rows) = ([[Numbers::ZERO; DEPTH]; PAIR], chunk.tile.rows());
+        let mut row = rows.start;
+        while row < rows.end {
+            let weights = |row| chunk.weights.row(row);
+            let left = if N == 1 && in_pairs::<F, B, K>() { rows.end - row } else { 1 };
+            row += if let PAIR.. = left {
+                let pair = [weights(row), weights(row + 1)];
+                let totals = dot::<F, B, K, PAIR, N, _>(s, &pair, &inputs, &mut numbers);
+                write(chunk, row, input, &totals)
+            } else {
+                let numbers = core::array::from_mut(&mut numbers[0]);
+                let totals = dot::<F, B, K, 1, N, _>(s, &[weights(row)], &inputs, numbers);
+                write(chunk, row, input, &totals)
+            };
         }
     }
 }
 
-/// A row's products with `N` inputs.
+/// Whether rows are computed in pairs, which share the words of the input and wait less for each other's sums. Of formats
+/// with eight bits arithmetic keeps up with memory, which gives less of two rows in turn; where units share scales, sums
+/// are no wait.
+const fn in_pairs<F: WordFormat<B, K>, const B: usize, const K: usize>() -> bool {
+    F::RUN == 1 && B * K < STRETCH * UNIT
+}
+
+/// Writes products; gives `R`.
 #[inline(always)]
-fn dot<F: WordFormat<B, K>, const B: usize, const K: usize, const N: usize, S: WordLanes>(
+fn write<const R: usize, const N: usize>(
+    chunk: &mut Chunk<'_>,
+    row: usize,
+    input: usize,
+    totals: &[[f32; R]; N],
+) -> usize {
+    for (n, totals) in totals.iter().enumerate() {
+        chunk.tile.part(input + n, row..row + R).copy_from_slice(totals);
+    }
+    R
+}
+
+/// The products of `R` rows with `N` inputs.
+#[inline(always)]
+fn dot<F: WordFormat<B, K>, const B: usize, const K: usize, const R: usize, const N: usize, S: WordLanes>(
     s: S,
-    row: &[u8],
+    rows: &[&[u8]; R],
     inputs: &[&[Stretch]; N],
-    numbers: &mut [Numbers; DEPTH],
-) -> [f32; N] {
-    let (stretches, rest) = row.as_chunks::<B>().0.as_chunks::<K>();
-    let mut totals = [0.0; N];
+    numbers: &mut [[Numbers; DEPTH]; R],
+) -> [[f32; R]; N] {
+    let rows = rows.map(|row| row.as_chunks::<B>().0.as_chunks::<K>());
+    let mut totals = [[0.0; R]; N];
     let all = inputs[0].len();
     for start in (0..all).step_by(DEPTH) {
-        let whole = start..stretches.len().min(start + DEPTH);
-        for (blocks, numbers) in stretches[whole.clone()].iter().zip(&mut *numbers) {
-            F::numbers(s, blocks, numbers);
+        let whole = start..rows[0].0.len().min(start + DEPTH);
+        for r in 0..R {
+            for (blocks, numbers) in rows[r].0[whole.clone()].iter().zip(&mut numbers[r]) {
+                F::numbers(s, blocks, numbers);
+            }
         }
         // Kept in memory: filling a register from there is cheaper than taking lanes of another apart.
         let numbers = core::hint::black_box(&*numbers);
-        let mut sums = [Sums::new(s); N];
+        let mut sums = [[Sums::new(s); R]; N];
         for at in whole.clone() {
             let x = stretch_of(inputs, at);
+            let blocks: [_; R] = core::array::from_fn(|r| &rows[r].0[at]);
+            let own: [_; R] = core::array::from_fn(|r| &numbers[r][at % DEPTH]);
             // Here, spread over the products: asked for at once, lines would wait for each other.
-            prefetch(s, &stretches[at]);
-            add_stretch::<F, B, K, N, S>(s, &stretches[at], x, &numbers[at % DEPTH], &mut sums);
+            for blocks in blocks {
+                prefetch(s, blocks);
+            }
+            add_stretch::<F, B, K, R, N, S>(s, blocks, x, own, &mut sums);
         }
         if whole.end < all.min(start + DEPTH) {
-            add_rest::<F, B, K, N, S>(s, rest, stretch_of(inputs, whole.end), &mut sums);
+            for (r, (_, rest)) in rows.iter().enumerate() {
+                add_rest::<F, B, K, R, N, S>(s, rest, stretch_of(inputs, whole.end), &mut sums, r);
+            }
         }
         for n in 0..N {
-            totals[n] += sums[n].total(s);
+            for r in 0..R {
+                totals[n][r] += sums[n][r].total(s);
+            }
         }
     }
     totals
@@ -163,51 +204,71 @@ fn prefetch<const B: usize, const K: usize>(s: impl Simd, blocks: &[[u8; B]; K])
 
 /// Adds the products of a stretch.
 #[inline(always)]
-fn add_stretch<F: WordFormat<B, K>, const B: usize, const K: usize, const N: usize, S: WordLanes>(
+fn add_stretch<
+    F: WordFormat<B, K>,
+    const B: usize,
+    const K: usize,
+    const R: usize,
+    const N: usize,
+    S: WordLanes,
+>(
     s: S,
-    blocks: &[[u8; B]; K],
+    blocks: [&[[u8; B]; K]; R],
     inputs: [&Stretch; N],
-    numbers: &Numbers,
-    sums: &mut [Sums<S>; N],
+    numbers: [&Numbers; R],
+    sums: &mut [[Sums<S>; R]; N],
 ) {
-    let mut integers = [s.no_integers(); N];
-    let mut parts = [s.no_sums(); N];
+    let mut integers = [[s.no_integers(); R]; N];
+    let mut parts = [[s.no_sums(); R]; N];
     // Written out: a loop of this size is not unrolled, and then nothing of `unit` is known.
     macro_rules! units {
         ($($unit:literal)*) => {$(
-            let words = F::words(s, blocks, $unit);
-            // One input: products are fewer than words.
-            let words = if N > 1 { F::multiplied(s, words, numbers, $unit) } else { words };
-            for n in 0..N {
-                let x = &inputs[n].words[$unit];
-                integers[n] = if N > 1 {
-                    s.add_products(integers[n], words, x)
-                } else {
-                    F::add_products(s, integers[n], words, x, numbers, $unit)
-                };
-                if ($unit + 1) % F::RUN == 0 {
-                    parts[n] = s.add_integers(parts[n], integers[n], numbers.scales[$unit + 1 - F::RUN]);
-                    integers[n] = s.no_integers();
+            for r in 0..R {
+                let words = F::words(s, blocks[r], $unit);
+                // One input: products are fewer than words.
+                let words = if N > 1 { F::multiplied(s, words, numbers[r], $unit) } else { words };
+                for n in 0..N {
+                    let x = &inputs[n].words[$unit];
+                    integers[n][r] = if N > 1 {
+                        s.add_products(integers[n][r], words, x)
+                    } else {
+                        F::add_products(s, integers[n][r], words, x, numbers[r], $unit)
+                    };
+                    if ($unit + 1) % F::RUN == 0 {
+                        parts[n][r] =
+                            s.add_integers(parts[n][r], integers[n][r], numbers[r].scales[$unit + 1 - F::RUN]);
+                        integers[n][r] = s.no_integers();
+                    }
                 }
             }
         )*};
     }
     units!(0 1 2 3 4 5 6 7);
     for n in 0..N {
-        sums[n].add(s, parts[n], inputs[n]);
-        if F::HAS_OFFSETS {
-            sums[n].add_offsets(s, &numbers.offsets, inputs[n]);
+        for r in 0..R {
+            sums[n][r].add(s, parts[n][r], inputs[n]);
+            if F::HAS_OFFSETS {
+                sums[n][r].add_offsets(s, &numbers[r].offsets, inputs[n]);
+            }
         }
     }
 }
 
-/// Adds the products of the blocks of a stretch that is not whole; each block is a unit.
+/// Adds the products of the blocks of a stretch of row `r` that is not whole; each block is a unit.
 #[inline(always)]
-fn add_rest<F: WordFormat<B, K>, const B: usize, const K: usize, const N: usize, S: WordLanes>(
+fn add_rest<
+    F: WordFormat<B, K>,
+    const B: usize,
+    const K: usize,
+    const R: usize,
+    const N: usize,
+    S: WordLanes,
+>(
     s: S,
     blocks: &[[u8; B]],
     inputs: [&Stretch; N],
-    sums: &mut [Sums<S>; N],
+    sums: &mut [[Sums<S>; R]; N],
+    r: usize,
 ) {
     let (mut parts, mut offsets) = ([s.no_sums(); N], [0.0; STRETCH]);
     for (unit, block) in blocks.iter().enumerate() {
@@ -219,9 +280,9 @@ fn add_rest<F: WordFormat<B, K>, const B: usize, const K: usize, const N: usize,
         }
     }
     for n in 0..N {
-        sums[n].add(s, parts[n], inputs[n]);
+        sums[n][r].add(s, parts[n], inputs[n]);
         if F::HAS_OFFSETS {
-            sums[n].add_offsets(s, &offsets, inputs[n]);
+            sums[n][r].add_offsets(s, &offsets, inputs[n]);
         }
     }
 }
