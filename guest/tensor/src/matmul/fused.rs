@@ -12,6 +12,9 @@ pub(super) const ROWS: usize = 4;
 /// How far ahead of its use a cache line is asked for: rows follow each other, so it will be of use.
 const AHEAD_BYTES: usize = 4096;
 
+/// Shorter rows are computed one by one for one input where registers are few: memory gives less of two such in turn.
+const LONG_BYTES: usize = 4096;
+
 /// Computes a tile.
 pub(super) fn compute<S: Simd>(s: S, chunk: Chunk<'_>) {
     for_float_format(chunk.weights.quant(), Fused { s, chunk });
@@ -43,6 +46,9 @@ impl<S: Simd> Fused<'_, S> {
         let chunk = &mut self.chunk;
         match S::REGISTERS {
             Registers::Many => self.s.enter(Rows::<F, B, N, 4> { chunk, input, format: PhantomData }),
+            Registers::Few if N == 1 && chunk.weights.row_bytes() < LONG_BYTES => {
+                self.s.enter(Rows::<F, B, N, 1> { chunk, input, format: PhantomData });
+            }
             Registers::Few | Registers::None => {
                 self.s.enter(Rows::<F, B, N, 2> { chunk, input, format: PhantomData });
             }
