@@ -13,7 +13,7 @@ use super::Chunk;
 use super::panel::{ROWS, write};
 use crate::simd::{Line, Op, Registers, Simd, Unit};
 use crate::words::{
-    ForWords, Numbers, PAIRS, STRETCH, Stretch, WordFormat, WordLanes, Words, for_unit_scales,
+    ForWords, Numbers, PAIRS, STRETCH, Stretch, UNIT, WordFormat, WordLanes, Words, for_unit_scales,
 };
 
 /// Inputs taken at once by the widest kernel.
@@ -150,25 +150,29 @@ struct Multiply<'c, 't> {
 }
 
 impl Multiply<'_, '_> {
-    /// All inputs; each block of them is in the first-level cache while all groups of rows pass.
+    /// All inputs, as equal in number as can be; each block of them is in the first-level cache while all groups of rows
+    /// pass.
     fn all<S: WordLanes>(mut self, s: S) {
+        let most = if S::REGISTERS == Registers::None { 1 } else { INPUTS };
         let mut inputs = self.chunk.tile.inputs();
         while let left @ 1.. = inputs.len() {
-            inputs.start += match (S::REGISTERS, left) {
-                (Registers::None, _) => self.some::<S, 1>(s, inputs.start),
-                (_, INPUTS..) => self.some::<S, INPUTS>(s, inputs.start),
-                (_, 2..) => self.some::<S, 2>(s, inputs.start),
-                _ => self.some::<S, 1>(s, inputs.start),
-            };
+            let taken = left.div_ceil(left.div_ceil(most));
+            for group in 0..self.chunk.tile.rows().len().div_ceil(16) {
+                self.block(s, group, inputs.start, taken);
+            }
+            inputs.start += taken;
         }
     }
 
-    /// `N` inputs from `input` on; gives `N`.
-    fn some<S: WordLanes, const N: usize>(&mut self, s: S, input: usize) -> usize {
-        for group in 0..self.chunk.tile.rows().len().div_ceil(16) {
-            s.enter(Block::<N> { multiply: self, group, input });
+    fn block<S: WordLanes>(&mut self, s: S, group: usize, input: usize, inputs: usize) {
+        match inputs {
+            1 => s.enter(Block::<1> { multiply: self, group, input }),
+            2 => s.enter(Block::<2> { multiply: self, group, input }),
+            3 => s.enter(Block::<3> { multiply: self, group, input }),
+            4 => s.enter(Block::<4> { multiply: self, group, input }),
+            5 => s.enter(Block::<5> { multiply: self, group, input }),
+            _ => s.enter(Block::<INPUTS> { multiply: self, group, input }),
         }
-        N
     }
 }
 
@@ -194,7 +198,8 @@ impl<const N: usize> Op for Block<'_, '_, '_, N> {
                 *slot = &words.input(input + n)[stretch];
             }
             let mut parts = [[0.0; 16]; N];
-            for unit in 0..STRETCH {
+            let units = chunk.weights.cols() / UNIT - stretch * STRETCH;
+            for unit in 0..units.min(STRETCH) {
                 add_unit::<N, _>(s, sixteen, &inputs, unit, &mut parts);
             }
             for n in 0..N {
