@@ -56,6 +56,10 @@ pub(crate) trait WordLanes: Simd {
     /// The same with a number for each half of the places.
     fn times_halves(self, a: Self::W, multipliers: &[i32; 2]) -> Self::W;
 
+    /// Scales.
+    fn scales(self, halves: [u16; STRETCH], to: &mut Numbers);
+    /// Scales, and offsets of values that lie around `middle`.
+    fn scales_around(self, halves: [u16; STRETCH], middle: f32, to: &mut Numbers);
     /// Of eight pairs scale and offset.
     fn deal(self, pairs: Self::V, to: &mut Numbers);
     /// The bits of words, two words in each lane.

@@ -129,6 +129,15 @@ impl WordLanes for Portable {
         })
     }
     #[inline(always)]
+    fn scales(self, halves: [u16; STRETCH], to: &mut Numbers) {
+        to.scales = halves.map(f16_to_f32);
+    }
+    #[inline(always)]
+    fn scales_around(self, halves: [u16; STRETCH], middle: f32, to: &mut Numbers) {
+        self.scales(halves, to);
+        to.offsets = to.scales.map(|scale| scale * -middle);
+    }
+    #[inline(always)]
     fn deal(self, pairs: Unit, to: &mut Numbers) {
         for (unit, [scale, offset]) in pairs.as_chunks().0.iter().enumerate() {
             (to.scales[unit], to.offsets[unit]) = (*scale, *offset);

@@ -1,7 +1,7 @@
 //! Formats of 32 elements a block, with one scale and perhaps a minimum as halves.
 
 use super::{Multipliers, Numbers, STRETCH, WordFormat, WordLanes, cut};
-use crate::simd::{Simd, Unit};
+use crate::simd::Simd;
 
 pub(super) struct Q8_0;
 pub(super) struct Q4_0;
@@ -14,37 +14,21 @@ fn first_word<const B: usize>(block: &[u8; B]) -> u32 {
     u32::from_le_bytes(*cut(block, 0))
 }
 
-/// Two halves of each block as floats, by what `words` makes of their first four bytes.
+/// Scale and minimum of each block, which lie side by side.
 #[inline(always)]
-fn halves<S: Simd, const B: usize>(s: S, blocks: &[[u8; B]; STRETCH], words: impl Fn(u32) -> u32) -> S::V {
+fn with_minimum<S: WordLanes, const B: usize>(s: S, blocks: &[[u8; B]; STRETCH], to: &mut Numbers) {
     let [a, b, c, d, e, f, g, h] = blocks;
-    let word = |block| words(first_word::<B>(block));
-    // Of fixed length, so that the words go from register to register.
-    s.eight_pairs([word(a), word(b), word(c), word(d), word(e), word(f), word(g), word(h)])
+    let word = first_word::<B>;
+    // Of fixed length, so that the words go from memory to register.
+    s.deal(s.eight_pairs([word(a), word(b), word(c), word(d), word(e), word(f), word(g), word(h)]), to);
 }
 
-/// Scale and minimum, as they lie side by side.
+/// Scale of each block.
 #[inline(always)]
-fn with_minimum<S: Simd, const B: usize>(s: S, blocks: &[[u8; B]; STRETCH]) -> S::V {
-    halves(s, blocks, |word| word)
-}
-
-/// Scale, twice.
-#[inline(always)]
-fn scales<S: Simd, const B: usize>(s: S, blocks: &[[u8; B]; STRETCH]) -> S::V {
-    halves(s, blocks, |word| (word & 0xFFFF) * 0x1_0001)
-}
-
-/// Scale, and the offset of values that lie around `-factors[1]`.
-#[inline(always)]
-fn around<S: Simd, const B: usize>(s: S, blocks: &[[u8; B]; STRETCH], factors: &Unit) -> S::V {
-    s.mul(scales(s, blocks), s.load(factors))
-}
-
-/// Scales as they are, and offsets of values around `middle`.
-const fn factors(middle: f32) -> Unit {
-    let m = -middle;
-    [1., m, 1., m, 1., m, 1., m, 1., m, 1., m, 1., m, 1., m]
+fn scales<S: WordLanes, const B: usize>(_: S, blocks: &[[u8; B]; STRETCH]) -> [u16; STRETCH] {
+    let [a, b, c, d, e, f, g, h] = blocks;
+    let half = |block| u16::from_le_bytes(*cut::<2>(block, 0));
+    [half(a), half(b), half(c), half(d), half(e), half(f), half(g), half(h)]
 }
 
 #[inline(always)]
@@ -61,7 +45,7 @@ macro_rules! format {
             $name,
             $bytes,
             true,
-            |s, blocks| around(s, blocks, &const { factors($middle) }),
+            |s: S, blocks, to| s.scales_around(scales(s, blocks), $middle, to),
             $words,
             |s, block| {
                 let [scale, _] = two_halves(s, block);
@@ -72,7 +56,7 @@ macro_rules! format {
     ($name:ident, $bytes:literal, with_minimum, $words:expr) => {
         format!($name, $bytes, true, with_minimum, $words, two_halves);
     };
-    ($name:ident, $bytes:literal, $has_offsets:literal, $pairs:expr, $words:expr, $pair:expr) => {
+    ($name:ident, $bytes:literal, $has_offsets:literal, $numbers:expr, $words:expr, $pair:expr) => {
         impl WordFormat<$bytes, STRETCH> for $name {
             const RUN: usize = 1;
             const MULTIPLIERS: Multipliers = Multipliers::None;
@@ -80,7 +64,7 @@ macro_rules! format {
 
             #[inline(always)]
             fn numbers<S: WordLanes>(s: S, blocks: &[[u8; $bytes]; STRETCH], to: &mut Numbers) {
-                s.deal($pairs(s, blocks), to);
+                $numbers(s, blocks, to);
             }
 
             #[inline(always)]
@@ -114,10 +98,14 @@ fn eight_bits<S: WordLanes>(s: S, block: &[u8], at: usize) -> S::W {
     s.signed_words(s.load_bytes(cut(block, at)))
 }
 
-format!(Q8_0, 34, false, scales, |s, block| eight_bits(s, block, 2), |s, block| [
-    two_halves(s, block)[0],
-    0.0
-]);
+format!(
+    Q8_0,
+    34,
+    false,
+    |s: S, blocks, to| s.scales(scales(s, blocks), to),
+    |s, block| eight_bits(s, block, 2),
+    |s, block| [two_halves(s, block)[0], 0.0]
+);
 format!(Q4_0, 18, around 8.0, |s, block| four_bits(s, block, 2));
 format!(Q4_1, 20, with_minimum, |s, block| four_bits(s, block, 4));
 format!(Q5_0, 22, around 16.0, |s, block| five_bits(s, block, 2, 6));

@@ -3,8 +3,8 @@
 
 use core::arch::x86_64::{
     __m128i, __m256, __m256i, _mm_and_si128, _mm_broadcastd_epi32, _mm_cvtss_f32, _mm_loadu_si128,
-    _mm_or_si128, _mm_shuffle_epi32, _mm_srlv_epi32, _mm_unpackhi_epi64, _mm256_add_epi32, _mm256_add_ps,
-    _mm256_and_si256, _mm256_broadcastsi128_si256, _mm256_castpd_ps, _mm256_castps_pd,
+    _mm_or_si128, _mm_set_epi16, _mm_shuffle_epi32, _mm_srlv_epi32, _mm_unpackhi_epi64, _mm256_add_epi32,
+    _mm256_add_ps, _mm256_and_si256, _mm256_broadcastsi128_si256, _mm256_castpd_ps, _mm256_castps_pd,
     _mm256_castps256_ps128, _mm256_castsi256_ps, _mm256_cmpeq_epi8, _mm256_cvtepi8_epi32, _mm256_cvtepi32_ps,
     _mm256_cvtepu8_epi32, _mm256_cvtph_ps, _mm256_cvtps_epi32, _mm256_fmadd_ps, _mm256_loadu_si256,
     _mm256_madd_epi16, _mm256_movehdup_ps, _mm256_mul_ps, _mm256_mullo_epi16, _mm256_mullo_epi32,
@@ -102,6 +102,13 @@ impl Avx2 {
     fn store_multipliers(self, pairs: __m256i, to: &mut Numbers, number: usize) {
         let eight = &mut to.multipliers.as_chunks_mut::<8>().0[number];
         memory!(_mm256_storeu_si256(eight.as_mut_ptr().cast(), pairs));
+    }
+
+    #[inline(always)]
+    fn halves_as_floats(self, halves: [u16; 8]) -> __m256 {
+        let h = halves.map(u16::cast_signed);
+        let halves = lanes!(_mm_set_epi16(h[7], h[6], h[5], h[4], h[3], h[2], h[1], h[0]));
+        lanes!(_mm256_cvtph_ps(halves))
     }
 
     /// The first eight bytes as floats.
@@ -262,6 +269,17 @@ impl WordLanes for Avx2 {
     fn add_pairs(self, sums: [__m256i; 2], a: [__m256i; 2], x: [__m256i; 2]) -> [__m256i; 2] {
         let (low, high) = (lanes!(_mm256_madd_epi16(a[0], x[0])), lanes!(_mm256_madd_epi16(a[1], x[1])));
         [lanes!(_mm256_add_epi32(sums[0], low)), lanes!(_mm256_add_epi32(sums[1], high))]
+    }
+    #[inline(always)]
+    fn scales(self, halves: [u16; STRETCH], to: &mut Numbers) {
+        self.store_eight(self.halves_as_floats(halves), &mut to.scales);
+    }
+    #[inline(always)]
+    fn scales_around(self, halves: [u16; STRETCH], middle: f32, to: &mut Numbers) {
+        let scales = self.halves_as_floats(halves);
+        self.store_eight(scales, &mut to.scales);
+        let factor = lanes!(_mm256_set1_ps(-middle));
+        self.store_eight(lanes!(_mm256_mul_ps(scales, factor)), &mut to.offsets);
     }
     #[inline(always)]
     fn deal(self, pairs: [__m256; 2], to: &mut Numbers) {
