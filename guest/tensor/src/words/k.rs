@@ -89,6 +89,6 @@ impl WordFormat<210, 1> for Q6K {
             2 => upper,
             _ => s.down_bytes::<2>(upper),
         };
-        s.signed_words(s.less_bytes(s.or_bytes(low, s.and_bytes(upper, 0x30)), 32))
+        s.words_around(s.or_bytes(low, s.and_bytes(upper, 0x30)), 32)
     }
 }

@@ -29,8 +29,6 @@ pub(crate) trait WordLanes: Simd {
     fn and_bytes(self, a: Self::B, mask: u8) -> Self::B;
     /// Byte-wise or.
     fn or_bytes(self, a: Self::B, b: Self::B) -> Self::B;
-    /// Bytes less `number`, modulo 2^8.
-    fn less_bytes(self, a: Self::B, number: u8) -> Self::B;
     /// Bytes moved down by `N` bits, zeros from the top.
     fn down_bytes<const N: i32>(self, a: Self::B) -> Self::B;
     /// Bytes moved up by `N` bits.
@@ -42,6 +40,8 @@ pub(crate) trait WordLanes: Simd {
     fn high_nibbles(self, a: Self::B) -> Self::W;
     /// Unsigned bytes.
     fn unsigned_words(self, a: Self::B) -> Self::W;
+    /// Unsigned bytes less `middle`.
+    fn words_around(self, a: Self::B, middle: i16) -> Self::W;
     /// Signed bytes.
     fn signed_words(self, a: Self::B) -> Self::W;
     /// Activations times `factor`, rounded to nearest, ties to even; they must be below 2^15 in size.
@@ -53,8 +53,8 @@ pub(crate) trait WordLanes: Simd {
 
     /// Words times a number; products are words.
     fn times(self, a: Self::W, multiplier: i32) -> Self::W;
-    /// The same with a number for each half of the places.
-    fn times_halves(self, a: Self::W, multipliers: &[i32; 2]) -> Self::W;
+    /// The same with a number for each half of the places: `multipliers[at]` and `multipliers[4 + at]`.
+    fn times_halves(self, a: Self::W, multipliers: &[i32; 8], at: usize) -> Self::W;
 
     /// Scales.
     fn scales(self, halves: [u16; STRETCH], to: &mut Numbers);
@@ -73,7 +73,7 @@ pub(crate) trait WordLanes: Simd {
     /// Adds in each lane both products of pairs of words; the caller's numbers are such that no sum overflows.
     fn add_pairs(self, sums: Self::I, a: Self::I, x: Self::I) -> Self::I;
 
-    /// Signed bytes as multipliers.
+    /// Signed bytes as multipliers of halves.
     fn multipliers(self, bytes: &[u8; 2 * STRETCH], to: &mut Numbers);
     /// Of the eight groups of a `Q4_K` or `Q5_K` block, whose first sixteen bytes these are: the scale of all, the
     /// offset and the multiplier of each.
@@ -94,7 +94,8 @@ pub(crate) trait WordLanes: Simd {
         sums: Self::Integers,
         a: Self::W,
         x: &[i16; UNIT],
-        multipliers: &[i32; 2],
+        multipliers: &[i32; 8],
+        at: usize,
     ) -> Self::Integers;
     /// Sums of nothing.
     fn no_sums(self) -> Self::Sums;

@@ -34,13 +34,20 @@ pub(crate) struct Numbers {
     pub(crate) scales: [f32; STRETCH],
     /// Of each unit.
     pub(crate) offsets: [f32; STRETCH],
-    /// What a unit's words count in its run: of each unit or, where halves of units differ, of each half. Each fits a word.
+    /// What a unit's words count in its run: of each unit or, where halves of units differ, of the first halves of four
+    /// units, of their second halves, and so of the next four. Each fits a word.
     pub(crate) multipliers: [i32; 2 * STRETCH],
 }
 
 impl Numbers {
     pub(crate) const ZERO: Self =
         Self { scales: [0.0; STRETCH], offsets: [0.0; STRETCH], multipliers: [0; 2 * STRETCH] };
+
+    /// The multipliers of the four units with `unit` among them.
+    #[inline(always)]
+    fn halves(&self, unit: usize) -> &[i32; 8] {
+        &self.multipliers.as_chunks().0[unit / 4]
+    }
 }
 
 /// Which multipliers a format has.
@@ -78,7 +85,7 @@ pub(crate) trait WordFormat<const BYTES: usize, const BLOCKS: usize> {
         match Self::MULTIPLIERS {
             Multipliers::None => words,
             Multipliers::OfUnits => s.times(words, numbers.multipliers[unit]),
-            Multipliers::OfHalves => s.times_halves(words, &numbers.multipliers.as_chunks().0[unit]),
+            Multipliers::OfHalves => s.times_halves(words, numbers.halves(unit), unit % 4),
         }
     }
 
@@ -95,9 +102,7 @@ pub(crate) trait WordFormat<const BYTES: usize, const BLOCKS: usize> {
         match Self::MULTIPLIERS {
             Multipliers::None => s.add_products(sums, words, x),
             Multipliers::OfUnits => s.add_times(sums, words, x, numbers.multipliers[unit]),
-            Multipliers::OfHalves => {
-                s.add_times_halves(sums, words, x, &numbers.multipliers.as_chunks().0[unit])
-            }
+            Multipliers::OfHalves => s.add_times_halves(sums, words, x, numbers.halves(unit), unit % 4),
         }
     }
 

@@ -56,10 +56,6 @@ impl WordLanes for Portable {
         core::array::from_fn(|i| a[i] | b[i])
     }
     #[inline(always)]
-    fn less_bytes(self, a: Bytes, number: u8) -> Bytes {
-        a.map(|byte| byte.wrapping_sub(number))
-    }
-    #[inline(always)]
     fn down_bytes<const N: i32>(self, a: Bytes) -> Bytes {
         a.map(|byte| byte >> N)
     }
@@ -80,6 +76,10 @@ impl WordLanes for Portable {
         words(a, i16::from)
     }
     #[inline(always)]
+    fn words_around(self, a: Bytes, middle: i16) -> Words {
+        words(a, |byte| i16::from(byte) - middle)
+    }
+    #[inline(always)]
     fn signed_words(self, a: Bytes) -> Words {
         words(a, |byte| i16::from(byte.cast_signed()))
     }
@@ -98,12 +98,12 @@ impl WordLanes for Portable {
     }
     #[inline(always)]
     fn times(self, a: Words, multiplier: i32) -> Words {
-        self.times_halves(a, &[multiplier; 2])
+        self.times_halves(a, &[multiplier; 8], 0)
     }
     #[inline(always)]
     #[expect(clippy::cast_possible_truncation, reason = "multipliers fit words")]
-    fn times_halves(self, a: Words, multipliers: &[i32; 2]) -> Words {
-        core::array::from_fn(|at| a[at].wrapping_mul(multipliers[place(at) / (UNIT / 2)] as i16))
+    fn times_halves(self, a: Words, multipliers: &[i32; 8], unit: usize) -> Words {
+        core::array::from_fn(|at| a[at].wrapping_mul(multipliers[place(at) / (UNIT / 2) * 4 + unit] as i16))
     }
     #[inline(always)]
     fn word_bits(self, a: Words) -> Unit {
@@ -145,7 +145,10 @@ impl WordLanes for Portable {
     }
     #[inline(always)]
     fn multipliers(self, bytes: &[u8; 2 * STRETCH], to: &mut Numbers) {
-        to.multipliers = bytes.map(|byte| i32::from(byte.cast_signed()));
+        for (place, byte) in bytes.iter().enumerate() {
+            let (unit, half) = (place / 2, place % 2);
+            to.multipliers[unit / 4 * 8 + half * 4 + unit % 4] = i32::from(byte.cast_signed());
+        }
     }
     #[inline(always)]
     fn six_bits(self, header: &[u8; 16], to: &mut Numbers) {
@@ -176,8 +179,8 @@ impl WordLanes for Portable {
         self.add_products(sums, self.times(a, multiplier), x)
     }
     #[inline(always)]
-    fn add_times_halves(self, sums: i64, a: Words, x: &Words, multipliers: &[i32; 2]) -> i64 {
-        self.add_products(sums, self.times_halves(a, multipliers), x)
+    fn add_times_halves(self, sums: i64, a: Words, x: &Words, multipliers: &[i32; 8], at: usize) -> i64 {
+        self.add_products(sums, self.times_halves(a, multipliers, at), x)
     }
     #[inline(always)]
     fn no_sums(self) -> f32 {

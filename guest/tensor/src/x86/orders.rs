@@ -27,18 +27,16 @@ pub(super) const BIT: [u8; UNIT] = {
 
 /// Upper nibbles are moved down in the upper half.
 pub(super) const NIBBLES: [u32; 8] = [0, 0, 0, 0, 4, 4, 4, 4];
-/// The first of two numbers in the lower half, the second in the upper half.
-pub(super) const HALVES: [u8; UNIT] = halves(4);
-/// The same of their lower words.
-pub(super) const HALVES_AS_WORDS: [u8; UNIT] = halves(2);
+/// Of four twos the firsts, then the seconds, and so of the next four.
+pub(super) const APART: [u8; 16] = [0, 2, 4, 6, 1, 3, 5, 7, 8, 10, 12, 14, 9, 11, 13, 15];
 
-/// The first `len` bytes of each of two numbers, as often as they fit a half.
-const fn halves(len: u8) -> [u8; UNIT] {
+/// The lower word of the number at `at` of four, in all places.
+pub(super) const fn lower_word(at: u8) -> [u8; UNIT] {
     let mut bytes = [0; UNIT];
-    let (mut at, mut next) = (0, 0);
-    while at < UNIT {
-        bytes[at] = if at < UNIT / 2 { next } else { 4 + next };
-        (at, next) = (at + 1, (next + 1) % len);
+    let mut place = 0;
+    while place < UNIT {
+        bytes[place] = at * 4 + if place % 2 == 0 { 0 } else { 1 };
+        place += 1;
     }
     bytes
 }

@@ -3,22 +3,20 @@
 
 use core::arch::x86_64::{
     __m128i, __m256, __m256i, _mm_and_si128, _mm_broadcastd_epi32, _mm_cvtss_f32, _mm_loadu_si128,
-    _mm_or_si128, _mm_set_epi16, _mm_shuffle_epi32, _mm_srlv_epi32, _mm_unpackhi_epi64, _mm256_add_epi32,
-    _mm256_add_ps, _mm256_and_si256, _mm256_broadcastsi128_si256, _mm256_castpd_ps, _mm256_castps_pd,
-    _mm256_castps256_ps128, _mm256_castsi256_ps, _mm256_cmpeq_epi8, _mm256_cvtepi8_epi32, _mm256_cvtepi32_ps,
-    _mm256_cvtepu8_epi32, _mm256_cvtph_ps, _mm256_cvtps_epi32, _mm256_fmadd_ps, _mm256_loadu_si256,
-    _mm256_madd_epi16, _mm256_movehdup_ps, _mm256_mul_ps, _mm256_mullo_epi16, _mm256_mullo_epi32,
-    _mm256_or_si256, _mm256_packs_epi32, _mm256_permute4x64_pd, _mm256_permutevar8x32_epi32,
-    _mm256_set1_epi8, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_set1_epi64x, _mm256_set1_ps,
-    _mm256_setzero_ps, _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_shuffle_ps, _mm256_slli_epi16,
-    _mm256_srai_epi16, _mm256_srli_epi16, _mm256_srlv_epi32, _mm256_storeu_ps, _mm256_storeu_si256,
-    _mm256_sub_epi8, _mm256_xor_ps,
+    _mm_or_si128, _mm_set_epi16, _mm_shuffle_epi8, _mm_shuffle_epi32, _mm_srlv_epi32, _mm_unpackhi_epi64,
+    _mm256_add_epi32, _mm256_add_ps, _mm256_and_si256, _mm256_broadcastsi128_si256, _mm256_castpd_ps,
+    _mm256_castps_pd, _mm256_castps256_ps128, _mm256_castsi256_ps, _mm256_cmpeq_epi8, _mm256_cvtepi8_epi32,
+    _mm256_cvtepi32_ps, _mm256_cvtepu8_epi32, _mm256_cvtph_ps, _mm256_cvtps_epi32, _mm256_fmadd_ps,
+    _mm256_loadu_si256, _mm256_madd_epi16, _mm256_movehdup_ps, _mm256_mul_ps, _mm256_mullo_epi16,
+    _mm256_mullo_epi32, _mm256_or_si256, _mm256_packs_epi32, _mm256_permute4x64_pd,
+    _mm256_permutevar8x32_epi32, _mm256_set1_epi8, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_set1_ps,
+    _mm256_setzero_ps, _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_shuffle_epi32, _mm256_shuffle_ps,
+    _mm256_slli_epi16, _mm256_srai_epi16, _mm256_srli_epi16, _mm256_srlv_epi32, _mm256_storeu_ps,
+    _mm256_storeu_si256, _mm256_sub_epi16, _mm256_xor_ps,
 };
 
 use super::Avx2;
-use super::orders::{
-    BIT, BYTE_OF_BIT, HALVES, HALVES_AS_WORDS, IN_TURN, NIBBLE, NIBBLES, SIGNS, SIX, UPPER_TWO,
-};
+use super::orders::{APART, BIT, BYTE_OF_BIT, IN_TURN, NIBBLE, NIBBLES, SIGNS, SIX, UPPER_TWO, lower_word};
 use crate::simd::{Simd as _, Unit};
 use crate::words::{Numbers, STRETCH, UNIT, WordLanes};
 
@@ -45,6 +43,11 @@ impl Avx2 {
         memory!(_mm256_loadu_si256(from.as_ptr().cast()))
     }
 
+    #[inline(always)]
+    fn eight_signed(self, from: &[i32; 8]) -> __m256i {
+        memory!(_mm256_loadu_si256(from.as_ptr().cast()))
+    }
+
     /// Of each 32 bits of `a` the two products, of even and of odd places, summed up.
     #[inline(always)]
     fn products(self, a: [__m256i; 2], x: &[i16; UNIT]) -> __m256i {
@@ -53,12 +56,16 @@ impl Avx2 {
         lanes!(_mm256_add_epi32(even, odd))
     }
 
-    /// Bytes of two numbers in an order.
+    /// In each half the number at `at` of its four.
     #[inline(always)]
-    fn spread(self, numbers: &[i32; 2], order: &[u8; UNIT]) -> __m256i {
-        let [low, high] = numbers.map(i32::cast_unsigned).map(u64::from);
-        let both = lanes!(_mm256_set1_epi64x((high << 32 | low).cast_signed()));
-        lanes!(_mm256_shuffle_epi8(both, self.load_bytes(order)))
+    fn spread(self, numbers: &[i32; 8], at: usize) -> __m256i {
+        let numbers = self.eight_signed(numbers);
+        match at {
+            0 => lanes!(_mm256_shuffle_epi32::<0b00_00_00_00>(numbers)),
+            1 => lanes!(_mm256_shuffle_epi32::<0b01_01_01_01>(numbers)),
+            2 => lanes!(_mm256_shuffle_epi32::<0b10_10_10_10>(numbers)),
+            _ => lanes!(_mm256_shuffle_epi32::<0b11_11_11_11>(numbers)),
+        }
     }
 
     /// Each lane of `a` moved down by its count of bits, and its mask.
@@ -155,11 +162,6 @@ impl WordLanes for Avx2 {
         lanes!(_mm256_or_si256(a, b))
     }
     #[inline(always)]
-    fn less_bytes(self, a: __m256i, number: u8) -> __m256i {
-        let number = lanes!(_mm256_set1_epi8(number.cast_signed()));
-        lanes!(_mm256_sub_epi8(a, number))
-    }
-    #[inline(always)]
     fn down_bytes<const N: i32>(self, a: __m256i) -> __m256i {
         self.and_bytes(lanes!(_mm256_srli_epi16::<N>(a)), u8::MAX >> N)
     }
@@ -181,6 +183,11 @@ impl WordLanes for Avx2 {
     fn unsigned_words(self, a: __m256i) -> [__m256i; 2] {
         let mask = lanes!(_mm256_set1_epi16(0xFF));
         [lanes!(_mm256_and_si256(a, mask)), lanes!(_mm256_srli_epi16::<8>(a))]
+    }
+    #[inline(always)]
+    fn words_around(self, a: __m256i, middle: i16) -> [__m256i; 2] {
+        let ([even, odd], middle) = (self.unsigned_words(a), lanes!(_mm256_set1_epi16(middle)));
+        [lanes!(_mm256_sub_epi16(even, middle)), lanes!(_mm256_sub_epi16(odd, middle))]
     }
     #[inline(always)]
     fn signed_words(self, a: __m256i) -> [__m256i; 2] {
@@ -223,8 +230,10 @@ impl WordLanes for Avx2 {
         [lanes!(_mm256_mullo_epi16(a[0], multiplier)), lanes!(_mm256_mullo_epi16(a[1], multiplier))]
     }
     #[inline(always)]
-    fn times_halves(self, a: [__m256i; 2], multipliers: &[i32; 2]) -> [__m256i; 2] {
-        let multipliers = self.spread(multipliers, &HALVES_AS_WORDS);
+    fn times_halves(self, a: [__m256i; 2], multipliers: &[i32; 8], at: usize) -> [__m256i; 2] {
+        let order = const { [lower_word(0), lower_word(1), lower_word(2), lower_word(3)] };
+        let multipliers = self.eight_signed(multipliers);
+        let multipliers = lanes!(_mm256_shuffle_epi8(multipliers, self.load_bytes(&order[at])));
         [lanes!(_mm256_mullo_epi16(a[0], multipliers)), lanes!(_mm256_mullo_epi16(a[1], multipliers))]
     }
     #[inline(always)]
@@ -291,6 +300,8 @@ impl WordLanes for Avx2 {
     #[inline(always)]
     fn multipliers(self, bytes: &[u8; 2 * STRETCH], to: &mut Numbers) {
         let all = memory!(_mm_loadu_si128(bytes.as_ptr().cast()));
+        let order = memory!(_mm_loadu_si128(APART.as_ptr().cast()));
+        let all = lanes!(_mm_shuffle_epi8(all, order));
         let upper = lanes!(_mm_unpackhi_epi64(all, all));
         self.store_multipliers(lanes!(_mm256_cvtepi8_epi32(all)), to, 0);
         self.store_multipliers(lanes!(_mm256_cvtepi8_epi32(upper)), to, 1);
@@ -318,9 +329,10 @@ impl WordLanes for Avx2 {
         sums: __m256i,
         a: [__m256i; 2],
         x: &[i16; UNIT],
-        multipliers: &[i32; 2],
+        multipliers: &[i32; 8],
+        at: usize,
     ) -> __m256i {
-        let multipliers = self.spread(multipliers, &HALVES);
+        let multipliers = self.spread(multipliers, at);
         let products = lanes!(_mm256_mullo_epi32(self.products(a, x), multipliers));
         lanes!(_mm256_add_epi32(sums, products))
     }
