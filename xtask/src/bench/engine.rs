@@ -81,7 +81,11 @@ pub(super) fn run(bench: &Bench, choice: &Choice) -> Result<()> {
     );
     let command = bench.command("engine") + &options;
     let mut report = Report::new("engine", "The engine as a process");
-    report.begin("llama.cpp in the better of its settings for each cell", &COLUMNS);
+    let heading = format!(
+        "Prompt of {}, decode of {}; llama.cpp in the better of its settings for each cell",
+        choice.prompt, choice.tokens
+    );
+    report.begin(&heading, &COLUMNS);
     for shape in &choice.shape {
         for format in &formats {
             let model = generated(shape, format)?;

@@ -180,7 +180,7 @@ impl Multiply<'_, '_> {
     fn inputs<S: Simd, const W: usize, const N: usize>(&mut self, s: S, groups: Range<usize>) {
         let mut inputs = self.chunk.tile.inputs();
         while let left @ 1.. = inputs.len() {
-            let taken = left.div_ceil(left.div_ceil(N));
+            let taken = like_share(left, N);
             for group in groups.clone() {
                 self.block::<S, W>(s, group, inputs.start, taken);
             }
@@ -244,6 +244,11 @@ impl<const W: usize, const N: usize> Op for Block<'_, '_, '_, W, N> {
     }
 }
 
+/// The first of as few shares of `left` as hold at most `most` each, when all are as equal as can be.
+pub(super) fn like_share(left: usize, most: usize) -> usize {
+    left.div_ceil(left.div_ceil(most))
+}
+
 /// Writes a sum, or adds it to what earlier columns gave.
 #[inline(always)]
 pub(super) fn write<S: Simd>(s: S, sum: S::V, out: &mut [f32], is_later: bool) {
@@ -255,4 +260,21 @@ pub(super) fn write<S: Simd>(s: S, sum: S::V, out: &mut [f32], is_later: bool) {
     let mut unit = [0.0; 16];
     s.store(sum, &mut unit);
     out.copy_from_slice(&unit[..out.len()]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::like_share;
+
+    #[test]
+    fn shares_differ_by_one_at_most() {
+        for (all, expected) in [(1, &[1][..]), (6, &[6]), (9, &[5, 4]), (13, &[5, 4, 4]), (17, &[6, 6, 5])] {
+            let (mut left, mut found) = (all, alloc::vec::Vec::new());
+            while left > 0 {
+                found.push(like_share(left, 6));
+                left -= found[found.len() - 1];
+            }
+            assert_eq!(found, expected, "{all}");
+        }
+    }
 }

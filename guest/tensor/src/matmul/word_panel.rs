@@ -10,7 +10,7 @@ use core::marker::PhantomData;
 use core::ops::Range;
 
 use super::Chunk;
-use super::panel::{ROWS, write};
+use super::panel::{ROWS, like_share, write};
 use crate::simd::{Line, Op, Registers, Simd, Unit};
 use crate::words::{
     ForWords, Numbers, PAIRS, STRETCH, Stretch, UNIT, WordFormat, WordLanes, Words, for_unit_scales,
@@ -156,7 +156,7 @@ impl Multiply<'_, '_> {
         let most = if S::REGISTERS == Registers::None { 1 } else { INPUTS };
         let mut inputs = self.chunk.tile.inputs();
         while let left @ 1.. = inputs.len() {
-            let taken = left.div_ceil(left.div_ceil(most));
+            let taken = like_share(left, most);
             for group in 0..self.chunk.tile.rows().len().div_ceil(16) {
                 self.block(s, group, inputs.start, taken);
             }

@@ -74,8 +74,7 @@ impl<F: WordFormat<B, K>, const B: usize, const K: usize, const N: usize> Op for
         let mut row = rows.start;
         while row < rows.end {
             let weights = |row| chunk.weights.row(row);
-            let left = if N == 1 && in_pairs::<F, B, K>() { rows.end - row } else { 1 };
-            row += if let PAIR.. = left {
+            row += if N == 1 && in_pairs::<F, B, K>() && row + PAIR <= rows.end {
                 let pair = [weights(row), weights(row + 1)];
                 let totals = dot::<F, B, K, PAIR, N, _>(s, &pair, &inputs, &mut numbers);
                 write(chunk, row, input, &totals)

@@ -21,10 +21,10 @@ const TOGETHER: usize = UNIT * STRETCH;
 /// And besides: a few units of the smallest subnormal float.
 const UNDERFLOW_MAX: f64 = 1e-43;
 
-/// Columns of at least one block, around the edges of groups of blocks and of panels.
+/// Columns of at least one block, around the edges of groups of blocks, of panels, and of floats in 4096 bytes.
 fn columns(quant: Quant) -> Vec<usize> {
     match quant.block_elements() {
-        1 => vec![1, 15, 16, 17, 31, 33, 255, 256, 257, 767, 768, 769],
+        1 => vec![1, 15, 16, 17, 31, 33, 255, 256, 257, 767, 768, 769, 1023, 1024, 1025, 2047, 2048, 2049],
         32 => vec![32, 64, 224, 256, 288, 480, 512, 544, 736, 768, 800],
         _ => vec![256, 512, 768, 1024],
     }
@@ -129,8 +129,10 @@ fn products_of_edge_blocks_agree() {
 #[test]
 fn a_team_that_cuts_the_inputs_gives_the_same() {
     let team = Team::new(4, &Alone);
-    for inputs in [63, 64, 65, 129, 200] {
-        check_random(&team, Quant::Q8_0, 50, 64, inputs);
+    for quant in [Quant::Q8_0, Quant::F16] {
+        for inputs in [63, 64, 65, 66, 67, 129, 200] {
+            check_random(&team, quant, 50, 64, inputs);
+        }
     }
 }
 

@@ -102,8 +102,10 @@ impl WordLanes for Portable {
     }
     #[inline(always)]
     #[expect(clippy::cast_possible_truncation, reason = "multipliers fit words")]
-    fn times_halves(self, a: Words, multipliers: &[i32; 8], unit: usize) -> Words {
-        core::array::from_fn(|at| a[at].wrapping_mul(multipliers[place(at) / (UNIT / 2) * 4 + unit] as i16))
+    fn times_halves(self, a: Words, multipliers: &[i32; 8], at: usize) -> Words {
+        core::array::from_fn(|word| {
+            a[word].wrapping_mul(multipliers[place(word) / (UNIT / 2) * 4 + at] as i16)
+        })
     }
     #[inline(always)]
     fn word_bits(self, a: Words) -> Unit {

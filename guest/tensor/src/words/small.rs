@@ -25,7 +25,7 @@ fn with_minimum<S: WordLanes, const B: usize>(s: S, blocks: &[[u8; B]; STRETCH],
 
 /// Scale of each block.
 #[inline(always)]
-fn scales<S: WordLanes, const B: usize>(_: S, blocks: &[[u8; B]; STRETCH]) -> [u16; STRETCH] {
+fn scales<const B: usize>(blocks: &[[u8; B]; STRETCH]) -> [u16; STRETCH] {
     let [a, b, c, d, e, f, g, h] = blocks;
     let half = |block| u16::from_le_bytes(*cut::<2>(block, 0));
     [half(a), half(b), half(c), half(d), half(e), half(f), half(g), half(h)]
@@ -45,7 +45,7 @@ macro_rules! format {
             $name,
             $bytes,
             true,
-            |s: S, blocks, to| s.scales_around(scales(s, blocks), $middle, to),
+            |s: S, blocks, to| s.scales_around(scales(blocks), $middle, to),
             $words,
             |s, block| {
                 let [scale, _] = two_halves(s, block);
@@ -102,7 +102,7 @@ format!(
     Q8_0,
     34,
     false,
-    |s: S, blocks, to| s.scales(scales(s, blocks), to),
+    |s: S, blocks, to| s.scales(scales(blocks), to),
     |s, block| eight_bits(s, block, 2),
     |s, block| [two_halves(s, block)[0], 0.0]
 );
