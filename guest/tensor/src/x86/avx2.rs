@@ -16,6 +16,7 @@ use core::arch::x86_64::{
 };
 
 use super::detect;
+use super::instruction::{lanes, memory};
 use crate::simd::{Line, Op, Registers, Simd, Unit};
 
 /// Proves that cpu and system support AVX2, FMA and F16C.
@@ -33,28 +34,11 @@ type Floats = [__m256; 2];
 /// Lower and upper eight lanes.
 type Ints = [__m256i; 2];
 
-/// One instruction that touches no memory.
-macro_rules! lanes {
-    ($call:expr) => {{
-        // SAFETY: the token in `self` proves that the instruction is supported; it touches no memory.
-        unsafe { $call }
-    }};
-}
-
 /// The same instruction on both halves.
 macro_rules! both {
     ($name:path, $($x:expr),+) => {
         [lanes!($name($($x[0]),+)), lanes!($name($($x[1]),+))]
     };
-}
-
-/// One instruction on memory behind a reference.
-macro_rules! memory {
-    ($call:expr) => {{
-        // SAFETY: the token in `self` proves that the instruction is supported; it needs no alignment, and
-        // touches just the bytes of the array that the pointer was made of.
-        unsafe { $call }
-    }};
 }
 
 /// The bit of each of eight lanes.

@@ -14,6 +14,7 @@ use core::arch::x86_64::{
     _mm512_unpackhi_ps, _mm512_unpacklo_pd, _mm512_unpacklo_ps,
 };
 
+use super::instruction::{lanes, memory};
 use super::{Avx2, detect};
 use crate::simd::{Line, Op, Registers, Simd, Unit};
 
@@ -25,23 +26,6 @@ impl Avx512 {
     pub(crate) fn detect() -> Option<Self> {
         Avx2::detect().filter(|_| detect::avx512()).map(Self)
     }
-}
-
-/// One instruction that touches no memory.
-macro_rules! lanes {
-    ($call:expr) => {{
-        // SAFETY: the token in `self` proves that the instruction is supported; it touches no memory.
-        unsafe { $call }
-    }};
-}
-
-/// One instruction on memory behind a reference.
-macro_rules! memory {
-    ($call:expr) => {{
-        // SAFETY: the token in `self` proves that the instruction is supported; it needs no alignment, and
-        // touches just the bytes of the array that the pointer was made of.
-        unsafe { $call }
-    }};
 }
 
 /// 0.0 to 15.0.

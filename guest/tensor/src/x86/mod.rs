@@ -3,6 +3,8 @@
 mod avx2;
 mod avx512;
 mod detect;
+mod eights;
+mod instruction;
 mod orders;
 mod words;
 

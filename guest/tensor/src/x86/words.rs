@@ -2,129 +2,22 @@
 #![expect(unsafe_code, reason = "vector instructions behind a token that proves their support")]
 
 use core::arch::x86_64::{
-    __m128i, __m256, __m256i, _mm_and_si128, _mm_broadcastd_epi32, _mm_cvtss_f32, _mm_loadu_si128,
-    _mm_or_si128, _mm_set_epi16, _mm_shuffle_epi8, _mm_shuffle_epi32, _mm_srlv_epi32, _mm_unpackhi_epi64,
-    _mm256_add_epi32, _mm256_add_ps, _mm256_and_si256, _mm256_broadcastsi128_si256, _mm256_castpd_ps,
-    _mm256_castps_pd, _mm256_castps256_ps128, _mm256_castsi256_ps, _mm256_cmpeq_epi8, _mm256_cvtepi8_epi32,
-    _mm256_cvtepi32_ps, _mm256_cvtepu8_epi32, _mm256_cvtph_ps, _mm256_cvtps_epi32, _mm256_fmadd_ps,
+    __m256, __m256i, _mm_broadcastd_epi32, _mm_cvtss_f32, _mm_loadu_si128, _mm_or_si128, _mm_shuffle_epi8,
+    _mm_shuffle_epi32, _mm_unpackhi_epi64, _mm256_add_epi32, _mm256_add_ps, _mm256_and_si256,
+    _mm256_broadcastsi128_si256, _mm256_castps256_ps128, _mm256_castsi256_ps, _mm256_cmpeq_epi8,
+    _mm256_cvtepi8_epi32, _mm256_cvtepi32_ps, _mm256_cvtepu8_epi32, _mm256_cvtph_ps, _mm256_fmadd_ps,
     _mm256_loadu_si256, _mm256_madd_epi16, _mm256_movehdup_ps, _mm256_mul_ps, _mm256_mullo_epi16,
-    _mm256_mullo_epi32, _mm256_or_si256, _mm256_packs_epi32, _mm256_permute4x64_pd,
-    _mm256_permutevar8x32_epi32, _mm256_set1_epi8, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_set1_ps,
-    _mm256_setzero_ps, _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_shuffle_epi32, _mm256_shuffle_ps,
-    _mm256_slli_epi16, _mm256_srai_epi16, _mm256_srli_epi16, _mm256_srlv_epi32, _mm256_storeu_ps,
-    _mm256_storeu_si256, _mm256_sub_epi16, _mm256_xor_ps,
+    _mm256_mullo_epi32, _mm256_or_si256, _mm256_set1_epi8, _mm256_set1_epi16, _mm256_set1_epi32,
+    _mm256_set1_ps, _mm256_setzero_ps, _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_shuffle_ps,
+    _mm256_slli_epi16, _mm256_srai_epi16, _mm256_srli_epi16, _mm256_srlv_epi32, _mm256_storeu_si256,
+    _mm256_sub_epi16, _mm256_xor_ps,
 };
 
 use super::Avx2;
-use super::orders::{APART, BIT, BYTE_OF_BIT, IN_TURN, NIBBLE, NIBBLES, SIGNS, SIX, UPPER_TWO, lower_word};
+use super::instruction::{lanes, memory};
+use super::orders::{APART, BIT, BYTE_OF_BIT, NIBBLE, NIBBLES, SIGNS, SIX, UPPER_TWO, lower_word};
 use crate::simd::{Simd as _, Unit};
 use crate::words::{Numbers, STRETCH, UNIT, WordLanes};
-
-/// One instruction that touches no memory.
-macro_rules! lanes {
-    ($call:expr) => {{
-        // SAFETY: the token in `self` proves that the instruction is supported; it touches no memory.
-        unsafe { $call }
-    }};
-}
-
-/// One instruction on memory behind a reference.
-macro_rules! memory {
-    ($call:expr) => {{
-        // SAFETY: the token in `self` proves that the instruction is supported; it needs no alignment, and
-        // touches just the bytes of the array that the pointer was made of.
-        unsafe { $call }
-    }};
-}
-
-impl Avx2 {
-    #[inline(always)]
-    fn eight_integers(self, from: &[u32; 8]) -> __m256i {
-        memory!(_mm256_loadu_si256(from.as_ptr().cast()))
-    }
-
-    #[inline(always)]
-    fn eight_signed(self, from: &[i32; 8]) -> __m256i {
-        memory!(_mm256_loadu_si256(from.as_ptr().cast()))
-    }
-
-    /// Of each 32 bits of `a` the two products, of even and of odd places, summed up.
-    #[inline(always)]
-    fn products(self, a: [__m256i; 2], x: &[i16; UNIT]) -> __m256i {
-        let [even, odd] = self.load_words(x);
-        let (even, odd) = (lanes!(_mm256_madd_epi16(a[0], even)), lanes!(_mm256_madd_epi16(a[1], odd)));
-        lanes!(_mm256_add_epi32(even, odd))
-    }
-
-    /// In each half the number at `at` of its four.
-    #[inline(always)]
-    fn spread(self, numbers: &[i32; 8], at: usize) -> __m256i {
-        let numbers = self.eight_signed(numbers);
-        match at {
-            0 => lanes!(_mm256_shuffle_epi32::<0b00_00_00_00>(numbers)),
-            1 => lanes!(_mm256_shuffle_epi32::<0b01_01_01_01>(numbers)),
-            2 => lanes!(_mm256_shuffle_epi32::<0b10_10_10_10>(numbers)),
-            _ => lanes!(_mm256_shuffle_epi32::<0b11_11_11_11>(numbers)),
-        }
-    }
-
-    /// Each lane of `a` moved down by its count of bits, and its mask.
-    #[inline(always)]
-    fn moved_and_masked(self, a: __m128i, counts: &[u32; 4], masks: &[u32; 4]) -> __m128i {
-        let counts = memory!(_mm_loadu_si128(counts.as_ptr().cast()));
-        let masks = memory!(_mm_loadu_si128(masks.as_ptr().cast()));
-        let moved = lanes!(_mm_srlv_epi32(a, counts));
-        lanes!(_mm_and_si128(moved, masks))
-    }
-
-    /// Rounded to words. Twos of the one and of the other lie in turn in each half; twos of both halves then lie in turn.
-    #[inline(always)]
-    fn packed(self, first: __m256, second: __m256) -> __m256i {
-        let (first, second) = (lanes!(_mm256_cvtps_epi32(first)), lanes!(_mm256_cvtps_epi32(second)));
-        let words = lanes!(_mm256_packs_epi32(first, second));
-        lanes!(_mm256_permutevar8x32_epi32(words, self.eight_integers(&IN_TURN)))
-    }
-
-    /// Of four twos the first, the third, the second, the fourth.
-    #[inline(always)]
-    fn twos_in_order(self, a: __m256) -> __m256 {
-        let twos = lanes!(_mm256_castps_pd(a));
-        let twos = lanes!(_mm256_permute4x64_pd::<0b11_01_10_00>(twos));
-        lanes!(_mm256_castpd_ps(twos))
-    }
-
-    /// Every second of both.
-    #[inline(always)]
-    fn odd(self, a: __m256, b: __m256) -> __m256 {
-        self.twos_in_order(lanes!(_mm256_shuffle_ps::<0b11_01_11_01>(a, b)))
-    }
-
-    #[inline(always)]
-    fn store_eight(self, value: __m256, to: &mut [f32; 8]) {
-        memory!(_mm256_storeu_ps(to.as_mut_ptr(), value));
-    }
-
-    /// The `number`th eight of the multipliers.
-    #[inline(always)]
-    fn store_multipliers(self, pairs: __m256i, to: &mut Numbers, number: usize) {
-        let eight = &mut to.multipliers.as_chunks_mut::<8>().0[number];
-        memory!(_mm256_storeu_si256(eight.as_mut_ptr().cast(), pairs));
-    }
-
-    #[inline(always)]
-    fn halves_as_floats(self, halves: [u16; 8]) -> __m256 {
-        let h = halves.map(u16::cast_signed);
-        let halves = lanes!(_mm_set_epi16(h[7], h[6], h[5], h[4], h[3], h[2], h[1], h[0]));
-        lanes!(_mm256_cvtph_ps(halves))
-    }
-
-    /// The first eight bytes as floats.
-    #[inline(always)]
-    fn eight_floats(self, bytes: __m128i) -> __m256 {
-        let integers = lanes!(_mm256_cvtepu8_epi32(bytes));
-        lanes!(_mm256_cvtepi32_ps(integers))
-    }
-}
 
 impl WordLanes for Avx2 {
     type B = __m256i;
