@@ -7,7 +7,7 @@
 use core::time::Duration;
 use std::time::Instant;
 
-use vial_tensor::{Alone, Isa, Matrix, Quant, Team, matmul};
+use vial_tensor::{Alone, Buffer, Isa, Matrix, Quant, Team, matmul};
 
 /// Time spent on each number of inputs.
 const MEASURED: Duration = Duration::from_millis(600);
@@ -32,7 +32,10 @@ fn main() {
     let weights = Matrix::new(quant, rows, cols, &bytes).expect("made for its shape");
     let (team, isa) = (Team::new(1, &Alone), Isa::detect());
     for inputs in numbers {
-        let x: Vec<f32> = (0..inputs * cols).map(|i| (i % 17) as f32 / 16.0 - 0.5).collect();
+        let mut x = Buffer::new(inputs * cols);
+        for (i, x) in x.iter_mut().enumerate() {
+            *x = (i % 17) as f32 / 16.0 - 0.5;
+        }
         let mut out = vec![0.0; inputs * rows];
         let (start, mut best) = (Instant::now(), Duration::MAX);
         while start.elapsed() < MEASURED {

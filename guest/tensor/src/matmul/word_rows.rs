@@ -9,7 +9,7 @@ use core::ops::Range;
 
 use super::Chunk;
 use super::panel::ROWS;
-use super::words::{DEPTH, Sums};
+use super::words::{DEPTH, Sums, prefetch};
 use crate::simd::{Op, Registers, Simd};
 use crate::words::{
     ForWords, Numbers, STRETCH, Stretch, UNIT, WordFormat, WordLanes, Words, for_shared_scales,
@@ -18,6 +18,9 @@ use crate::words::{
 /// Most inputs and rows taken at once, as registers allow.
 const INPUTS: usize = 4;
 const PAIR: usize = 2;
+/// Most inputs for which rows are unpacked pair by pair, so that weights keep coming from memory while products are
+/// computed; more inputs take the room of the first-level cache while a pair waits for them.
+const FEW: usize = 16;
 
 /// A stretch of a row.
 #[derive(Clone, Copy)]
@@ -55,25 +58,36 @@ impl<S: WordLanes> ForWords for Tile<'_, S> {
         // A format of another kind needs a line of its own below.
         const { assert!(F::RUN == if F::HAS_OFFSETS { STRETCH } else { STRETCH / 2 }) };
         let Self { s, mut chunk, words, scratch: Scratch(panel) } = self;
-        let stretches = words.input(0).len();
-        for start in (0..stretches).step_by(DEPTH) {
-            let stretches = start..stretches.min(start + DEPTH);
-            let (weights, range) = (&chunk, stretches.clone());
-            s.enter(Fill::<F, B, K> { chunk: weights, stretches: range, panel, format: PhantomData });
-            let mut multiply = Multiply { chunk: &mut chunk, words, stretches, panel };
-            if F::HAS_OFFSETS {
-                multiply.all::<S, STRETCH, true>(s);
-            } else {
-                multiply.all::<S, { STRETCH / 2 }, false>(s);
+        let (all, stretches) = (chunk.tile.rows(), words.input(0).len());
+        let taken = if chunk.tile.inputs().len() <= FEW { PAIR } else { ROWS };
+        for row in all.clone().step_by(taken) {
+            for start in (0..stretches).step_by(DEPTH) {
+                let part = Part {
+                    rows: row..all.end.min(row + taken),
+                    stretches: start..stretches.min(start + DEPTH),
+                };
+                s.enter(Fill::<F, B, K> { chunk: &chunk, part: &part, panel, format: PhantomData });
+                let mut multiply = Multiply { chunk: &mut chunk, words, part, panel };
+                if F::HAS_OFFSETS {
+                    multiply.all::<S, STRETCH, true>(s);
+                } else {
+                    multiply.all::<S, { STRETCH / 2 }, false>(s);
+                }
             }
         }
     }
 }
 
-/// Unpacks some stretches of a tile's rows into the panel.
+/// What is in the panel.
+struct Part {
+    rows: Range<usize>,
+    stretches: Range<usize>,
+}
+
+/// Unpacks some stretches of some rows into the panel.
 struct Fill<'c, 't, F, const B: usize, const K: usize> {
     chunk: &'c Chunk<'t>,
-    stretches: Range<usize>,
+    part: &'c Part,
     panel: &'c mut [[Unpacked; DEPTH]],
     format: PhantomData<F>,
 }
@@ -83,10 +97,11 @@ impl<F: WordFormat<B, K>, const B: usize, const K: usize> Op for Fill<'_, '_, F,
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let (Self { chunk, stretches, panel, .. }, s) = (self, s.words());
-        for (row, to) in chunk.tile.rows().zip(panel) {
+        let (Self { chunk, part, panel, .. }, s) = (self, s.words());
+        for (row, to) in part.rows.clone().zip(panel) {
             let blocks = chunk.weights.row(row).as_chunks::<B>().0.as_chunks::<K>().0;
-            for (at, to) in stretches.clone().zip(to) {
+            for (at, to) in part.stretches.clone().zip(to) {
+                prefetch(s, &blocks[at]);
                 unpack::<F, B, K, _>(s, &blocks[at], to);
             }
         }
@@ -115,7 +130,7 @@ fn unpack<F: WordFormat<B, K>, const B: usize, const K: usize, S: WordLanes>(
 struct Multiply<'c, 't> {
     chunk: &'c mut Chunk<'t>,
     words: &'c Words,
-    stretches: Range<usize>,
+    part: Part,
     panel: &'c [[Unpacked; DEPTH]],
 }
 
@@ -155,9 +170,9 @@ impl<const N: usize, const RUN: usize, const OFFSETS: bool> Op for Block<'_, '_,
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let (Self { multiply: Multiply { chunk, words, stretches, panel }, input }, s) = (self, s.words());
+        let (Self { multiply: Multiply { chunk, words, part, panel }, input }, s) = (self, s.words());
+        let Part { rows, stretches } = part;
         let inputs: [_; N] = core::array::from_fn(|n| &words.input(input + n)[stretches.clone()]);
-        let rows = chunk.tile.rows();
         let mut row = rows.start;
         while row < rows.end {
             let lines = &panel[row - rows.start..];
@@ -199,12 +214,10 @@ fn products<const R: usize, const N: usize, const RUN: usize, const OFFSETS: boo
 ) -> [[f32; R]; N] {
     let depth = inputs[0].len().min(DEPTH);
     let mut sums = [[Sums::new(s); R]; N];
-    // Not known to the compiler, which would unroll the loops, put the sums in another order and run out of registers.
-    let counts = core::hint::black_box((STRETCH / RUN, RUN));
     for at in 0..depth {
         let lines = core::array::from_fn(|r| &rows[r][at]);
         let x = core::array::from_fn(|n| &inputs[n][at]);
-        add_stretch::<R, N, RUN, S>(s, &lines, &x, counts, &mut sums);
+        add_stretch::<R, N, RUN, S>(s, &lines, &x, &mut sums);
     }
     for at in 0..if OFFSETS { depth } else { 0 } {
         for n in 0..N {
@@ -222,51 +235,43 @@ fn products<const R: usize, const N: usize, const RUN: usize, const OFFSETS: boo
     totals
 }
 
-/// Adds what a stretch has without offsets; it is `runs` runs of `len` units.
+/// Adds what a stretch has without offsets.
 #[inline(always)]
 fn add_stretch<const R: usize, const N: usize, const RUN: usize, S: WordLanes>(
     s: S,
     rows: &[&Unpacked; R],
     inputs: &[&Stretch; N],
-    (runs, len): (usize, usize),
     sums: &mut [[Sums<S>; R]; N],
 ) {
+    let mut integers = [[s.no_integers(); R]; N];
     let mut parts = [[s.no_sums(); R]; N];
-    for run in 0..runs.min(STRETCH / RUN) {
-        let integers = integers(s, rows, inputs, RUN * run..(RUN * run + len).min(STRETCH));
-        for n in 0..N {
-            for r in 0..R {
-                let scale = rows[r].scales[RUN * run];
-                parts[n][r] = s.add_integers(parts[n][r], integers[n][r], scale);
+    // Written out: places in a stretch are then part of the instructions.
+    macro_rules! units {
+        ($($unit:literal)*) => {$(
+            let mut words = [s.load_words(&rows[0].words[$unit]); R];
+            for r in 1..R {
+                words[r] = s.load_words(&rows[r].words[$unit]);
             }
-        }
+            for n in 0..N {
+                for r in 0..R {
+                    integers[n][r] = s.kept(s.add_products(integers[n][r], words[r], &inputs[n].words[$unit]));
+                }
+            }
+            if ($unit + 1) % RUN == 0 {
+                for n in 0..N {
+                    for r in 0..R {
+                        let scale = rows[r].scales[$unit + 1 - RUN];
+                        parts[n][r] = s.add_integers(parts[n][r], integers[n][r], scale);
+                        integers[n][r] = s.no_integers();
+                    }
+                }
+            }
+        )*};
     }
+    units!(0 1 2 3 4 5 6 7);
     for n in 0..N {
         for r in 0..R {
             sums[n][r].add(s, parts[n][r], inputs[n]);
         }
     }
-}
-
-/// What some units have.
-#[inline(always)]
-fn integers<const R: usize, const N: usize, S: WordLanes>(
-    s: S,
-    rows: &[&Unpacked; R],
-    inputs: &[&Stretch; N],
-    units: Range<usize>,
-) -> [[S::Integers; R]; N] {
-    let mut sums = [[s.no_integers(); R]; N];
-    for unit in units {
-        let mut words = [s.load_words(&rows[0].words[unit]); R];
-        for r in 1..R {
-            words[r] = s.load_words(&rows[r].words[unit]);
-        }
-        for n in 0..N {
-            for r in 0..R {
-                sums[n][r] = s.add_products(sums[n][r], words[r], &inputs[n].words[unit]);
-            }
-        }
-    }
-    sums
 }

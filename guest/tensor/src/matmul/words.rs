@@ -195,7 +195,7 @@ fn stretch_of<'x, const N: usize>(inputs: &[&'x [Stretch]; N], at: usize) -> [&'
 
 /// Asks for what lies ahead of a stretch.
 #[inline(always)]
-fn prefetch<const B: usize, const K: usize>(s: impl Simd, blocks: &[[u8; B]; K]) {
+pub(super) fn prefetch<const B: usize, const K: usize>(s: impl Simd, blocks: &[[u8; B]; K]) {
     for line in 0..(B * K).div_ceil(LINE_BYTES) {
         s.prefetch(&blocks[0], AHEAD_BYTES + line * LINE_BYTES);
     }

@@ -86,6 +86,9 @@ pub(crate) trait WordLanes: Simd {
     fn no_integers(self) -> Self::Integers;
     /// Adds products; the caller's numbers are such that no sum overflows.
     fn add_products(self, sums: Self::Integers, a: Self::W, x: &[i16; UNIT]) -> Self::Integers;
+    /// The same sums, of which the compiler does not know how they were made: it keeps the order in which they are added
+    /// to, and with it what registers hold.
+    fn kept(self, sums: Self::Integers) -> Self::Integers;
     /// Adds products times a number.
     fn add_times(self, sums: Self::Integers, a: Self::W, x: &[i16; UNIT], multiplier: i32) -> Self::Integers;
     /// The same with a number for each half of the places.

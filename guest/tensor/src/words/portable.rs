@@ -177,6 +177,10 @@ impl WordLanes for Portable {
         sums + a.iter().zip(x).map(|(a, x)| i64::from(*a) * i64::from(*x)).sum::<i64>()
     }
     #[inline(always)]
+    fn kept(self, sums: Self::Integers) -> Self::Integers {
+        sums
+    }
+    #[inline(always)]
     fn add_times(self, sums: i64, a: Words, x: &Words, multiplier: i32) -> i64 {
         self.add_products(sums, self.times(a, multiplier), x)
     }

@@ -14,6 +14,15 @@ use super::instruction::{lanes, memory};
 use super::orders::IN_TURN;
 use crate::words::{Numbers, UNIT, WordLanes as _};
 
+/// Gives what it was given, by an instruction that is none.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(super) fn kept(mut sums: __m256i) -> __m256i {
+    // SAFETY: a comment touches nothing.
+    unsafe { core::arch::asm!("/* {0} */", inout(ymm_reg) sums, options(nomem, nostack, preserves_flags)) };
+    sums
+}
+
 impl Avx2 {
     #[inline(always)]
     pub(super) fn eight_integers(self, from: &[u32; 8]) -> __m256i {

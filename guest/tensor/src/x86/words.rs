@@ -14,6 +14,7 @@ use core::arch::x86_64::{
 };
 
 use super::Avx2;
+use super::eights::kept;
 use super::instruction::{lanes, memory};
 use super::orders::{APART, BIT, BYTE_OF_BIT, NIBBLE, NIBBLES, SIGNS, SIX, UPPER_TWO, lower_word};
 use crate::simd::{Simd as _, Unit};
@@ -209,6 +210,10 @@ impl WordLanes for Avx2 {
         let (even, odd) = (lanes!(_mm256_madd_epi16(a[0], even)), lanes!(_mm256_madd_epi16(a[1], odd)));
         let sums = lanes!(_mm256_add_epi32(sums, even));
         lanes!(_mm256_add_epi32(sums, odd))
+    }
+    #[inline(always)]
+    fn kept(self, sums: __m256i) -> __m256i {
+        lanes!(kept(sums))
     }
     #[inline(always)]
     fn add_times(self, sums: __m256i, a: [__m256i; 2], x: &[i16; UNIT], multiplier: i32) -> __m256i {
