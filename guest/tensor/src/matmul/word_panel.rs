@@ -215,6 +215,14 @@ impl<const N: usize> Op for Block<'_, '_, '_, N> {
     }
 }
 
+#[inline(always)]
+fn pairs(words: &[i16; UNIT]) -> &[[i16; 2]; PAIRS] {
+    match words.as_chunks().0.as_array() {
+        Some(pairs) => pairs,
+        None => unreachable!("a unit is whole pairs"),
+    }
+}
+
 /// Adds the products of a unit.
 #[inline(always)]
 fn add_unit<const N: usize, S: WordLanes>(
@@ -225,17 +233,14 @@ fn add_unit<const N: usize, S: WordLanes>(
     parts: &mut [Unit; N],
 ) {
     let mut integers = [s.no_pairs(); N];
-    // Not known to the compiler, which would unroll the loop, put the sums in another order and run out of registers.
-    let len = core::hint::black_box(PAIRS);
-    let rows = &sixteen.words[unit][..len];
-    let mut x = [[].as_slice(); N];
+    let mut x = [&[[0; 2]; PAIRS]; N];
     for (x, input) in x.iter_mut().zip(inputs) {
-        *x = &input.words[unit].as_chunks::<2>().0[..len];
+        *x = pairs(&input.words[unit]);
     }
-    for pair in 0..len {
-        let rows = s.load_pairs(&rows[pair].0);
+    for (pair, rows) in sixteen.words[unit].iter().enumerate() {
+        let rows = s.load_pairs(&rows.0);
         for n in 0..N {
-            integers[n] = s.add_pairs(integers[n], rows, s.splat_pair(&x[n][pair]));
+            integers[n] = s.kept_pairs(s.add_pairs(integers[n], rows, s.splat_pair(&x[n][pair])));
         }
     }
     let scales = s.load(&sixteen.numbers[unit].0);

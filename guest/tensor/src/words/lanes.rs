@@ -72,6 +72,8 @@ pub(crate) trait WordLanes: Simd {
     fn splat_pair(self, pair: &[i16; 2]) -> Self::I;
     /// Adds in each lane both products of pairs of words; the caller's numbers are such that no sum overflows.
     fn add_pairs(self, sums: Self::I, a: Self::I, x: Self::I) -> Self::I;
+    /// The same sums, as [`kept`](Self::kept) gives them.
+    fn kept_pairs(self, sums: Self::I) -> Self::I;
 
     /// Signed bytes as multipliers of halves.
     fn multipliers(self, bytes: &[u8; 2 * STRETCH], to: &mut Numbers);

@@ -177,6 +177,10 @@ impl WordLanes for Portable {
         sums + a.iter().zip(x).map(|(a, x)| i64::from(*a) * i64::from(*x)).sum::<i64>()
     }
     #[inline(always)]
+    fn kept_pairs(self, sums: Self::I) -> Self::I {
+        sums
+    }
+    #[inline(always)]
     fn kept(self, sums: Self::Integers) -> Self::Integers {
         sums
     }

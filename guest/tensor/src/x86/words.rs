@@ -174,6 +174,10 @@ impl WordLanes for Avx2 {
         [lanes!(_mm256_add_epi32(sums[0], low)), lanes!(_mm256_add_epi32(sums[1], high))]
     }
     #[inline(always)]
+    fn kept_pairs(self, sums: [__m256i; 2]) -> [__m256i; 2] {
+        [lanes!(kept(sums[0])), lanes!(kept(sums[1]))]
+    }
+    #[inline(always)]
     fn scales(self, halves: [u16; STRETCH], to: &mut Numbers) {
         self.store_eight(self.halves_as_floats(halves), &mut to.scales);
     }
