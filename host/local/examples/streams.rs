@@ -1,11 +1,12 @@
 //! Many streams at once: tokens per second of one and of several, the gaps between a stream's tokens while others join, and
-//! what drafts give on a text that repeats itself.
+//! what drafts give on a text that repeats itself. The last line is JSON.
 //!
 //! `streams MODEL [THREADS] [STREAMS] [PROMPT] [TOKENS]`
 #![expect(clippy::print_stdout, reason = "prints what it measures")]
 
 use anyhow::Context as _;
 use core::time::Duration;
+use serde_json::json;
 use std::path::Path;
 use std::time::Instant;
 use vial_local::{ModelFile, Workload, rates, with_team};
@@ -162,13 +163,16 @@ fn main() -> anyhow::Result<()> {
     with_team(threads, |team| {
         let engine = Engine { team, isa: Isa::detect() };
         costs(&file, engine)?;
+        let mut figures = serde_json::Map::new();
         let mut bench = Bench::new(&file, engine, streams, 0)?;
         let one = bench.together(1, prompt, tokens)?;
         let many = bench.together(streams, prompt, tokens)?;
         println!("tokens per second: {one:.2} of one, {many:.2} of {streams}, ratio {:.2}", many / one);
+        figures.extend([("one".to_owned(), json!(one)), ("many".to_owned(), json!(many))]);
         let (median, longest) = bench.gaps(streams, prompt, tokens)?;
         let ratio = longest.as_secs_f64() / median.as_secs_f64();
         println!("gaps: median {median:.1?}, longest {longest:.1?}, ratio {ratio:.2}");
+        figures.insert("gap".to_owned(), json!(ratio));
         for (name, repeats) in [("repeats itself", true), ("by chance", false)] {
             let (plain, _) = Bench::new(&file, engine, 1, 0)?.answer(repeats, 4 * tokens)?;
             let (drafted, passes) = Bench::new(&file, engine, 1, 7)?.answer(repeats, 4 * tokens)?;
@@ -176,7 +180,9 @@ fn main() -> anyhow::Result<()> {
             println!(
                 "drafts, {name}: {plain:.2} s plain, {drafted:.2} s in {passes} passes, ratio {ratio:.2}"
             );
+            figures.insert(name.to_owned(), json!(ratio));
         }
+        println!("{}", serde_json::Value::from(figures));
         Ok(())
     })
 }

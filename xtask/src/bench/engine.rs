@@ -69,30 +69,32 @@ pub(super) enum Who {
     LlamaCpp { repacks: bool },
 }
 
-/// Measures every model in turn.
+/// Measures every model in turn; each shape has a table of its own.
 pub(super) fn run(bench: &Bench, choice: &Choice) -> Result<()> {
-    let (shapes, formats) = (choice.shape.join(","), choice.formats(&FORMATS));
+    choice.shape.iter().try_for_each(|shape| table(bench, choice, shape))
+}
+
+fn table(bench: &Bench, choice: &Choice, shape: &String) -> Result<()> {
+    let formats = choice.formats(&FORMATS);
     let options = format!(
-        " --shape {shapes} --format {} --threads {} --prompt {} --tokens {}",
+        " --shape {shape} --format {} --threads {} --prompt {} --tokens {}",
         formats.join(","),
         choice.threads.join(","),
         choice.prompt,
         choice.tokens
     );
     let command = bench.command("engine") + &options;
-    let mut report = Report::new("engine", "The engine as a process");
+    let mut report = Report::new(&format!("engine-{shape}"), &format!("The engine as a process: {shape}"));
     let heading = format!(
         "Prompt of {}, decode of {}; llama.cpp in the better of its settings for each cell",
         choice.prompt, choice.tokens
     );
     report.begin(&heading, &COLUMNS);
-    for shape in &choice.shape {
-        for format in &formats {
-            let model = generated(shape, format)?;
-            for threads in &choice.threads {
-                report.row(&row(bench, choice, &model, [shape, format, threads])?);
-                report.save(&command)?;
-            }
+    for format in &formats {
+        let model = generated(shape, format)?;
+        for threads in &choice.threads {
+            report.row(&row(bench, choice, &model, [shape, format, threads])?);
+            report.save(&command)?;
         }
     }
     report.finish(&command)

@@ -26,25 +26,27 @@ const SEQUENCES: u64 = 5;
 const LENGTH: u64 = 412;
 const BEFORE: u64 = 12;
 
-/// Measures on every shape and format.
+/// Measures on every shape and format; each shape has a table of its own.
 pub(super) fn run(bench: &Bench, choice: &Choice) -> Result<()> {
+    choice.shape.iter().try_for_each(|shape| table(bench, choice, shape))
+}
+
+fn table(bench: &Bench, choice: &Choice, shape: &str) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let sequences = folder.path().join("sequences.json");
     std::fs::write(&sequences, random().to_string())?;
     let formats = choice.formats(&FORMATS);
-    let command = bench.command("formats")
-        + &format!(" --shape {} --format {}", choice.shape.join(","), formats.join(","));
-    let mut report = Report::new("formats", "Every format: distance to exact arithmetic and decode");
+    let command = bench.command("formats") + &format!(" --shape {shape} --format {}", formats.join(","));
+    let title = format!("Every format: distance to exact arithmetic and decode, {shape}");
+    let mut report = Report::new(&format!("formats-{shape}"), &title);
     let positions = SEQUENCES * (LENGTH - BEFORE);
     report.begin(&format!("{positions} positions of random tokens, one row a pass"), &COLUMNS);
-    for shape in &choice.shape {
-        for format in &formats {
-            let model = generated(shape, format)?;
-            let found = distances(bench, &model, &sequences, folder.path())?;
-            let speeds = speeds(bench, choice, &model)?;
-            report.row(&row(format!("{shape} {format}"), &found, speeds));
-            report.save(&command)?;
-        }
+    for format in &formats {
+        let model = generated(shape, format)?;
+        let found = distances(bench, &model, &sequences, folder.path())?;
+        let speeds = speeds(bench, choice, &model)?;
+        report.row(&row(format!("{shape} {format}"), &found, speeds));
+        report.save(&command)?;
     }
     report.finish(&command)
 }

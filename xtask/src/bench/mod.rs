@@ -9,6 +9,7 @@ mod memory;
 mod parts;
 mod seal;
 mod start;
+mod streams;
 mod structured;
 mod table;
 
@@ -48,6 +49,8 @@ enum What {
     Engine,
     /// Distance to exact arithmetic and decode of every format.
     Formats,
+    /// Eight streams beside one, the gaps between their tokens, and what drafts give.
+    Streams,
     /// Small models of every architecture: how far the peer's logits are.
     Architectures,
     /// Values of 300 JSON Schemas: whether they are valid, and the share of masks in the time.
@@ -89,6 +92,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     if wants(What::Formats) {
         formats::run(&bench, &options.engine)?;
+    }
+    if wants(What::Streams) {
+        streams::run(&bench, &options.engine)?;
     }
     if wants(What::Architectures) {
         architectures::run(&bench)?;

@@ -20,7 +20,7 @@ pub(crate) fn spread(numbers: &[f64], unit: &str) -> String {
 
 /// Tables under one title.
 pub(crate) struct Report {
-    name: &'static str,
+    name: String,
     title: String,
     text: String,
     /// What was measured, before the table itself makes the checkout dirty.
@@ -29,8 +29,8 @@ pub(crate) struct Report {
 
 impl Report {
     /// An empty one; `name` is that of its file in `bench/`.
-    pub(crate) fn new(name: &'static str, title: &str) -> Self {
-        Self { name, title: title.to_owned(), text: String::new(), commit: commit() }
+    pub(crate) fn new(name: &str, title: &str) -> Self {
+        Self { name: name.to_owned(), title: title.to_owned(), text: String::new(), commit: commit() }
     }
 
     /// Adds a table: heading, columns, rows.

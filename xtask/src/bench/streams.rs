@@ -1,0 +1,72 @@
+//! Many streams at once, their gaps, and what drafts give.
+
+use super::Bench;
+use super::engine::{Choice, generated};
+use super::table::{Report, median};
+use crate::step::{cargo, run as step, target};
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+const FORMATS: [&str; 4] = ["Q4_0", "Q4_K_M", "Q8_0", "F16"];
+const STREAMS: &str = "8";
+const PROMPT: &str = "128";
+const TOKENS: &str = "32";
+const COLUMNS: [&str; 7] = [
+    "model",
+    "one, tokens/s",
+    "eight, tokens/s",
+    "ratio (wanted: at least 3)",
+    "longest gap, of the median (wanted: at most 3)",
+    "drafts where the text repeats itself, of plain decode",
+    "drafts by chance, of plain decode (wanted: at least 0.95)",
+];
+
+/// Measures every model in turn; each shape has a table of its own.
+pub(super) fn run(bench: &Bench, choice: &Choice) -> Result<()> {
+    let build = ["build", "--release", "--quiet", "--package", "vial-local", "--example", "streams"];
+    step("build the example", &mut cargo(build)?)?;
+    let program = target()?.join("release/examples/streams");
+    choice.shape.iter().try_for_each(|shape| table(bench, choice, &program, shape))
+}
+
+fn table(bench: &Bench, choice: &Choice, program: &PathBuf, shape: &str) -> Result<()> {
+    let formats = choice.formats(&FORMATS);
+    let options = format!(" --shape {shape} --format {}", formats.join(","));
+    let command = format!("cargo xtask bench streams --runs {}{options}", bench.runs);
+    let mut report = Report::new(&format!("streams-{shape}"), &format!("Many streams at once: {shape}"));
+    report.begin(&format!("{STREAMS} streams, prompts of {PROMPT}, 2 threads"), &COLUMNS);
+    for format in &formats {
+        let model = generated(shape, format)?;
+        let found = (0..bench.runs).map(|_| measure(program, &model)).collect::<Result<Vec<_>>>()?;
+        report.row(&row(format!("{shape} {format}"), &found));
+        report.save(&command)?;
+    }
+    report.finish(&command)
+}
+
+/// What one run prints last.
+fn measure(program: &PathBuf, model: &Path) -> Result<Value> {
+    let mut command = Command::new(program);
+    command.arg(model).args(["2", STREAMS, PROMPT, TOKENS]).stderr(Stdio::inherit());
+    let output = command.output().context("start the example")?;
+    ensure!(output.status.success(), "the example failed: {}", output.status);
+    let printed = String::from_utf8(output.stdout)?;
+    serde_json::from_str(printed.lines().last().unwrap_or_default()).context("figures of streams")
+}
+
+/// Medians; ratios are those of single runs.
+fn row(name: String, found: &[Value]) -> Vec<String> {
+    let all = |of: &dyn Fn(&Value) -> f64| median(&found.iter().map(of).collect::<Vec<_>>());
+    let number = |run: &Value, field: &str| run[field].as_f64().unwrap_or(f64::NAN);
+    vec![
+        name,
+        format!("{:.1}", all(&|run| number(run, "one"))),
+        format!("{:.1}", all(&|run| number(run, "many"))),
+        format!("{:.2}", all(&|run| number(run, "many") / number(run, "one"))),
+        format!("{:.2}", all(&|run| number(run, "gap"))),
+        format!("{:.2}", all(&|run| number(run, "repeats itself"))),
+        format!("{:.2}", all(&|run| number(run, "by chance"))),
+    ]
+}
