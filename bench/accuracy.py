@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """How far two engines' next-token distributions are from exact arithmetic: mean KL(exact || engine) in nats.
 
-    python3 accuracy.py MODEL.gguf SEQUENCES.json LOGITS [--llama-cpp THREADS]
+    python3 accuracy.py MODEL.gguf SEQUENCES.json NAME=LOGITS... [--llama-cpp THREADS]
 
 SEQUENCES.json is a list of {"ids": [...], "from": N}: every position from N on counts. LOGITS holds vial's logits of those
-positions, f32, in order (`cargo run --example logits`). Exact is float64 with nothing quantised but the weights. With
+positions, f32, in order (`cargo run --example logits`), made in the way called NAME. Exact is float64 with nothing quantised
+but the weights. With
 --llama-cpp the module llama_cpp scores the same sequences. Prints JSON. Needs numpy and gguf.
 """
 import argparse
@@ -108,25 +109,28 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model")
     parser.add_argument("sequences")
-    parser.add_argument("logits")
+    parser.add_argument("logits", nargs="+", metavar="NAME=LOGITS")
     parser.add_argument("--llama-cpp", type=int, metavar="THREADS")
     args = parser.parse_args()
     with open(args.sequences) as file:
         sequences = json.load(file)
     longest = max(len(sequence["ids"]) for sequence in sequences)
     peer = LlamaCpp(args.model, args.llama_cpp, longest) if args.llama_cpp else None
-    ours, theirs, at = Distance(), Distance(), 0
     model = Exact(args.model)
     vocabulary = int(model.tensors["token_embd.weight"].shape[1])
-    given = np.memmap(args.logits, np.float32, "r").reshape(-1, vocabulary)
+    given = {name: np.memmap(path, np.float32, "r").reshape(-1, vocabulary)
+             for name, path in (logits.split("=", 1) for logits in args.logits)}
+    found, at = {name: Distance() for name in [*given, *(["llama.cpp"] if peer else [])]}, 0
     for sequence, logits in zip(sequences, model.logits(sequences)):
         exact = log_softmax(logits)
-        ours.add(exact, given[at:at + len(exact)])
+        for name, logits in given.items():
+            found[name].add(exact, logits[at:at + len(exact)])
         at += len(exact)
         if peer:
-            theirs.add(exact, peer.logits(sequence))
-    assert at == len(given), f"found {len(given)} positions in LOGITS, expected {at}"
-    print(json.dumps({"vial": ours.json(), "llama.cpp": theirs.json() if peer else None}))
+            found["llama.cpp"].add(exact, peer.logits(sequence))
+    for name, logits in given.items():
+        assert at == len(logits), f"found {len(logits)} positions in {name}, expected {at}"
+    print(json.dumps({name: distance.json() for name, distance in found.items()}))
 
 
 main()

@@ -1,6 +1,7 @@
-//! Logits of given sequences, for `bench/accuracy.py`: `logits MODEL SEQUENCES.json OUT [THREADS]`.
+//! Logits of given sequences, for `bench/accuracy.py`: `logits MODEL SEQUENCES.json OUT [THREADS [ROWS [KV]]]`.
 //!
-//! SEQUENCES.json is a list of `{"ids": [...], "from": N}`; OUT gets the logits of every position from N on, f32.
+//! SEQUENCES.json is a list of `{"ids": [...], "from": N}`; OUT gets the logits of every position from N on, f32. A pass has
+//! ROWS tokens: one, as when decoding, if none is given. KV is f16 or q8_0.
 
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
@@ -12,9 +13,6 @@ use vial_model::kv::KvKind;
 use vial_model::transformer::Engine;
 use vial_tensor::Isa;
 
-/// Tokens of a pass: as when decoding, whose kernels round most.
-const ROWS: usize = 1;
-
 #[derive(Deserialize)]
 struct Sequence {
     ids: Vec<u32>,
@@ -24,16 +22,22 @@ struct Sequence {
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [model, sequences, out, rest @ ..] = &arguments[..] else {
-        anyhow::bail!("usage: logits MODEL SEQUENCES.json OUT [THREADS]");
+        anyhow::bail!("usage: logits MODEL SEQUENCES.json OUT [THREADS [ROWS [KV]]]");
     };
-    let threads = rest.first().map_or(Ok(1), |text| text.parse())?;
+    let number = |at: usize| rest.get(at).map_or(Ok(1), |text| text.parse());
+    let (threads, rows) = (number(0)?, number(1)?);
+    let kv = match rest.get(2).map(String::as_str) {
+        None | Some("f16") => KvKind::F16,
+        Some("q8_0") => KvKind::Q8_0,
+        Some(other) => anyhow::bail!("KV is {other}, expected f16 or q8_0"),
+    };
     let file = ModelFile::read(Path::new(model), &mut |_, _| ())?;
     let sequences: Vec<Sequence> = serde_json::from_reader(File::open(sequences)?).context("sequences")?;
     let mut out = BufWriter::new(File::create(out)?);
     let context = sequences.iter().map(|sequence| sequence.ids.len()).max().unwrap_or(1);
     with_team(threads, |team| {
         let engine = Engine { team, isa: Isa::detect() };
-        let mut runner = Runner::new(&file, engine, context, ROWS, KvKind::F16)?;
+        let mut runner = Runner::new(&file, engine, context, rows, kv)?;
         for sequence in &sequences {
             let mut bytes = Vec::new();
             runner.score(&sequence.ids, sequence.from, &mut |logits| {

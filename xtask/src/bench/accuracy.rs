@@ -10,12 +10,28 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// A way in which the engine computes.
+pub(super) struct Way {
+    pub(super) name: &'static str,
+    /// Tokens of a pass.
+    rows: &'static str,
+    kv: &'static str,
+}
+
+/// As when decoding.
+pub(super) const DECODE: Way = Way { name: "vial", rows: "1", kv: "f16" };
+/// As when reading a prompt.
+pub(super) const PREFILL: Way = Way { name: "vial, prefill", rows: "128", kv: "f16" };
+/// With a cache of half the size.
+const SMALL_CACHE: Way = Way { name: "vial, KV in Q8_0", rows: "1", kv: "q8_0" };
+
 /// Measures on the listed prompts and their greedy answers.
 pub(super) fn run(bench: &Bench) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let sequences = folder.path().join("sequences.json");
     std::fs::write(&sequences, listed()?.to_string())?;
-    let found = distances(bench, &bench.model, &sequences, folder.path())?;
+    let ways = [DECODE, PREFILL, SMALL_CACHE];
+    let found = distances(bench, &bench.model, &sequences, folder.path(), &ways)?;
     let mut report = Report::new("accuracy", "Distance to exact arithmetic: SmolLM2-135M-Instruct Q4_1");
     let row = |name: &str| {
         let of = &found[name];
@@ -27,7 +43,7 @@ pub(super) fn run(bench: &Bench) -> Result<()> {
             format!("{:.2} %", number("argmax") * 100.0),
         ]
     };
-    let mut rows = vec![row("vial")];
+    let mut rows: Vec<_> = ways.iter().map(|way| row(way.name)).collect();
     if !found["llama.cpp"].is_null() {
         rows.push(row("llama.cpp"));
     }
@@ -56,16 +72,26 @@ fn listed() -> Result<Value> {
     cases.iter().map(sequence).collect::<Option<Vec<_>>>().map(Value::from).context("a case's form")
 }
 
-/// What `bench/accuracy.py` finds.
-pub(super) fn distances(bench: &Bench, model: &Path, sequences: &Path, folder: &Path) -> Result<Value> {
-    let logits = folder.join("logits");
-    let ours = example()?;
-    step("our logits", Command::new(ours).arg(model).arg(sequences).arg(&logits).arg("2"))?;
+/// What `bench/accuracy.py` finds, by the names of the ways.
+pub(super) fn distances(
+    bench: &Bench,
+    model: &Path,
+    sequences: &Path,
+    folder: &Path,
+    ways: &[Way],
+) -> Result<Value> {
+    let (ours, logits) = (example()?, |number: usize| folder.join(format!("logits.{number}")));
+    for (number, way) in ways.iter().enumerate() {
+        let mut command = Command::new(&ours);
+        command.arg(model).arg(sequences).arg(logits(number)).args(["2", way.rows, way.kv]);
+        step(&format!("logits of {}", way.name), &mut command)?;
+    }
     let mut script = match &bench.peer {
         Some(peer) => peer.python()?,
         None => Command::new(python::interpreter()?),
     };
-    script.arg(workspace()?.join("bench/accuracy.py")).arg(model).arg(sequences).arg(&logits);
+    script.arg(workspace()?.join("bench/accuracy.py")).arg(model).arg(sequences);
+    script.args(ways.iter().enumerate().map(|(at, way)| format!("{}={}", way.name, logits(at).display())));
     if bench.peer.is_some() {
         script.args(["--llama-cpp", "2"]);
     }

@@ -1,7 +1,7 @@
 //! Every format: how far its answers are from exact arithmetic, beside how fast it decodes.
 
 use super::Bench;
-use super::accuracy::distances;
+use super::accuracy::{DECODE, PREFILL, distances};
 use super::engine::{Choice, Found, Who, generated, measure};
 use super::table::{Report, median};
 use anyhow::Result;
@@ -12,9 +12,10 @@ const FORMATS: [&str; 16] = [
     "F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K",
     "IQ4_NL", "IQ4_XS", "MXFP4",
 ];
-const COLUMNS: [&str; 7] = [
+const COLUMNS: [&str; 8] = [
     "model",
     "mean KL(exact, vial)",
+    "the same, 128 rows a pass",
     "mean KL(exact, llama.cpp)",
     "ratio (wanted: at most 0.2)",
     "decode of vial, 2 threads",
@@ -40,10 +41,10 @@ fn table(bench: &Bench, choice: &Choice, shape: &str) -> Result<()> {
     let title = format!("Every format: distance to exact arithmetic and decode, {shape}");
     let mut report = Report::new(&format!("formats-{shape}"), &title);
     let positions = SEQUENCES * (LENGTH - BEFORE);
-    report.begin(&format!("{positions} positions of random tokens, one row a pass"), &COLUMNS);
+    report.begin(&format!("{positions} positions of random tokens, one row a pass unless said"), &COLUMNS);
     for format in &formats {
         let model = generated(shape, format)?;
-        let found = distances(bench, &model, &sequences, folder.path())?;
+        let found = distances(bench, &model, &sequences, folder.path(), &[DECODE, PREFILL])?;
         let speeds = speeds(bench, choice, &model)?;
         report.row(&row(format!("{shape} {format}"), &found, speeds));
         report.save(&command)?;
@@ -80,11 +81,12 @@ fn speeds(bench: &Bench, choice: &Choice, model: &Path) -> Result<[f64; 2]> {
 fn row(name: String, found: &Value, [ours, theirs]: [f64; 2]) -> Vec<String> {
     let kl = |who: &str| found[who]["mean_kl"].as_f64();
     let number = |number: Option<f64>| number.map_or_else(String::new, |number| format!("{number:.2e}"));
-    let ratio = kl("vial").zip(kl("llama.cpp")).map(|(ours, theirs)| ours / theirs);
+    let ratio = kl(DECODE.name).zip(kl("llama.cpp")).map(|(ours, theirs)| ours / theirs);
     let speed = if theirs > 0.0 { format!("{:.2}", ours / theirs) } else { String::new() };
     vec![
         name,
-        number(kl("vial")),
+        number(kl(DECODE.name)),
+        number(kl(PREFILL.name)),
         number(kl("llama.cpp")),
         number(ratio),
         format!("{ours:.1}"),
