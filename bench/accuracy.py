@@ -5,8 +5,7 @@
 
 SEQUENCES.json is a list of {"ids": [...], "from": N}: every position from N on counts. LOGITS holds vial's logits of those
 positions, f32, in order (`cargo run --example logits`), made in the way called NAME. Exact is float64 with nothing quantised
-but the weights. With
---llama-cpp the module llama_cpp scores the same sequences. Prints JSON. Needs numpy and gguf.
+but the weights. With --llama-cpp the module llama_cpp scores the same sequences. Prints JSON. Needs numpy and gguf.
 """
 import argparse
 import json
