@@ -36,6 +36,11 @@ impl Choice {
         let named = self.format.clone();
         if named.is_empty() { or.iter().map(ToString::to_string).collect() } else { named }
     }
+
+    /// How long prompt and answer are, as options.
+    pub(super) fn lengths(&self) -> String {
+        format!(" --prompt {} --tokens {}", self.prompt, self.tokens)
+    }
 }
 
 /// Formats that people run.
@@ -76,14 +81,9 @@ pub(super) fn run(bench: &Bench, choice: &Choice) -> Result<()> {
 
 fn table(bench: &Bench, choice: &Choice, shape: &String) -> Result<()> {
     let formats = choice.formats(&FORMATS);
-    let options = format!(
-        " --shape {shape} --format {} --threads {} --prompt {} --tokens {}",
-        formats.join(","),
-        choice.threads.join(","),
-        choice.prompt,
-        choice.tokens
-    );
-    let command = bench.command("engine") + &options;
+    let options =
+        format!(" --shape {shape} --format {} --threads {}", formats.join(","), choice.threads.join(","));
+    let command = bench.command("engine") + &options + &choice.lengths();
     let mut report = Report::new(&format!("engine-{shape}"), &format!("The engine as a process: {shape}"));
     let heading = format!(
         "Prompt of {}, decode of {}; llama.cpp in the better of its settings for each cell",

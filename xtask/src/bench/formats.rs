@@ -37,7 +37,8 @@ fn table(bench: &Bench, choice: &Choice, shape: &str) -> Result<()> {
     let sequences = folder.path().join("sequences.json");
     std::fs::write(&sequences, random().to_string())?;
     let formats = choice.formats(&FORMATS);
-    let command = bench.command("formats") + &format!(" --shape {shape} --format {}", formats.join(","));
+    let options = format!(" --shape {shape} --format {}", formats.join(","));
+    let command = bench.command("formats") + &options + &choice.lengths();
     let title = format!("Every format: distance to exact arithmetic and decode, {shape}");
     let mut report = Report::new(&format!("formats-{shape}"), &title);
     let positions = SEQUENCES * (LENGTH - BEFORE);
