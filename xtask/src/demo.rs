@@ -1,6 +1,6 @@
 //! The demo: build, seal, boot, verify, talk.
 
-use crate::step::{cargo, run as step, target};
+use crate::step::{built, cargo, run as step, target};
 use crate::{guest, model, setup, talk};
 use anyhow::{Context as _, Result, bail};
 use std::io::{BufRead as _, BufReader};
@@ -32,8 +32,7 @@ pub(crate) fn run() -> Result<()> {
 pub(crate) fn build() -> Result<PathBuf> {
     guest::run()?;
     step("build vial", &mut cargo(["build", "--release", "--quiet", "--package", "vial-cli"])?)?;
-    let folder = std::env::var_os("CARGO_TARGET_DIR").map_or_else(target, |folder| Ok(folder.into()))?;
-    Ok(folder.join("release/vial"))
+    built("vial")
 }
 
 /// An appliance that is stopped when the demo ends.

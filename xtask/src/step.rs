@@ -17,6 +17,12 @@ pub(crate) fn target() -> Result<PathBuf> {
     Ok(workspace()?.join("target"))
 }
 
+/// Where cargo puts `program` of the release profile.
+pub(crate) fn built(program: &str) -> Result<PathBuf> {
+    let folder = std::env::var_os("CARGO_TARGET_DIR").map_or_else(target, |folder| Ok(folder.into()))?;
+    Ok(folder.join("release").join(program))
+}
+
 /// The cargo that runs this program.
 pub(crate) fn cargo<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(arguments: I) -> Result<Command> {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));

@@ -1,8 +1,8 @@
 //! Many streams at once: tokens per second of one and of several, the gaps between a stream's tokens while others join, and
-//! what drafts give on a text that repeats itself. The last line is JSON.
+//! what drafts give on a text that repeats itself. Figures are JSON; the other output tells the rest.
 //!
 //! `streams MODEL [THREADS] [STREAMS] [PROMPT] [TOKENS]`
-#![expect(clippy::print_stdout, reason = "prints what it measures")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "prints what it measures")]
 
 use anyhow::Context as _;
 use core::time::Duration;
@@ -118,7 +118,7 @@ impl<'a> Bench<'a> {
         }
         gaps.sort();
         let longest = gaps.last().copied().context("gaps")?;
-        println!("  gaps of 99 %: {:.1?}", gaps[gaps.len() * 99 / 100]);
+        eprintln!("  gaps of 99 %: {:.1?}", gaps[gaps.len() * 99 / 100]);
         self.told.clear();
         Ok((gaps[gaps.len() / 2], longest))
     }
@@ -149,7 +149,7 @@ fn costs(file: &ModelFile, engine: Engine<'_>) -> anyhow::Result<()> {
     for rows in [1, 2, 4, 8, 9, 16, 32, 64, 128] {
         let workload = Workload { prompt: rows.max(4), tokens: 0, rounds: 7, rows, kv: KvKind::F16 };
         let fastest = rates(file, engine, workload)?.prefill.into_iter().fold(0.0, f64::max);
-        println!("{rows} rows: {:.1} ms", 1000.0 * rows as f64 / fastest);
+        eprintln!("{rows} rows: {:.1} ms", 1000.0 * rows as f64 / fastest);
     }
     Ok(())
 }
@@ -167,17 +167,17 @@ fn main() -> anyhow::Result<()> {
         let mut bench = Bench::new(&file, engine, streams, 0)?;
         let one = bench.together(1, prompt, tokens)?;
         let many = bench.together(streams, prompt, tokens)?;
-        println!("tokens per second: {one:.2} of one, {many:.2} of {streams}, ratio {:.2}", many / one);
+        eprintln!("tokens per second: {one:.2} of one, {many:.2} of {streams}, ratio {:.2}", many / one);
         figures.extend([("one".to_owned(), json!(one)), ("many".to_owned(), json!(many))]);
         let (median, longest) = bench.gaps(streams, prompt, tokens)?;
         let ratio = longest.as_secs_f64() / median.as_secs_f64();
-        println!("gaps: median {median:.1?}, longest {longest:.1?}, ratio {ratio:.2}");
+        eprintln!("gaps: median {median:.1?}, longest {longest:.1?}, ratio {ratio:.2}");
         figures.insert("gap".to_owned(), json!(ratio));
         for (name, repeats) in [("repeats itself", true), ("by chance", false)] {
             let (plain, _) = Bench::new(&file, engine, 1, 0)?.answer(repeats, 4 * tokens)?;
             let (drafted, passes) = Bench::new(&file, engine, 1, 7)?.answer(repeats, 4 * tokens)?;
             let ratio = plain / drafted;
-            println!(
+            eprintln!(
                 "drafts, {name}: {plain:.2} s plain, {drafted:.2} s in {passes} passes, ratio {ratio:.2}"
             );
             figures.insert(name.to_owned(), json!(ratio));

@@ -1,10 +1,10 @@
 //! Distance of next-token distributions to exact arithmetic.
 
-use super::Bench;
 use super::decode::json;
 use super::table::Report;
+use super::{Bench, example};
 use crate::python;
-use crate::step::{cargo, run as step, target, workspace};
+use crate::step::{run as step, workspace};
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -80,7 +80,7 @@ pub(super) fn distances(
     folder: &Path,
     ways: &[Way],
 ) -> Result<Value> {
-    let (ours, logits) = (example()?, |number: usize| folder.join(format!("logits.{number}")));
+    let (ours, logits) = (logits_program()?, |number: usize| folder.join(format!("logits.{number}")));
     for (number, way) in ways.iter().enumerate() {
         let mut command = Command::new(&ours);
         command.arg(model).arg(sequences).arg(logits(number)).args(["2", way.rows, way.kv]);
@@ -100,9 +100,6 @@ pub(super) fn distances(
 }
 
 /// The program that writes our logits.
-pub(super) fn example() -> Result<PathBuf> {
-    let build = ["build", "--release", "--quiet", "--package", "vial-local", "--example", "logits"];
-    step("build vial's logits program", &mut cargo(build)?)?;
-    let folder = std::env::var_os("CARGO_TARGET_DIR").map_or_else(target, |folder| Ok(folder.into()))?;
-    Ok(folder.join("release/examples/logits"))
+pub(super) fn logits_program() -> Result<PathBuf> {
+    example("vial-local", "logits")
 }

@@ -1,7 +1,7 @@
 //! Small models of every architecture beside llama.cpp.
 
 use super::Bench;
-use super::accuracy::example;
+use super::accuracy::logits_program;
 use super::decode::json;
 use super::table::Report;
 use crate::model;
@@ -42,7 +42,7 @@ pub(super) fn run(bench: &Bench) -> Result<()> {
 
 /// Our logits of every model.
 fn score(models: &Path, sequences: &Path, out: &Path) -> Result<()> {
-    let program = example()?;
+    let program = logits_program()?;
     for entry in std::fs::read_dir(models)? {
         let model = entry?.path();
         let name = model.file_stem().context("a file's name")?;

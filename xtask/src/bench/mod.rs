@@ -14,7 +14,7 @@ mod structured;
 mod table;
 
 use crate::peer::LlamaCpp;
-use crate::{demo, model};
+use crate::{demo, model, step};
 use anyhow::Result;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -119,10 +119,17 @@ fn appliance(bench: &Bench) -> Result<()> {
     report.finish(&bench.command("appliance"))
 }
 
+/// Builds an example of a package; gives its path.
+fn example(package: &str, name: &str) -> Result<PathBuf> {
+    let build = ["build", "--release", "--quiet", "--package", package, "--example", name];
+    step::run(&format!("build the {name} example"), &mut step::cargo(build)?)?;
+    step::built(&format!("examples/{name}"))
+}
+
 impl Bench {
     fn seal(&self, model: &Path, image: &Path) -> Result<()> {
         let mut build = Command::new(&self.vial);
-        crate::step::run("seal", build.arg("build").arg(model).arg("-o").arg(image))
+        step::run("seal", build.arg("build").arg(model).arg("-o").arg(image))
     }
 
     /// The command that makes a table.

@@ -1,13 +1,13 @@
 //! Many streams at once, their gaps, and what drafts give.
 
-use super::Bench;
+use super::decode::json;
 use super::engine::{Choice, generated};
 use super::table::{Report, median};
-use crate::step::{cargo, run as step, target};
-use anyhow::{Context as _, Result, ensure};
+use super::{Bench, example};
+use anyhow::Result;
 use serde_json::Value;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::Command;
 
 const FORMATS: [&str; 4] = ["Q4_0", "Q4_K_M", "Q8_0", "F16"];
 const STREAMS: &str = "8";
@@ -25,13 +25,11 @@ const COLUMNS: [&str; 7] = [
 
 /// Measures every model in turn; each shape has a table of its own.
 pub(super) fn run(bench: &Bench, choice: &Choice) -> Result<()> {
-    let build = ["build", "--release", "--quiet", "--package", "vial-local", "--example", "streams"];
-    step("build the example", &mut cargo(build)?)?;
-    let program = target()?.join("release/examples/streams");
+    let program = example("vial-local", "streams")?;
     choice.shape.iter().try_for_each(|shape| table(bench, choice, &program, shape))
 }
 
-fn table(bench: &Bench, choice: &Choice, program: &PathBuf, shape: &str) -> Result<()> {
+fn table(bench: &Bench, choice: &Choice, program: &Path, shape: &str) -> Result<()> {
     let formats = choice.formats(&FORMATS);
     let options = format!(" --shape {shape} --format {}", formats.join(","));
     let command = format!("cargo xtask bench streams --runs {}{options}", bench.runs);
@@ -46,14 +44,8 @@ fn table(bench: &Bench, choice: &Choice, program: &PathBuf, shape: &str) -> Resu
     report.finish(&command)
 }
 
-/// What one run prints last.
-fn measure(program: &PathBuf, model: &Path) -> Result<Value> {
-    let mut command = Command::new(program);
-    command.arg(model).args(["2", STREAMS, PROMPT, TOKENS]).stderr(Stdio::inherit());
-    let output = command.output().context("start the example")?;
-    ensure!(output.status.success(), "the example failed: {}", output.status);
-    let printed = String::from_utf8(output.stdout)?;
-    serde_json::from_str(printed.lines().last().unwrap_or_default()).context("figures of streams")
+fn measure(program: &Path, model: &Path) -> Result<Value> {
+    json(Command::new(program).arg(model).args(["2", STREAMS, PROMPT, TOKENS]))
 }
 
 /// Medians; ratios are those of single runs.

@@ -1,9 +1,9 @@
 //! Values of generated JSON Schemas from a model at temperature 1, checked by the `jsonschema` package.
 
-use super::Bench;
 use super::table::Report;
+use super::{Bench, example};
 use crate::python;
-use crate::step::{cargo, run as step, target, workspace};
+use crate::step::{run as step, workspace};
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use std::fs::File;
@@ -16,9 +16,7 @@ const CHECKER: &str = "jsonschema==4.26.0";
 pub(super) fn run(bench: &Bench) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let (texts, figures) = (folder.path().join("texts"), folder.path().join("figures"));
-    let build = ["build", "--release", "--package", "vial-model", "--example", "structured"];
-    step("build the example", &mut cargo(build)?)?;
-    let mut ask = Command::new(target()?.join("release/examples/structured"));
+    let mut ask = Command::new(example("vial-model", "structured")?);
     ask.arg(&bench.model).stdout(File::create(&texts)?).stderr(File::create(&figures)?);
     step("ask for a value of each schema (some minutes)", &mut ask)
         .with_context(|| std::fs::read_to_string(&figures).unwrap_or_default())?;

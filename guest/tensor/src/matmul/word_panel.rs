@@ -215,6 +215,7 @@ impl<const N: usize> Op for Block<'_, '_, '_, N> {
     }
 }
 
+/// Words two by two, as they are broadcast.
 #[inline(always)]
 fn pairs(words: &[i16; UNIT]) -> &[[i16; 2]; PAIRS] {
     match words.as_chunks().0.as_array() {

@@ -174,7 +174,7 @@ fn bits_do_not_depend_on_the_inputs_beside() {
         for isa in Isa::supported() {
             let most = if isa.has_word_panels() { most } else { 32 };
             let all: Vec<u32> = (0..most).flat_map(|n| bits(isa, &weights, &x[n * cols..], 1)).collect();
-            for inputs in [2, 3, 4, 5, 6, 7, 9, 17, 31, 32, most] {
+            for inputs in [2, 3, 4, 5, 6, 7, 9, 15, 16, 17, 31, 32, most] {
                 assert!(bits(isa, &weights, &x, inputs) == all[..inputs * rows], "{quant} {isa} {inputs}");
             }
         }

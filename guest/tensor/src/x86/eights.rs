@@ -14,7 +14,7 @@ use super::instruction::{lanes, memory};
 use super::orders::IN_TURN;
 use crate::words::{Numbers, UNIT, WordLanes as _};
 
-/// Gives what it was given, by an instruction that is none.
+/// Gives what it was given, by an instruction that is none. Not `pure`: such may change places, and their order is the use.
 #[inline]
 #[target_feature(enable = "avx2")]
 pub(super) fn kept(mut sums: __m256i) -> __m256i {
