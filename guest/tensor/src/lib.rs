@@ -35,6 +35,7 @@ mod matrix;
 mod portable;
 mod quant;
 mod rope;
+mod scales;
 mod simd;
 mod team;
 #[cfg(test)]

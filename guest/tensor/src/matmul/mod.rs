@@ -13,6 +13,7 @@ mod panel;
 mod tiles;
 mod word_panel;
 mod word_rows;
+mod word_sums;
 mod words;
 
 pub(crate) use panel::Scratch;
@@ -202,7 +203,9 @@ impl Op for Claims<'_, '_> {
                 let chunk = Chunk { weights: &part.weights, x: self.plan.x, tile };
                 let words = self.plan.words;
                 match (part.kernel, words) {
-                    (Kernel::Words, Some(words)) => words::compute(s.words(), chunk, words),
+                    (Kernel::Words, Some(words)) => {
+                        words::compute(s.words(), chunk, words, &mut self.scratch.numbers)
+                    }
                     (Kernel::WordRows, Some(words)) => {
                         word_rows::compute(s.words(), chunk, words, &mut self.scratch.word_rows)
                     }

@@ -8,7 +8,7 @@ use alloc::vec;
 use core::marker::PhantomData;
 use core::ops::Range;
 
-use super::{Chunk, word_panel, word_rows};
+use super::{Chunk, word_panel, word_rows, words};
 use crate::simd::{LINE_BYTES, Line, Op, Registers, Simd};
 use crate::unpack::{ForFormat, Format, Scales, Sink, for_float_format, for_format, padded};
 
@@ -32,6 +32,7 @@ pub(crate) struct Scratch {
     rows: Box<[[Line; 16]; UNITS]>,
     /// `[DEPTH][WIDTH]`.
     panel: Box<[[Line; WIDTH]]>,
+    pub(super) numbers: words::Scratch,
     pub(super) words: word_panel::Scratch,
     pub(super) word_rows: word_rows::Scratch,
 }
@@ -41,6 +42,7 @@ impl Scratch {
         Self {
             rows: Box::new([[Line::ZERO; 16]; UNITS]),
             panel: vec![[Line::ZERO; WIDTH]; DEPTH].into_boxed_slice(),
+            numbers: words::Scratch::new(),
             words: word_panel::Scratch::new(),
             word_rows: word_rows::Scratch::new(),
         }

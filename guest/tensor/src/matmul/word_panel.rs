@@ -64,7 +64,7 @@ struct Tile<'t, S> {
 impl<S: WordLanes> ForWords for Tile<'_, S> {
     fn run<F: WordFormat<B, K>, const B: usize, const K: usize>(self) {
         let Self { s, mut chunk, words, scratch } = self;
-        let stretches = words.input(0).len();
+        let stretches = words.input(0).stretches.len();
         for start in (0..stretches).step_by(DEPTH) {
             let stretches = start..stretches.min(start + DEPTH);
             s.enter(Fill::<F, B, K> {
@@ -133,12 +133,12 @@ fn unpack<F: WordFormat<B, K>, const B: usize, const K: usize, S: WordLanes>(
         for (unit, block) in rest.iter().enumerate() {
             let (pair, words) = F::single(s, block);
             s.store(s.word_bits(words), &mut rows[unit][r].0);
-            [numbers.scales[unit], numbers.offsets[unit]] = pair;
+            [numbers.scales[unit], numbers.offsets[0][unit]] = pair;
         }
     }
     let (scales, offsets) = rows[STRETCH][r].0.split_at_mut(STRETCH);
     scales.copy_from_slice(&numbers.scales);
-    offsets.copy_from_slice(&numbers.offsets);
+    offsets.copy_from_slice(&numbers.offsets[0]);
 }
 
 /// The panel times the inputs of the tile.
@@ -193,9 +193,9 @@ impl<const N: usize> Op for Block<'_, '_, '_, N> {
         // In memory: the sums of a unit's integers take up the registers.
         let mut sums = [[0.0; 16]; N];
         for (sixteen, stretch) in panel[group].iter().zip(stretches.clone()) {
-            let mut inputs = [&words.input(input)[stretch]; N];
+            let mut inputs = [&words.input(input).stretches[stretch]; N];
             for (n, slot) in inputs.iter_mut().enumerate() {
-                *slot = &words.input(input + n)[stretch];
+                *slot = &words.input(input + n).stretches[stretch];
             }
             let mut parts = [[0.0; 16]; N];
             let units = chunk.weights.cols() / UNIT - stretch * STRETCH;

@@ -9,15 +9,18 @@ use core::ops::Range;
 
 use super::Chunk;
 use super::panel::ROWS;
-use super::words::{DEPTH, Sums, prefetch};
+use super::word_sums::Sums;
+use super::words::{DEPTH, prefetch};
 use crate::simd::{Op, Registers, Simd};
 use crate::words::{
-    ForWords, Numbers, STRETCH, Stretch, UNIT, WordFormat, WordLanes, Words, for_shared_scales,
+    ForWords, Input, Numbers, STRETCH, Stretch, UNIT, WordFormat, WordLanes, Words, for_shared_scales,
 };
 
 /// Most inputs and rows taken at once, as registers allow.
 const INPUTS: usize = 4;
 const PAIR: usize = 2;
+/// Units of a shorter run.
+const HALF: usize = STRETCH / 2;
 /// Most inputs for which rows are unpacked pair by pair, so that weights keep coming from memory while products are
 /// computed; more inputs take the room of the first-level cache while a pair waits for them.
 const FEW: usize = 16;
@@ -32,12 +35,20 @@ struct Unpacked {
 }
 
 /// Memory of one cpu for rows of words: `[ROWS][DEPTH]` stretches stay in the second-level cache.
-pub(super) struct Scratch(Box<[[Unpacked; DEPTH]]>);
+pub(super) struct Scratch {
+    rows: Box<[[Unpacked; DEPTH]]>,
+    /// Offsets of halves of units. Apart, since few formats have them.
+    halves: Box<[[[[f32; STRETCH]; 2]; DEPTH]]>,
+}
 
 impl Scratch {
     pub(super) fn new() -> Self {
-        let zero = Unpacked { words: [[0; UNIT]; STRETCH], scales: [0.0; STRETCH], offsets: [0.0; STRETCH] };
-        Self(vec![[zero; DEPTH]; ROWS].into_boxed_slice())
+        let Numbers { scales, offsets, .. } = Numbers::ZERO;
+        let zero = Unpacked { words: [[0; UNIT]; STRETCH], scales, offsets: offsets[0] };
+        Self {
+            rows: vec![[zero; DEPTH]; ROWS].into_boxed_slice(),
+            halves: vec![[offsets; DEPTH]; ROWS].into_boxed_slice(),
+        }
     }
 }
 
@@ -55,10 +66,8 @@ struct Tile<'t, S> {
 
 impl<S: WordLanes> ForWords for Tile<'_, S> {
     fn run<F: WordFormat<B, K>, const B: usize, const K: usize>(self) {
-        // A format of another kind needs a line of its own below.
-        const { assert!(F::RUN == if F::HAS_OFFSETS { STRETCH } else { STRETCH / 2 }) };
-        let Self { s, mut chunk, words, scratch: Scratch(panel) } = self;
-        let (all, stretches) = (chunk.tile.rows(), words.input(0).len());
+        let Self { s, mut chunk, words, scratch } = self;
+        let (all, stretches) = (chunk.tile.rows(), words.input(0).stretches.len());
         let taken = if chunk.tile.inputs().len() <= FEW { PAIR } else { ROWS };
         for row in all.clone().step_by(taken) {
             for start in (0..stretches).step_by(DEPTH) {
@@ -66,12 +75,13 @@ impl<S: WordLanes> ForWords for Tile<'_, S> {
                     rows: row..all.end.min(row + taken),
                     stretches: start..stretches.min(start + DEPTH),
                 };
-                s.enter(Fill::<F, B, K> { chunk: &chunk, part: &part, panel, format: PhantomData });
-                let mut multiply = Multiply { chunk: &mut chunk, words, part, panel };
-                if F::HAS_OFFSETS {
-                    multiply.all::<S, STRETCH, true>(s);
-                } else {
-                    multiply.all::<S, { STRETCH / 2 }, false>(s);
+                s.enter(Fill::<F, B, K> { chunk: &chunk, part: &part, scratch, format: PhantomData });
+                let mut multiply = Multiply { chunk: &mut chunk, words, part, scratch };
+                match (F::RUN, F::OFFSETS) {
+                    (STRETCH, 2) => multiply.all::<S, STRETCH, 2>(s),
+                    (STRETCH, 1) => multiply.all::<S, STRETCH, 1>(s),
+                    (HALF, 0) => multiply.all::<S, HALF, 0>(s),
+                    (run, offsets) => unreachable!("runs of {run} with {offsets} offsets"),
                 }
             }
         }
@@ -88,7 +98,7 @@ struct Part {
 struct Fill<'c, 't, F, const B: usize, const K: usize> {
     chunk: &'c Chunk<'t>,
     part: &'c Part,
-    panel: &'c mut [[Unpacked; DEPTH]],
+    scratch: &'c mut Scratch,
     format: PhantomData<F>,
 }
 
@@ -97,12 +107,12 @@ impl<F: WordFormat<B, K>, const B: usize, const K: usize> Op for Fill<'_, '_, F,
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let (Self { chunk, part, panel, .. }, s) = (self, s.words());
-        for (row, to) in part.rows.clone().zip(panel) {
+        let (Self { chunk, part, scratch: Scratch { rows, halves }, .. }, s) = (self, s.words());
+        for (row, (to, halves)) in part.rows.clone().zip(rows.iter_mut().zip(halves)) {
             let blocks = chunk.weights.row(row).as_chunks::<B>().0.as_chunks::<K>().0;
-            for (at, to) in part.stretches.clone().zip(to) {
+            for (at, (to, halves)) in part.stretches.clone().zip(to.iter_mut().zip(halves)) {
                 prefetch(s, &blocks[at]);
-                unpack::<F, B, K, _>(s, &blocks[at], to);
+                unpack::<F, B, K, _>(s, &blocks[at], to, halves);
             }
         }
     }
@@ -113,6 +123,7 @@ fn unpack<F: WordFormat<B, K>, const B: usize, const K: usize, S: WordLanes>(
     s: S,
     blocks: &[[u8; B]; K],
     to: &mut Unpacked,
+    halves: &mut [[f32; STRETCH]; 2],
 ) {
     let mut numbers = Numbers::ZERO;
     F::numbers(s, blocks, &mut numbers);
@@ -123,7 +134,10 @@ fn unpack<F: WordFormat<B, K>, const B: usize, const K: usize, S: WordLanes>(
         )*};
     }
     units!(0 1 2 3 4 5 6 7);
-    (to.scales, to.offsets) = (numbers.scales, numbers.offsets);
+    (to.scales, to.offsets) = (numbers.scales, numbers.offsets[0]);
+    if F::OFFSETS > 1 {
+        *halves = numbers.offsets;
+    }
 }
 
 /// The panel times the inputs of the tile.
@@ -131,12 +145,12 @@ struct Multiply<'c, 't> {
     chunk: &'c mut Chunk<'t>,
     words: &'c Words,
     part: Part,
-    panel: &'c [[Unpacked; DEPTH]],
+    scratch: &'c Scratch,
 }
 
 impl Multiply<'_, '_> {
     /// `RUN`, `OFFSETS`: of the format.
-    fn all<S: WordLanes, const RUN: usize, const OFFSETS: bool>(&mut self, s: S) {
+    fn all<S: WordLanes, const RUN: usize, const OFFSETS: usize>(&mut self, s: S) {
         let mut inputs = self.chunk.tile.inputs();
         while let left @ 1.. = inputs.len() {
             inputs.start += match (S::REGISTERS, left) {
@@ -149,7 +163,7 @@ impl Multiply<'_, '_> {
     }
 
     /// All rows times `N` inputs from `input` on; gives `N`.
-    fn inputs<S: WordLanes, const N: usize, const RUN: usize, const OFFSETS: bool>(
+    fn inputs<S: WordLanes, const N: usize, const RUN: usize, const OFFSETS: usize>(
         &mut self,
         s: S,
         input: usize,
@@ -160,28 +174,34 @@ impl Multiply<'_, '_> {
 }
 
 /// All rows of a panel times `N` inputs from `input` on.
-struct Block<'m, 'c, 't, const N: usize, const RUN: usize, const OFFSETS: bool> {
+struct Block<'m, 'c, 't, const N: usize, const RUN: usize, const OFFSETS: usize> {
     multiply: &'m mut Multiply<'c, 't>,
     input: usize,
 }
 
-impl<const N: usize, const RUN: usize, const OFFSETS: bool> Op for Block<'_, '_, '_, N, RUN, OFFSETS> {
+impl<const N: usize, const RUN: usize, const OFFSETS: usize> Op for Block<'_, '_, '_, N, RUN, OFFSETS> {
     type Out = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let (Self { multiply: Multiply { chunk, words, part, panel }, input }, s) = (self, s.words());
+        let (Self { multiply: Multiply { chunk, words, part, scratch }, input }, s) = (self, s.words());
         let Part { rows, stretches } = part;
-        let inputs: [_; N] = core::array::from_fn(|n| &words.input(input + n)[stretches.clone()]);
+        let inputs: [_; N] = core::array::from_fn(|n| words.input(input + n).part(stretches.clone()));
         let mut row = rows.start;
         while row < rows.end {
-            let lines = &panel[row - rows.start..];
+            let lines = &scratch.rows[row - rows.start..];
+            let halves = &scratch.halves[row - rows.start..];
             let is_later = stretches.start > 0;
             row += if rows.end - row >= PAIR {
-                let sums = products::<PAIR, N, RUN, OFFSETS, _>(s, [&lines[0], &lines[1]], &inputs);
+                let sums = products::<PAIR, N, RUN, OFFSETS, _>(
+                    s,
+                    [&lines[0], &lines[1]],
+                    [&halves[0], &halves[1]],
+                    &inputs,
+                );
                 write(chunk, row, input, &sums, is_later)
             } else {
-                let sums = products::<1, N, RUN, OFFSETS, _>(s, [&lines[0]], &inputs);
+                let sums = products::<1, N, RUN, OFFSETS, _>(s, [&lines[0]], [&halves[0]], &inputs);
                 write(chunk, row, input, &sums, is_later)
             };
         }
@@ -207,22 +227,28 @@ fn write<const R: usize, const N: usize>(
 
 /// Products of some stretches of `R` rows and `N` inputs.
 #[inline(always)]
-fn products<const R: usize, const N: usize, const RUN: usize, const OFFSETS: bool, S: WordLanes>(
+#[expect(clippy::needless_range_loop, reason = "places count in arrays of arrays")]
+fn products<const R: usize, const N: usize, const RUN: usize, const OFFSETS: usize, S: WordLanes>(
     s: S,
     rows: [&[Unpacked; DEPTH]; R],
-    inputs: &[&[Stretch]; N],
+    halves: [&[[[f32; STRETCH]; 2]; DEPTH]; R],
+    inputs: &[Input<'_>; N],
 ) -> [[f32; R]; N] {
-    let depth = inputs[0].len().min(DEPTH);
+    let depth = inputs[0].stretches.len().min(DEPTH);
     let mut sums = [[Sums::new(s); R]; N];
     for at in 0..depth {
         let lines = core::array::from_fn(|r| &rows[r][at]);
-        let x = core::array::from_fn(|n| &inputs[n][at]);
+        let x = core::array::from_fn(|n| &inputs[n].stretches[at]);
         add_stretch::<R, N, RUN, S>(s, &lines, &x, &mut sums);
     }
-    for at in 0..if OFFSETS { depth } else { 0 } {
+    for at in 0..if OFFSETS > 0 { depth } else { 0 } {
         for n in 0..N {
             for r in 0..R {
-                sums[n][r].add_offsets(s, &rows[r][at].offsets, &inputs[n][at]);
+                if OFFSETS > 1 {
+                    sums[n][r].add_halves(s, &halves[r][at], &inputs[n].halves[at]);
+                } else {
+                    sums[n][r].add_offsets(s, &rows[r][at].offsets, &inputs[n].stretches[at].sums);
+                }
             }
         }
     }

@@ -2,11 +2,15 @@
 //!
 //! Scales of several stretches are made before their products, so that no product waits for its scale.
 
+use alloc::boxed::Box;
 use core::marker::PhantomData;
 
 use super::Chunk;
+use super::word_sums::Sums;
 use crate::simd::{LINE_BYTES, Op, Registers, Simd};
-use crate::words::{ForWords, Numbers, STRETCH, Stretch, UNIT, WordFormat, WordLanes, Words, for_words};
+use crate::words::{
+    ForWords, Input, Numbers, STRETCH, Stretch, UNIT, WordFormat, WordLanes, Words, for_words,
+};
 
 /// Most inputs computed side by side.
 pub(super) const INPUTS: usize = 4;
@@ -18,15 +22,25 @@ pub(super) const DEPTH: usize = 8;
 /// How far ahead of its use a cache line is asked for: rows follow each other, so it will be of use.
 const AHEAD_BYTES: usize = 4096;
 
+/// Memory of one cpu for the numbers of rows that are computed side by side.
+pub(super) struct Scratch(Box<[[Numbers; DEPTH]; PAIR]>);
+
+impl Scratch {
+    pub(super) fn new() -> Self {
+        Self(Box::new([[Numbers::ZERO; DEPTH]; PAIR]))
+    }
+}
+
 /// Computes a tile.
-pub(super) fn compute<S: WordLanes>(s: S, chunk: Chunk<'_>, words: &Words) {
-    for_words(chunk.weights.quant(), Tile { s, chunk, words });
+pub(super) fn compute<S: WordLanes>(s: S, chunk: Chunk<'_>, words: &Words, scratch: &mut Scratch) {
+    for_words(chunk.weights.quant(), Tile { s, chunk, words, scratch });
 }
 
 struct Tile<'t, S> {
     s: S,
     chunk: Chunk<'t>,
     words: &'t Words,
+    scratch: &'t mut Scratch,
 }
 
 impl<S: WordLanes> ForWords for Tile<'_, S> {
@@ -49,8 +63,8 @@ impl<S: WordLanes> Tile<'_, S> {
         &mut self,
         input: usize,
     ) -> usize {
-        let (chunk, words) = (&mut self.chunk, self.words);
-        self.s.enter(Rows::<F, B, K, N> { chunk, words, input, format: PhantomData });
+        let Self { s, chunk, words, scratch } = self;
+        s.enter(Rows::<F, B, K, N> { chunk, words, scratch, input, format: PhantomData });
         N
     }
 }
@@ -59,6 +73,7 @@ impl<S: WordLanes> Tile<'_, S> {
 struct Rows<'c, 't, F, const B: usize, const K: usize, const N: usize> {
     chunk: &'c mut Chunk<'t>,
     words: &'t Words,
+    scratch: &'c mut Scratch,
     input: usize,
     format: PhantomData<F>,
 }
@@ -68,15 +83,15 @@ impl<F: WordFormat<B, K>, const B: usize, const K: usize, const N: usize> Op for
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let (Self { chunk, words, input, .. }, s) = (self, s.words());
+        let (Self { chunk, words, scratch: Scratch(numbers), input, .. }, s) = (self, s.words());
         let inputs: [_; N] = core::array::from_fn(|n| words.input(input + n));
-        let (mut numbers, rows) = ([[Numbers::ZERO; DEPTH]; PAIR], chunk.tile.rows());
+        let rows = chunk.tile.rows();
         let mut row = rows.start;
         while row < rows.end {
             let weights = |row| chunk.weights.row(row);
             row += if N == 1 && in_pairs::<F, B, K>() && row + PAIR <= rows.end {
                 let pair = [weights(row), weights(row + 1)];
-                let totals = dot::<F, B, K, PAIR, N, _>(s, &pair, &inputs, &mut numbers);
+                let totals = dot::<F, B, K, PAIR, N, _>(s, &pair, &inputs, numbers);
                 write(chunk, row, input, &totals)
             } else {
                 let numbers = core::array::from_mut(&mut numbers[0]);
@@ -113,12 +128,12 @@ fn write<const R: usize, const N: usize>(
 fn dot<F: WordFormat<B, K>, const B: usize, const K: usize, const R: usize, const N: usize, S: WordLanes>(
     s: S,
     rows: &[&[u8]; R],
-    inputs: &[&[Stretch]; N],
+    inputs: &[Input<'_>; N],
     numbers: &mut [[Numbers; DEPTH]; R],
 ) -> [[f32; R]; N] {
     let rows = rows.map(|row| row.as_chunks::<B>().0.as_chunks::<K>());
     let mut totals = [[0.0; R]; N];
-    let all = inputs[0].len();
+    let all = inputs[0].stretches.len();
     for start in (0..all).step_by(DEPTH) {
         let whole = start..rows[0].0.len().min(start + DEPTH);
         for r in 0..R {
@@ -138,6 +153,11 @@ fn dot<F: WordFormat<B, K>, const B: usize, const K: usize, const R: usize, cons
                 prefetch(s, blocks);
             }
             add_stretch::<F, B, K, R, N, S>(s, blocks, x, own, &mut sums);
+            for n in 0..if F::OFFSETS > 1 { N } else { 0 } {
+                for r in 0..R {
+                    sums[n][r].add_halves(s, &own[r].offsets, &inputs[n].halves[at]);
+                }
+            }
         }
         if whole.end < all.min(start + DEPTH) {
             for (r, (_, rest)) in rows.iter().enumerate() {
@@ -153,42 +173,12 @@ fn dot<F: WordFormat<B, K>, const B: usize, const K: usize, const R: usize, cons
     totals
 }
 
-/// What some stretches of a row and an input have.
-#[derive(Clone, Copy)]
-pub(super) struct Sums<S: WordLanes> {
-    products: S::Sums,
-    offsets: S::Sums,
-}
-
-impl<S: WordLanes> Sums<S> {
-    #[inline(always)]
-    pub(super) fn new(s: S) -> Self {
-        Self { products: s.no_sums(), offsets: s.no_sums() }
-    }
-
-    /// Adds what a stretch has, by the scale of the input.
-    #[inline(always)]
-    pub(super) fn add(&mut self, s: S, part: S::Sums, x: &Stretch) {
-        self.products = s.add_scaled(self.products, part, x.scale);
-    }
-
-    #[inline(always)]
-    pub(super) fn add_offsets(&mut self, s: S, offsets: &[f32; STRETCH], x: &Stretch) {
-        self.offsets = s.add_offsets(self.offsets, offsets, &x.sums);
-    }
-
-    #[inline(always)]
-    pub(super) fn total(&self, s: S) -> f32 {
-        s.total(s.join(self.products, self.offsets))
-    }
-}
-
 /// Stretch `at` of each input.
 #[inline(always)]
-fn stretch_of<'x, const N: usize>(inputs: &[&'x [Stretch]; N], at: usize) -> [&'x Stretch; N] {
-    let mut out = [&inputs[0][at]; N];
+fn stretch_of<'x, const N: usize>(inputs: &[Input<'x>; N], at: usize) -> [&'x Stretch; N] {
+    let mut out = [&inputs[0].stretches[at]; N];
     for n in 1..N {
-        out[n] = &inputs[n][at];
+        out[n] = &inputs[n].stretches[at];
     }
     out
 }
@@ -246,8 +236,8 @@ fn add_stretch<
     for n in 0..N {
         for r in 0..R {
             sums[n][r].add(s, parts[n][r], inputs[n]);
-            if F::HAS_OFFSETS {
-                sums[n][r].add_offsets(s, &numbers[r].offsets, inputs[n]);
+            if F::OFFSETS == 1 {
+                sums[n][r].add_offsets(s, &numbers[r].offsets[0], &inputs[n].sums);
             }
         }
     }
@@ -280,8 +270,8 @@ fn add_rest<
     }
     for n in 0..N {
         sums[n][r].add(s, parts[n], inputs[n]);
-        if F::HAS_OFFSETS {
-            sums[n][r].add_offsets(s, &offsets, inputs[n]);
+        if F::OFFSETS == 1 {
+            sums[n][r].add_offsets(s, &offsets, &inputs[n].sums);
         }
     }
 }

@@ -150,9 +150,16 @@ fn the_largest_sums_of_integers_fit() {
     let one = [0x00, 0x3C];
     let six = [&[0; 192][..], &[0x80; 16], &one].concat();
     let with_header = |bytes: usize| [&one[..], &[0, 0], &vec![0xFF; bytes - 4]].concat();
-    for (quant, block) in
-        [(Quant::Q4_K, with_header(144)), (Quant::Q5_K, with_header(176)), (Quant::Q6_K, six)]
-    {
+    // Nibbles and scales of zero stand for the largest numbers, which are negative.
+    let blocks = [
+        (Quant::Q2_K, [&[0x0F; 16][..], &[0xFF; 64], &one, &[0, 0]].concat()),
+        (Quant::Q3_K, [&[0; 108][..], &one].concat()),
+        (Quant::Q4_K, with_header(144)),
+        (Quant::Q5_K, with_header(176)),
+        (Quant::Q6_K, six),
+        (Quant::IQ4_XS, [&one[..], &[0; 134]].concat()),
+    ];
+    for (quant, block) in blocks {
         let weights = Matrix::new(quant, 1, 256, &block).unwrap();
         for inputs in [1, 2, 5] {
             check(&team, &weights, &vec![1.0; inputs * 256]);

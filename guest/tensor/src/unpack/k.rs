@@ -1,6 +1,7 @@
 //! Formats of 256 elements a block, in groups with small integer scales of their own.
 
 use super::{Format, Scales, Sink, cut};
+use crate::scales::{bytes_of, of_q3_k};
 use crate::simd::Simd;
 
 pub(super) struct Q2K;
@@ -38,16 +39,6 @@ fn six_bits<S: Simd>(s: S, block: &[u8]) -> Scales {
     s.store(s.mul(integers, s.splat(half_at(s, block, 0))), &mut out.0[0]);
     s.store(s.mul(integers, s.splat(-half_at(s, block, 2))), &mut out.0[1]);
     out
-}
-
-/// The bytes of four words.
-#[inline(always)]
-fn bytes_of(words: [u32; 4]) -> [u8; 16] {
-    let mut bytes = [0; 16];
-    for (out, word) in bytes.as_chunks_mut().0.iter_mut().zip(words) {
-        *out = word.to_le_bytes();
-    }
-    bytes
 }
 
 /// The four bit pairs of each byte, the lowest first.
@@ -93,23 +84,6 @@ impl Format<84> for Q2K {
     }
 }
 
-/// The sixteen 6-bit scales of a `Q3_K` block, less 32: nibbles in eight bytes, the upper bits in four more.
-///
-/// Source: `dequantize_row_q3_K` of `ggml-quants.c`, four groups at a time.
-#[inline(always)]
-fn around_32<S: Simd>(s: S, block: &[u8; 110]) -> S::V {
-    let even = u32::from_le_bytes(*cut(block, 96));
-    let odd = u32::from_le_bytes(*cut(block, 100));
-    let upper = u32::from_le_bytes(*cut(block, 104));
-    let words = [
-        even & 0x0F0F_0F0F | (upper & 0x0303_0303) << 4,
-        odd & 0x0F0F_0F0F | (upper >> 2 & 0x0303_0303) << 4,
-        even >> 4 & 0x0F0F_0F0F | (upper >> 4 & 0x0303_0303) << 4,
-        odd >> 4 & 0x0F0F_0F0F | (upper >> 6 & 0x0303_0303) << 4,
-    ];
-    s.sub(s.float(s.bytes(&bytes_of(words))), s.splat(32.0))
-}
-
 impl Format<110> for Q3K {
     const UNITS: usize = 16;
     const GROUP: usize = 1;
@@ -117,7 +91,8 @@ impl Format<110> for Q3K {
     #[inline(always)]
     fn scales<S: Simd>(s: S, blocks: &[[u8; 110]]) -> Scales {
         let block = &blocks[0];
-        let scale = s.mul(around_32(s, block), s.splat(half_at(s, block, 108)));
+        let scales = s.sub(s.float(s.bytes(&of_q3_k(cut(block, 96)))), s.splat(32.0));
+        let scale = s.mul(scales, s.splat(half_at(s, block, 108)));
         let mut out = Scales::ZERO;
         s.store(scale, &mut out.0[0]);
         s.store(s.mul(scale, s.splat(-4.0)), &mut out.0[1]);

@@ -4,6 +4,7 @@ use super::k::half_at;
 use super::small::{GROUP, pairs};
 use super::{Format, Scales, Sink, cut};
 use crate::codebook::{FOUR_BIT_FLOATS, IQ4_VALUES, half_of_power};
+use crate::scales::of_iq4_xs;
 use crate::simd::Simd;
 
 pub(super) struct Iq4Nl;
@@ -40,20 +41,6 @@ impl Format<18> for Iq4Nl {
     }
 }
 
-/// The eight 6-bit scales of an `IQ4_XS` block, one a byte: nibbles in four bytes, the upper bits in two more.
-#[inline(always)]
-fn eight_scales(block: &[u8; 136]) -> [u8; 8] {
-    let mut upper = u64::from(u16::from_le_bytes(*cut(block, 2)));
-    let mut lower = u64::from(u32::from_le_bytes(*cut(block, 4)));
-    upper = (upper | upper << 24) & 0x0000_00FF_0000_00FF;
-    upper = (upper | upper << 12) & 0x000F_000F_000F_000F;
-    upper = (upper | upper << 6) & 0x0303_0303_0303_0303;
-    lower = (lower | lower << 16) & 0x0000_FFFF_0000_FFFF;
-    lower = (lower | lower << 8) & 0x00FF_00FF_00FF_00FF;
-    lower = (lower | lower << 4) & 0x0F0F_0F0F_0F0F_0F0F;
-    (lower | upper << 4).to_le_bytes()
-}
-
 impl Format<136> for Iq4Xs {
     const UNITS: usize = 16;
     const GROUP: usize = 1;
@@ -62,7 +49,7 @@ impl Format<136> for Iq4Xs {
     fn scales<S: Simd>(s: S, blocks: &[[u8; 136]]) -> Scales {
         let block = &blocks[0];
         let mut bytes = [0; 16];
-        bytes[..8].copy_from_slice(&eight_scales(block));
+        bytes[..8].copy_from_slice(&of_iq4_xs(cut(block, 2)));
         let integers = s.sub(s.float(s.bytes(&bytes)), s.splat(32.0));
         let mut out = Scales::ZERO;
         s.store(s.mul(integers, s.splat(half_at(s, block, 0))), &mut out.0[0]);

@@ -99,11 +99,6 @@ pub(crate) fn for_float_format<T: ForFormat>(quant: Quant, task: T) {
         Quant::F32 => task.run::<plain::F32, 64>(),
         Quant::F16 => task.run::<plain::F16, 32>(),
         Quant::BF16 => task.run::<plain::Bf16, 32>(),
-        Quant::Q2_K => task.run::<k::Q2K, 84>(),
-        Quant::Q3_K => task.run::<k::Q3K, 110>(),
-        Quant::IQ4_NL => task.run::<lookup::Iq4Nl, 18>(),
-        Quant::IQ4_XS => task.run::<lookup::Iq4Xs, 136>(),
-        Quant::MXFP4 => task.run::<lookup::Mxfp4, 17>(),
         _ => unreachable!("{quant} has an integer path"),
     }
 }

@@ -1,6 +1,7 @@
 //! Activations as words.
 
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use super::{STRETCH, UNIT, WordLanes};
 use crate::simd::{Op, Simd};
@@ -24,12 +25,29 @@ pub(crate) struct Stretch {
 
 const ZERO: Stretch = Stretch { words: [[0; UNIT]; STRETCH], sums: [0.0; STRETCH], scale: 0.0 };
 
+/// One input.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Input<'w> {
+    pub(crate) stretches: &'w [Stretch],
+    /// Of each half of a unit the sum of its activations. Apart, since few formats need them.
+    pub(crate) halves: &'w [[[f32; STRETCH]; 2]],
+}
+
+impl Input<'_> {
+    /// Some stretches of it.
+    #[inline(always)]
+    pub(crate) fn part(&self, at: Range<usize>) -> Self {
+        Self { stretches: &self.stretches[at.clone()], halves: &self.halves[at] }
+    }
+}
+
 /// Inputs `[n, cols]` as words. The last stretch of each is filled up with zeros.
 #[derive(Debug, Default)]
 pub(crate) struct Words {
     /// Stretches of an input.
     len: usize,
     stretches: Vec<Stretch>,
+    halves: Vec<[[f32; STRETCH]; 2]>,
 }
 
 impl Words {
@@ -39,13 +57,16 @@ impl Words {
         self.len = cols.div_ceil(UNIT * STRETCH);
         self.stretches.clear();
         self.stretches.resize(x.len() / cols * self.len, ZERO);
+        self.halves.clear();
+        self.halves.resize(self.stretches.len(), [[0.0; STRETCH]; 2]);
         s.enter(Fill { words: self, x, cols });
     }
 
     /// Input `number`.
     #[inline(always)]
-    pub(crate) fn input(&self, number: usize) -> &[Stretch] {
-        &self.stretches[number * self.len..][..self.len]
+    pub(crate) fn input(&self, number: usize) -> Input<'_> {
+        let all = Input { stretches: &self.stretches, halves: &self.halves };
+        all.part(number * self.len..(number + 1) * self.len)
     }
 }
 
@@ -60,10 +81,12 @@ impl Op for Fill<'_, '_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let (Words { len, stretches }, s) = (self.words, s.words());
-        for (x, stretches) in self.x.chunks_exact(self.cols).zip(stretches.chunks_exact_mut(*len)) {
-            for (units, stretch) in x.as_chunks::<UNIT>().0.chunks(STRETCH).zip(stretches) {
-                fill(s, units, stretch);
+        let (Words { len, stretches, halves }, s) = (self.words, s.words());
+        let inputs = stretches.chunks_exact_mut(*len).zip(halves.chunks_exact_mut(*len));
+        for (x, (stretches, halves)) in self.x.chunks_exact(self.cols).zip(inputs) {
+            let units = x.as_chunks::<UNIT>().0.chunks(STRETCH);
+            for ((units, stretch), halves) in units.zip(stretches).zip(halves) {
+                fill(s, units, stretch, halves);
             }
         }
     }
@@ -71,17 +94,20 @@ impl Op for Fill<'_, '_> {
 
 /// Writes the words of the units of a stretch, and what they sum up to. A stretch with NaN has NaN for all scales and sums.
 #[inline(always)]
-fn fill<S: WordLanes>(s: S, units: &[[f32; UNIT]], stretch: &mut Stretch) {
+fn fill<S: WordLanes>(s: S, units: &[[f32; UNIT]], stretch: &mut Stretch, halves: &mut [[f32; STRETCH]; 2]) {
     let top = units.iter().map(top).max().map_or(0.0, f32::from_bits);
     if top < LEAST {
         return;
     }
     stretch.scale = top / TOP;
     for (unit, x) in units.iter().enumerate() {
-        s.store_words(s.rounded_words(x, TOP / top), &mut stretch.words[unit]);
-        #[expect(clippy::cast_precision_loss, reason = "32 words sum up to 20 bits")]
-        let sum = sum(&stretch.words[unit]) as f32;
-        stretch.sums[unit] = stretch.scale * sum;
+        let words = s.rounded_words(x, TOP / top);
+        s.store_words(words, &mut stretch.words[unit]);
+        let [first, second] = s.half_sums(words);
+        stretch.sums[unit] = scaled(stretch.scale, first + second);
+        for (half, sum) in [first, second].into_iter().enumerate() {
+            halves.as_flattened_mut()[2 * unit + half] = scaled(stretch.scale, sum);
+        }
     }
 }
 
@@ -96,14 +122,11 @@ fn top(x: &[f32; UNIT]) -> u32 {
     top
 }
 
+/// `scale` times the sum of at most 32 words: 20 bits.
 #[inline(always)]
-#[expect(clippy::needless_range_loop, reason = "plain loops over fixed lengths become vector code")]
-fn sum(words: &[i16; UNIT]) -> i32 {
-    let mut sum = 0_i32;
-    for at in 0..UNIT {
-        sum = sum.wrapping_add(i32::from(words[at]));
-    }
-    sum
+#[expect(clippy::cast_precision_loss, reason = "20 bits fit")]
+fn scaled(scale: f32, sum: i32) -> f32 {
+    scale * sum as f32
 }
 
 #[cfg(test)]
@@ -122,22 +145,24 @@ mod tests {
         let mut x = [0.0; 288];
         (x[0], x[1], x[2], x[33], x[256]) = (2.0, -1.0, 0.5, -4.0, 8.0);
         let words = words(&x);
-        let stretch = &words.input(0)[0];
+        let stretch = &words.input(0).stretches[0];
         assert_eq!(stretch.words[0][..3], [16_384, 4096, 0]);
         assert_eq!((stretch.words[0][16], stretch.words[1][16]), (-8192, -32_767));
         assert!((stretch.scale * 32_767.0 - 4.0).abs() < 1e-6);
         let [first, second, ..] = stretch.sums;
         assert!((first - 1.5).abs() < 1e-3 && (second + 4.0).abs() < 1e-6);
-        assert_eq!(words.input(0)[1].words[0][0], 32_767);
+        let [first, second, third, ..] = words.input(0).halves[0][0];
+        assert!((first - 1.5).abs() < 1e-3 && second.abs() < 1e-6 && (third + 4.0).abs() < 1e-6);
+        assert_eq!(words.input(0).stretches[1].words[0][0], 32_767);
     }
 
     #[test]
     fn nothing_stays_nothing_and_what_is_no_number_shows() {
-        assert_eq!(words(&[1e-38; 32]).input(0)[0].scale.to_bits(), 0);
+        assert_eq!(words(&[1e-38; 32]).input(0).stretches[0].scale.to_bits(), 0);
         for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
             let mut x = [1.0; 32];
             x[31] = bad;
-            assert!(!words(&x).input(0)[0].scale.is_finite());
+            assert!(!words(&x).input(0).stretches[0].scale.is_finite());
         }
     }
 
@@ -145,8 +170,8 @@ mod tests {
     fn what_was_kept_before_is_gone() {
         let mut words = words(&[1.0; 4 * 512]);
         words.set(Portable, &[2.0; 64], 32);
-        assert_eq!((words.stretches.len(), words.input(1).len()), (2, 1));
-        assert_eq!(words.input(1)[0].words[1], [0; UNIT]);
-        assert_eq!(words.input(1)[0].sums[1..], [0.0; 7]);
+        assert_eq!((words.stretches.len(), words.input(1).stretches.len()), (2, 1));
+        assert_eq!(words.input(1).stretches[0].words[1], [0; UNIT]);
+        assert_eq!(words.input(1).stretches[0].sums[1..], [0.0; 7]);
     }
 }

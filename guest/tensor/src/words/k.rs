@@ -1,7 +1,10 @@
 //! Formats of 256 elements a block, in groups with small integer scales of their own.
 
 use super::{Multipliers, Numbers, STRETCH, WordFormat, WordLanes, cut};
+use crate::scales::of_q3_k;
 
+pub(super) struct Q2K;
+pub(super) struct Q3K;
 pub(super) struct Q4K;
 pub(super) struct Q5K;
 pub(super) struct Q6K;
@@ -12,11 +15,93 @@ fn packed<S: WordLanes>(s: S, nibbles: &[u8], unit: usize) -> S::B {
     s.load_bytes(cut(nibbles, unit / 2 * 32))
 }
 
+#[inline(always)]
+fn half_at<S: WordLanes>(s: S, block: &[u8], at: usize) -> f32 {
+    s.half(u16::from_le_bytes(*cut(block, at)))
+}
+
+/// Pair of bits number `at` of each byte.
+#[inline(always)]
+fn bit_pairs<S: WordLanes>(s: S, bytes: S::B, at: usize) -> S::B {
+    match at {
+        0 => s.and_bytes(bytes, 3),
+        1 => s.and_bytes(s.down_bytes::<2>(bytes), 3),
+        2 => s.and_bytes(s.down_bytes::<4>(bytes), 3),
+        _ => s.down_bytes::<6>(bytes),
+    }
+}
+
+/// Bit `number` of each byte moved to bit `place`, which is 2 or 4.
+#[inline(always)]
+fn bit_to<S: WordLanes>(s: S, bytes: S::B, number: usize, place: usize) -> S::B {
+    let moved = match 8 + place - number {
+        12 => s.up_bytes::<4>(bytes),
+        11 => s.up_bytes::<3>(bytes),
+        10 => s.up_bytes::<2>(bytes),
+        9 => s.up_bytes::<1>(bytes),
+        8 => bytes,
+        7 => s.down_bytes::<1>(bytes),
+        6 => s.down_bytes::<2>(bytes),
+        5 => s.down_bytes::<3>(bytes),
+        4 => s.down_bytes::<4>(bytes),
+        _ => s.down_bytes::<5>(bytes),
+    };
+    s.and_bytes(moved, 1 << place)
+}
+
+impl WordFormat<84, 1> for Q2K {
+    /// Words are at most 3 · 15.
+    const RUN: usize = STRETCH;
+    const MULTIPLIERS: Multipliers = Multipliers::OfHalves;
+    const OFFSETS: usize = 2;
+
+    /// A nibble for the scale and one for the minimum of each half of a unit.
+    #[inline(always)]
+    fn numbers<S: WordLanes>(s: S, [block]: &[[u8; 84]; 1], to: &mut Numbers) {
+        let both: &[u8; 16] = cut(block, 0);
+        s.multipliers(&both.map(|byte| byte & 15), to);
+        let minima = s.float(s.down::<4>(s.bytes(both)));
+        s.store(s.mul(minima, s.splat(-half_at(s, block, 82))), to.of_halves());
+        to.scales[0] = half_at(s, block, 80);
+    }
+
+    /// Each half of 128 elements has 32 bytes of bit pairs.
+    #[inline(always)]
+    fn words<S: WordLanes>(s: S, [block]: &[[u8; 84]; 1], unit: usize) -> S::W {
+        s.unsigned_words(bit_pairs(s, s.load_bytes(cut(block, 16 + unit / 4 * 32)), unit % 4))
+    }
+}
+
+impl WordFormat<110, 1> for Q3K {
+    /// Words are at most 4 · 32.
+    const RUN: usize = STRETCH / 2;
+    const MULTIPLIERS: Multipliers = Multipliers::OfHalves;
+    const OFFSETS: usize = 0;
+
+    #[inline(always)]
+    fn numbers<S: WordLanes>(s: S, [block]: &[[u8; 110]; 1], to: &mut Numbers) {
+        let scale = half_at(s, block, 108);
+        (to.scales[0], to.scales[STRETCH / 2]) = (scale, scale);
+        s.multipliers(&of_q3_k(cut(block, 96)), to);
+        for multiplier in &mut to.multipliers {
+            *multiplier -= 32;
+        }
+    }
+
+    /// Bit pairs as in `Q2_K`. The third bit of unit `u` is bit `u` of 32 bytes that all units share.
+    #[inline(always)]
+    fn words<S: WordLanes>(s: S, [block]: &[[u8; 110]; 1], unit: usize) -> S::W {
+        let pairs = bit_pairs(s, s.load_bytes(cut(block, 32 + unit / 4 * 32)), unit % 4);
+        let thirds = bit_to(s, s.load_bytes(cut(block, 0)), unit, 2);
+        s.words_around(s.or_bytes(pairs, thirds), 4)
+    }
+}
+
 impl WordFormat<144, 1> for Q4K {
     /// Words are at most 15 · 63.
     const RUN: usize = STRETCH;
     const MULTIPLIERS: Multipliers = Multipliers::OfUnits;
-    const HAS_OFFSETS: bool = true;
+    const OFFSETS: usize = 1;
 
     #[inline(always)]
     fn numbers<S: WordLanes>(s: S, [block]: &[[u8; 144]; 1], to: &mut Numbers) {
@@ -35,7 +120,7 @@ impl WordFormat<176, 1> for Q5K {
     /// Words are at most 31 · 63.
     const RUN: usize = STRETCH;
     const MULTIPLIERS: Multipliers = Multipliers::OfUnits;
-    const HAS_OFFSETS: bool = true;
+    const OFFSETS: usize = 1;
 
     #[inline(always)]
     fn numbers<S: WordLanes>(s: S, [block]: &[[u8; 176]; 1], to: &mut Numbers) {
@@ -48,18 +133,8 @@ impl WordFormat<176, 1> for Q5K {
         let packed = packed(s, &block[48..], unit);
         let nibbles =
             if unit.is_multiple_of(2) { s.and_bytes(packed, 15) } else { s.down_bytes::<4>(packed) };
-        let bits = s.load_bytes(cut(block, 16));
-        let fifths = match unit {
-            0 => s.up_bytes::<4>(bits),
-            1 => s.up_bytes::<3>(bits),
-            2 => s.up_bytes::<2>(bits),
-            3 => s.up_bytes::<1>(bits),
-            4 => bits,
-            5 => s.down_bytes::<1>(bits),
-            6 => s.down_bytes::<2>(bits),
-            _ => s.down_bytes::<3>(bits),
-        };
-        s.unsigned_words(s.or_bytes(nibbles, s.and_bytes(fifths, 16)))
+        let fifths = bit_to(s, s.load_bytes(cut(block, 16)), unit, 4);
+        s.unsigned_words(s.or_bytes(nibbles, fifths))
     }
 }
 
@@ -67,11 +142,11 @@ impl WordFormat<210, 1> for Q6K {
     /// Words are at most 32 · 128.
     const RUN: usize = STRETCH / 2;
     const MULTIPLIERS: Multipliers = Multipliers::OfHalves;
-    const HAS_OFFSETS: bool = false;
+    const OFFSETS: usize = 0;
 
     #[inline(always)]
     fn numbers<S: WordLanes>(s: S, [block]: &[[u8; 210]; 1], to: &mut Numbers) {
-        let scale = s.half(u16::from_le_bytes(*cut(block, 208)));
+        let scale = half_at(s, block, 208);
         (to.scales[0], to.scales[STRETCH / 2]) = (scale, scale);
         s.multipliers(cut(block, 192), to);
     }

@@ -27,6 +27,8 @@ pub(crate) trait WordLanes: Simd {
     fn fifth_bytes(self, bits: u32) -> Self::B;
     /// Bytes and `mask`.
     fn and_bytes(self, a: Self::B, mask: u8) -> Self::B;
+    /// What bytes below 16 stand for in `values`.
+    fn lookup_bytes(self, a: Self::B, values: &[i8; 16]) -> Self::B;
     /// Byte-wise or.
     fn or_bytes(self, a: Self::B, b: Self::B) -> Self::B;
     /// Bytes moved down by `N` bits, zeros from the top.
@@ -46,6 +48,8 @@ pub(crate) trait WordLanes: Simd {
     fn signed_words(self, a: Self::B) -> Self::W;
     /// Activations times `factor`, rounded to nearest, ties to even; they must be below 2^15 in size.
     fn rounded_words(self, x: &[f32; UNIT], factor: f32) -> Self::W;
+    /// What the words of the first sixteen places sum up to, and those of the others.
+    fn half_sums(self, a: Self::W) -> [i32; 2];
     /// Writes words.
     fn store_words(self, a: Self::W, to: &mut [i16; UNIT]);
     /// Reads words as they were written.

@@ -14,13 +14,15 @@
 mod input;
 mod k;
 mod lanes;
+mod lookup;
 mod portable;
 mod small;
 
-pub(crate) use input::{Stretch, Words};
+pub(crate) use input::{Input, Stretch, Words};
 pub(crate) use lanes::{PAIRS, WordLanes, place};
 
 use crate::Quant;
+use crate::simd::Unit;
 
 /// Elements of a unit.
 pub(crate) const UNIT: usize = 32;
@@ -32,8 +34,8 @@ pub(crate) const STRETCH: usize = 8;
 pub(crate) struct Numbers {
     /// Of the first unit of each run.
     pub(crate) scales: [f32; STRETCH],
-    /// Of each unit.
-    pub(crate) offsets: [f32; STRETCH],
+    /// Of each unit or, where halves of units differ, of each half.
+    pub(crate) offsets: [[f32; STRETCH]; 2],
     /// What a unit's words count in its run: of each unit or, where halves of units differ, of the first halves of four
     /// units, of their second halves, and so of the next four. Each fits a word.
     pub(crate) multipliers: [i32; 2 * STRETCH],
@@ -41,7 +43,16 @@ pub(crate) struct Numbers {
 
 impl Numbers {
     pub(crate) const ZERO: Self =
-        Self { scales: [0.0; STRETCH], offsets: [0.0; STRETCH], multipliers: [0; 2 * STRETCH] };
+        Self { scales: [0.0; STRETCH], offsets: [[0.0; STRETCH]; 2], multipliers: [0; 2 * STRETCH] };
+
+    /// The offsets of all halves.
+    #[inline(always)]
+    fn of_halves(&mut self) -> &mut Unit {
+        match self.offsets.as_flattened_mut().as_mut_array() {
+            Some(all) => all,
+            None => unreachable!("twice eight are sixteen"),
+        }
+    }
 
     /// The multipliers of the four units with `unit` among them.
     #[inline(always)]
@@ -70,8 +81,8 @@ pub(crate) trait WordFormat<const BYTES: usize, const BLOCKS: usize> {
     const RUN: usize;
     /// What words are multiplied with.
     const MULTIPLIERS: Multipliers;
-    /// Whether units have offsets that are not zero.
-    const HAS_OFFSETS: bool;
+    /// Eights of offsets that may be other than zero: none, one for units, or two for halves of units.
+    const OFFSETS: usize;
 
     /// The numbers of a stretch.
     fn numbers<S: WordLanes>(s: S, blocks: &[[u8; BYTES]; BLOCKS], to: &mut Numbers);
@@ -127,15 +138,20 @@ pub(crate) const fn has_words(quant: Quant) -> bool {
             | Quant::Q4_1
             | Quant::Q5_0
             | Quant::Q5_1
+            | Quant::Q2_K
+            | Quant::Q3_K
             | Quant::Q4_K
             | Quant::Q5_K
             | Quant::Q6_K
+            | Quant::IQ4_NL
+            | Quant::IQ4_XS
+            | Quant::MXFP4
     )
 }
 
 /// Whether units of the format share scales, so that words of many units are summed up as integers.
 pub(crate) const fn has_shared_scales(quant: Quant) -> bool {
-    matches!(quant, Quant::Q4_K | Quant::Q5_K | Quant::Q6_K)
+    matches!(quant, Quant::Q2_K | Quant::Q3_K | Quant::Q4_K | Quant::Q5_K | Quant::Q6_K | Quant::IQ4_XS)
 }
 
 /// Runs `task` compiled for `quant`.
@@ -151,9 +167,12 @@ pub(crate) fn for_words<T: ForWords>(quant: Quant, task: T) {
 #[inline(always)]
 pub(crate) fn for_shared_scales<T: ForWords>(quant: Quant, task: T) {
     match quant {
+        Quant::Q2_K => task.run::<k::Q2K, 84, 1>(),
+        Quant::Q3_K => task.run::<k::Q3K, 110, 1>(),
         Quant::Q4_K => task.run::<k::Q4K, 144, 1>(),
         Quant::Q5_K => task.run::<k::Q5K, 176, 1>(),
         Quant::Q6_K => task.run::<k::Q6K, 210, 1>(),
+        Quant::IQ4_XS => task.run::<lookup::Iq4Xs, 136, 1>(),
         _ => unreachable!("{quant} has no shared scales"),
     }
 }
@@ -167,6 +186,8 @@ pub(crate) fn for_unit_scales<T: ForWords>(quant: Quant, task: T) {
         Quant::Q4_1 => task.run::<small::Q4_1, 20, STRETCH>(),
         Quant::Q5_0 => task.run::<small::Q5_0, 22, STRETCH>(),
         Quant::Q5_1 => task.run::<small::Q5_1, 24, STRETCH>(),
+        Quant::IQ4_NL => task.run::<lookup::Iq4Nl, 18, STRETCH>(),
+        Quant::MXFP4 => task.run::<lookup::Mxfp4, 17, STRETCH>(),
         _ => unreachable!("{quant} has no integer path with unit scales"),
     }
 }

@@ -52,6 +52,10 @@ impl WordLanes for Portable {
         a.map(|byte| byte & mask)
     }
     #[inline(always)]
+    fn lookup_bytes(self, a: Bytes, values: &[i8; 16]) -> Bytes {
+        a.map(|byte| values[usize::from(byte & 15)].cast_unsigned())
+    }
+    #[inline(always)]
     fn or_bytes(self, a: Bytes, b: Bytes) -> Bytes {
         core::array::from_fn(|i| a[i] | b[i])
     }
@@ -87,6 +91,14 @@ impl WordLanes for Portable {
     #[expect(clippy::cast_possible_truncation, reason = "the low bits are what is wanted")]
     fn rounded_words(self, x: &[f32; UNIT], factor: f32) -> Words {
         core::array::from_fn(|at| (x[place(at)] * factor + ROUND).to_bits() as i16)
+    }
+    #[inline(always)]
+    fn half_sums(self, a: Words) -> [i32; 2] {
+        let mut sums = [0; 2];
+        for (at, word) in a.into_iter().enumerate() {
+            sums[place(at) / (UNIT / 2)] += i32::from(word);
+        }
+        sums
     }
     #[inline(always)]
     fn store_words(self, a: Words, to: &mut Words) {
@@ -137,12 +149,12 @@ impl WordLanes for Portable {
     #[inline(always)]
     fn scales_around(self, halves: [u16; STRETCH], middle: f32, to: &mut Numbers) {
         self.scales(halves, to);
-        to.offsets = to.scales.map(|scale| scale * -middle);
+        to.offsets[0] = to.scales.map(|scale| scale * -middle);
     }
     #[inline(always)]
     fn deal(self, pairs: Unit, to: &mut Numbers) {
         for (unit, [scale, offset]) in pairs.as_chunks().0.iter().enumerate() {
-            (to.scales[unit], to.offsets[unit]) = (*scale, *offset);
+            (to.scales[unit], to.offsets[0][unit]) = (*scale, *offset);
         }
     }
     #[inline(always)]
@@ -164,7 +176,7 @@ impl WordLanes for Portable {
             } else {
                 (both[g] & 15 | scales[g] >> 6 << 4, both[g] >> 4 | minima[g] >> 6 << 4)
             };
-            to.offsets[group] = -minimum * f32::from(m);
+            to.offsets[0][group] = -minimum * f32::from(m);
             to.multipliers[group] = i32::from(s);
         }
     }

@@ -25,7 +25,7 @@ fn with_minimum<S: WordLanes, const B: usize>(s: S, blocks: &[[u8; B]; STRETCH],
 
 /// Scale of each block.
 #[inline(always)]
-fn scales<const B: usize>(blocks: &[[u8; B]; STRETCH]) -> [u16; STRETCH] {
+pub(super) fn scales<const B: usize>(blocks: &[[u8; B]; STRETCH]) -> [u16; STRETCH] {
     let [a, b, c, d, e, f, g, h] = blocks;
     let half = |block| u16::from_le_bytes(*cut::<2>(block, 0));
     [half(a), half(b), half(c), half(d), half(e), half(f), half(g), half(h)]
@@ -44,7 +44,7 @@ macro_rules! format {
         format!(
             $name,
             $bytes,
-            true,
+            1,
             |s: S, blocks, to| s.scales_around(scales(blocks), $middle, to),
             $words,
             |s, block| {
@@ -54,13 +54,13 @@ macro_rules! format {
         );
     };
     ($name:ident, $bytes:literal, with_minimum, $words:expr) => {
-        format!($name, $bytes, true, with_minimum, $words, two_halves);
+        format!($name, $bytes, 1, with_minimum, $words, two_halves);
     };
-    ($name:ident, $bytes:literal, $has_offsets:literal, $numbers:expr, $words:expr, $pair:expr) => {
+    ($name:ident, $bytes:literal, $offsets:literal, $numbers:expr, $words:expr, $pair:expr) => {
         impl WordFormat<$bytes, STRETCH> for $name {
             const RUN: usize = 1;
             const MULTIPLIERS: Multipliers = Multipliers::None;
-            const HAS_OFFSETS: bool = $has_offsets;
+            const OFFSETS: usize = $offsets;
 
             #[inline(always)]
             fn numbers<S: WordLanes>(s: S, blocks: &[[u8; $bytes]; STRETCH], to: &mut Numbers) {
@@ -101,7 +101,7 @@ fn eight_bits<S: WordLanes>(s: S, block: &[u8], at: usize) -> S::W {
 format!(
     Q8_0,
     34,
-    false,
+    0,
     |s: S, blocks, to| s.scales(scales(blocks), to),
     |s, block| eight_bits(s, block, 2),
     |s, block| [two_halves(s, block)[0], 0.0]

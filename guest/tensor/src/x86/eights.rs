@@ -2,9 +2,10 @@
 #![expect(unsafe_code, reason = "vector instructions behind a token that proves their support")]
 
 use core::arch::x86_64::{
-    __m128i, __m256, __m256i, _mm_and_si128, _mm_loadu_si128, _mm_set_epi16, _mm_srlv_epi32,
-    _mm256_add_epi32, _mm256_castpd_ps, _mm256_castps_pd, _mm256_cvtepi32_ps, _mm256_cvtepu8_epi32,
-    _mm256_cvtph_ps, _mm256_cvtps_epi32, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_packs_epi32,
+    __m128i, __m256, __m256i, _mm_and_si128, _mm_extract_epi32, _mm_hadd_epi32, _mm_loadu_si128,
+    _mm_set_epi16, _mm_srlv_epi32, _mm256_add_epi32, _mm256_castpd_ps, _mm256_castps_pd,
+    _mm256_castsi256_si128, _mm256_cvtepi32_ps, _mm256_cvtepu8_epi32, _mm256_cvtph_ps, _mm256_cvtps_epi32,
+    _mm256_extracti128_si256, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_packs_epi32,
     _mm256_permute4x64_pd, _mm256_permutevar8x32_epi32, _mm256_shuffle_epi32, _mm256_shuffle_ps,
     _mm256_storeu_ps, _mm256_storeu_si256,
 };
@@ -40,6 +41,15 @@ impl Avx2 {
         let [even, odd] = self.load_words(x);
         let (even, odd) = (lanes!(_mm256_madd_epi16(a[0], even)), lanes!(_mm256_madd_epi16(a[1], odd)));
         lanes!(_mm256_add_epi32(even, odd))
+    }
+
+    /// What the first four lanes sum up to, and the other four.
+    #[inline(always)]
+    pub(super) fn sums_of_fours(self, a: __m256i) -> [i32; 2] {
+        let (low, high) = (lanes!(_mm256_castsi256_si128(a)), lanes!(_mm256_extracti128_si256::<1>(a)));
+        let twos = lanes!(_mm_hadd_epi32(low, high));
+        let fours = lanes!(_mm_hadd_epi32(twos, twos));
+        [lanes!(_mm_extract_epi32::<0>(fours)), lanes!(_mm_extract_epi32::<1>(fours))]
     }
 
     /// In each half the number at `at` of its four.

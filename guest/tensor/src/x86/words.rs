@@ -52,6 +52,12 @@ impl WordLanes for Avx2 {
         lanes!(_mm256_and_si256(a, mask))
     }
     #[inline(always)]
+    fn lookup_bytes(self, a: __m256i, values: &[i8; 16]) -> __m256i {
+        let values = memory!(_mm_loadu_si128(values.as_ptr().cast()));
+        let values = lanes!(_mm256_broadcastsi128_si256(values));
+        lanes!(_mm256_shuffle_epi8(values, a))
+    }
+    #[inline(always)]
     fn or_bytes(self, a: __m256i, b: __m256i) -> __m256i {
         lanes!(_mm256_or_si256(a, b))
     }
@@ -106,6 +112,12 @@ impl WordLanes for Avx2 {
         [even, odd]
     }
     #[inline(always)]
+    fn half_sums(self, a: [__m256i; 2]) -> [i32; 2] {
+        let one = lanes!(_mm256_set1_epi16(1));
+        let (even, odd) = (lanes!(_mm256_madd_epi16(a[0], one)), lanes!(_mm256_madd_epi16(a[1], one)));
+        self.sums_of_fours(lanes!(_mm256_add_epi32(even, odd)))
+    }
+    #[inline(always)]
     fn store_words(self, a: [__m256i; 2], to: &mut [i16; UNIT]) {
         for (half, to) in a.into_iter().zip(to.as_chunks_mut::<16>().0) {
             memory!(_mm256_storeu_si256(to.as_mut_ptr().cast(), half));
@@ -147,7 +159,7 @@ impl WordLanes for Avx2 {
         let scale = lanes!(_mm256_castps256_ps128(factors));
         to.scales[0] = lanes!(_mm_cvtss_f32(scale));
         let factor = lanes!(_mm256_movehdup_ps(factors));
-        self.store_eight(lanes!(_mm256_mul_ps(minima, factor)), &mut to.offsets);
+        self.store_eight(lanes!(_mm256_mul_ps(minima, factor)), &mut to.offsets[0]);
     }
     #[inline(always)]
     fn word_bits(self, a: [__m256i; 2]) -> [__m256; 2] {
@@ -186,14 +198,14 @@ impl WordLanes for Avx2 {
         let scales = self.halves_as_floats(halves);
         self.store_eight(scales, &mut to.scales);
         let factor = lanes!(_mm256_set1_ps(-middle));
-        self.store_eight(lanes!(_mm256_mul_ps(scales, factor)), &mut to.offsets);
+        self.store_eight(lanes!(_mm256_mul_ps(scales, factor)), &mut to.offsets[0]);
     }
     #[inline(always)]
     fn deal(self, pairs: [__m256; 2], to: &mut Numbers) {
         // Twos of the one and of the other lie in turn.
         let scales = lanes!(_mm256_shuffle_ps::<0b10_00_10_00>(pairs[0], pairs[1]));
         self.store_eight(self.twos_in_order(scales), &mut to.scales);
-        self.store_eight(self.odd(pairs[0], pairs[1]), &mut to.offsets);
+        self.store_eight(self.odd(pairs[0], pairs[1]), &mut to.offsets[0]);
     }
     #[inline(always)]
     fn multipliers(self, bytes: &[u8; 2 * STRETCH], to: &mut Numbers) {
