@@ -19,12 +19,20 @@ pub(crate) const FOUR_BIT_FLOATS: [i8; 16] = [0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2
 /// Source: OCP Microscaling Formats 1.0 §5.4.1; `ggml_e8m0_to_fp32_half` of `ggml-impl.h`.
 #[inline(always)]
 pub(crate) fn half_of_power(exponent: u8) -> f32 {
-    f32::from_bits(match exponent {
-        // Below the normal numbers the mantissa holds the power.
-        0 | 1 => 0x0020_0000 << exponent,
-        _ => (u32::from(exponent) - 1) << 23,
-    })
+    HALVES_OF_POWERS[usize::from(exponent)]
 }
+
+/// Of every exponent: a load is cheaper than telling apart what are no normal numbers.
+static HALVES_OF_POWERS: [f32; 256] = {
+    let (mut halves, mut exponent) = ([0.0; 256], 0_u32);
+    while exponent < 256 {
+        // Below the normal numbers the mantissa holds the power.
+        let bits = if exponent < 2 { 0x0020_0000 << exponent } else { (exponent - 1) << 23 };
+        halves[exponent as usize] = f32::from_bits(bits);
+        exponent += 1;
+    }
+    halves
+};
 
 #[cfg(test)]
 mod tests {

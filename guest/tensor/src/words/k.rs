@@ -1,13 +1,15 @@
 //! Formats of 256 elements a block, in groups with small integer scales of their own.
 
 use super::{Multipliers, Numbers, STRETCH, WordFormat, WordLanes, cut};
-use crate::scales::of_q3_k;
+use crate::codebook::IQ4_VALUES;
+use crate::scales::{of_iq4_xs, of_q3_k};
 
 pub(super) struct Q2K;
 pub(super) struct Q3K;
 pub(super) struct Q4K;
 pub(super) struct Q5K;
 pub(super) struct Q6K;
+pub(super) struct Iq4Xs;
 
 /// The 32 bytes that hold the nibbles of unit `unit` and of its neighbour.
 #[inline(always)]
@@ -165,5 +167,26 @@ impl WordFormat<210, 1> for Q6K {
             _ => s.down_bytes::<2>(upper),
         };
         s.words_around(s.or_bytes(low, s.and_bytes(upper, 0x30)), 32)
+    }
+}
+
+impl WordFormat<136, 1> for Iq4Xs {
+    /// Words are at most 127 · 32.
+    const RUN: usize = STRETCH / 2;
+    const MULTIPLIERS: Multipliers = Multipliers::OfUnits;
+    const OFFSETS: usize = 0;
+
+    #[inline(always)]
+    fn numbers<S: WordLanes>(s: S, [block]: &[[u8; 136]; 1], to: &mut Numbers) {
+        let scale = half_at(s, block, 0);
+        (to.scales[0], to.scales[STRETCH / 2]) = (scale, scale);
+        for (multiplier, byte) in to.multipliers.iter_mut().zip(of_iq4_xs(cut(block, 2))) {
+            *multiplier = i32::from(byte) - 32;
+        }
+    }
+
+    #[inline(always)]
+    fn words<S: WordLanes>(s: S, [block]: &[[u8; 136]; 1], unit: usize) -> S::W {
+        s.signed_words(s.lookup_bytes(s.nibble_bytes(cut(block, 8 + unit * 16)), &IQ4_VALUES))
     }
 }

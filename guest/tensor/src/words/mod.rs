@@ -14,7 +14,6 @@
 mod input;
 mod k;
 mod lanes;
-mod lookup;
 mod portable;
 mod small;
 
@@ -172,7 +171,7 @@ pub(crate) fn for_shared_scales<T: ForWords>(quant: Quant, task: T) {
         Quant::Q4_K => task.run::<k::Q4K, 144, 1>(),
         Quant::Q5_K => task.run::<k::Q5K, 176, 1>(),
         Quant::Q6_K => task.run::<k::Q6K, 210, 1>(),
-        Quant::IQ4_XS => task.run::<lookup::Iq4Xs, 136, 1>(),
+        Quant::IQ4_XS => task.run::<k::Iq4Xs, 136, 1>(),
         _ => unreachable!("{quant} has no shared scales"),
     }
 }
@@ -186,8 +185,8 @@ pub(crate) fn for_unit_scales<T: ForWords>(quant: Quant, task: T) {
         Quant::Q4_1 => task.run::<small::Q4_1, 20, STRETCH>(),
         Quant::Q5_0 => task.run::<small::Q5_0, 22, STRETCH>(),
         Quant::Q5_1 => task.run::<small::Q5_1, 24, STRETCH>(),
-        Quant::IQ4_NL => task.run::<lookup::Iq4Nl, 18, STRETCH>(),
-        Quant::MXFP4 => task.run::<lookup::Mxfp4, 17, STRETCH>(),
+        Quant::IQ4_NL => task.run::<small::Iq4Nl, 18, STRETCH>(),
+        Quant::MXFP4 => task.run::<small::Mxfp4, 17, STRETCH>(),
         _ => unreachable!("{quant} has no integer path with unit scales"),
     }
 }

@@ -1,6 +1,7 @@
 //! Formats of 32 elements a block, with one scale and perhaps a minimum as halves.
 
 use super::{Multipliers, Numbers, STRETCH, WordFormat, WordLanes, cut};
+use crate::codebook::{FOUR_BIT_FLOATS, IQ4_VALUES, half_of_power};
 use crate::simd::Simd;
 
 pub(super) struct Q8_0;
@@ -8,6 +9,8 @@ pub(super) struct Q4_0;
 pub(super) struct Q4_1;
 pub(super) struct Q5_0;
 pub(super) struct Q5_1;
+pub(super) struct Iq4Nl;
+pub(super) struct Mxfp4;
 
 #[inline(always)]
 fn first_word<const B: usize>(block: &[u8; B]) -> u32 {
@@ -25,7 +28,7 @@ fn with_minimum<S: WordLanes, const B: usize>(s: S, blocks: &[[u8; B]; STRETCH],
 
 /// Scale of each block.
 #[inline(always)]
-pub(super) fn scales<const B: usize>(blocks: &[[u8; B]; STRETCH]) -> [u16; STRETCH] {
+fn scales<const B: usize>(blocks: &[[u8; B]; STRETCH]) -> [u16; STRETCH] {
     let [a, b, c, d, e, f, g, h] = blocks;
     let half = |block| u16::from_le_bytes(*cut::<2>(block, 0));
     [half(a), half(b), half(c), half(d), half(e), half(f), half(g), half(h)]
@@ -110,3 +113,26 @@ format!(Q4_0, 18, around 8.0, |s, block| four_bits(s, block, 2));
 format!(Q4_1, 20, with_minimum, |s, block| four_bits(s, block, 4));
 format!(Q5_0, 22, around 16.0, |s, block| five_bits(s, block, 2, 6));
 format!(Q5_1, 24, with_minimum, |s, block| five_bits(s, block, 4, 8));
+/// The values of `IQ4_NL` and 128, as bytes: these become words in fewer steps than signed ones.
+const IQ4_RAISED: [i8; 16] = {
+    let (mut out, mut at) = (IQ4_VALUES, 0);
+    while at < out.len() {
+        out[at] = out[at].wrapping_add(-128);
+        at += 1;
+    }
+    out
+};
+format!(Iq4Nl, 18, around 128.0, |s: S, block| {
+    s.unsigned_words(s.lookup_bytes(s.nibble_bytes(cut(block, 2)), &IQ4_RAISED))
+});
+// Weights of 2^108 and more overflow sums of their products with words, which then are infinite.
+format!(
+    Mxfp4,
+    17,
+    0,
+    |_: S, blocks: &[[u8; 17]; STRETCH], to: &mut Numbers| {
+        to.scales = blocks.each_ref().map(|block| half_of_power(block[0]));
+    },
+    |s: S, block| s.signed_words(s.lookup_bytes(s.nibble_bytes(cut(block, 1)), &FOUR_BIT_FLOATS)),
+    |_, block: &[u8; 17]| [half_of_power(block[0]), 0.0]
+);
