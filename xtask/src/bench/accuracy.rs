@@ -1,7 +1,6 @@
 //! Distance of next-token distributions to exact arithmetic.
 
 use super::decode::json;
-use super::table::Report;
 use super::{Bench, example};
 use crate::python;
 use crate::step::{run as step, workspace};
@@ -32,7 +31,7 @@ pub(super) fn run(bench: &Bench) -> Result<()> {
     std::fs::write(&sequences, listed()?.to_string())?;
     let ways = [DECODE, PREFILL, SMALL_CACHE];
     let found = distances(bench, &bench.model, &sequences, folder.path(), &ways)?;
-    let mut report = Report::new("accuracy", "Distance to exact arithmetic: SmolLM2-135M-Instruct Q4_1");
+    let mut report = bench.report("accuracy", "Distance to exact arithmetic: SmolLM2-135M-Instruct Q4_1");
     let row = |name: &str| {
         let of = &found[name];
         let number = |field: &str| of[field].as_f64().unwrap_or(f64::NAN);

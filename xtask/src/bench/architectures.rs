@@ -3,7 +3,6 @@
 use super::Bench;
 use super::accuracy::logits_program;
 use super::decode::json;
-use super::table::Report;
 use crate::model;
 use crate::step::{output, run as step, workspace};
 use anyhow::{Context as _, Result, ensure};
@@ -29,7 +28,7 @@ pub(super) fn run(bench: &Bench) -> Result<()> {
     let found = json(peer.python()?.arg(&script).arg("compare").arg(&models).arg(&ours))?;
     let rows: Vec<_> = found.as_object().context("a table")?.iter().map(row).collect();
     let mut report =
-        Report::new("architectures", "Small models of every architecture: vial beside llama.cpp");
+        bench.report("architectures", "Small models of every architecture: vial beside llama.cpp");
     let columns =
         ["model", "mean KL(llama.cpp, vial)", "same arg-max", "positions", "largest difference of a logit"];
     report.table(

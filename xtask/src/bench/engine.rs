@@ -2,7 +2,8 @@
 
 use super::Bench;
 use super::decode::json;
-use super::table::{Report, median};
+use super::lasting::{About, Lasting};
+use super::table::median;
 use crate::peer::cache;
 use crate::python;
 use crate::step::{run as step, workspace};
@@ -80,24 +81,31 @@ pub(super) fn run(bench: &Bench, choice: &Choice) -> Result<()> {
 }
 
 fn table(bench: &Bench, choice: &Choice, shape: &String) -> Result<()> {
-    let formats = choice.formats(&FORMATS);
-    let options =
-        format!(" --shape {shape} --format {} --threads {}", formats.join(","), choice.threads.join(","));
-    let command = bench.command("engine") + &options + &choice.lengths();
-    let mut report = Report::new(&format!("engine-{shape}"), &format!("The engine as a process: {shape}"));
+    let command = bench.again("engine") + &format!(" --shape {shape}") + &choice.lengths();
+    let title = format!("The engine as a process: {shape}");
     let heading = format!(
         "Prompt of {}, decode of {}; llama.cpp in the better of its settings for each cell",
         choice.prompt, choice.tokens
     );
-    report.begin(&heading, &COLUMNS);
-    for format in &formats {
+    let about = About {
+        name: &format!("engine-{shape}"),
+        title: &title,
+        command: &command,
+        heading: &heading,
+        columns: &COLUMNS,
+        keys: 2,
+        runs: bench.runs,
+        commit: &bench.commit,
+    };
+    let mut table = Lasting::open(&about)?;
+    for format in &choice.formats(&FORMATS) {
         let model = generated(shape, format)?;
         for threads in &choice.threads {
-            report.row(&row(bench, choice, &model, [shape, format, threads])?);
-            report.save(&command)?;
+            table.put(row(bench, choice, &model, [shape, format, threads])?)?;
         }
     }
-    report.finish(&command)
+    table.finish();
+    Ok(())
 }
 
 fn row(

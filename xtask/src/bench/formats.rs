@@ -3,7 +3,8 @@
 use super::Bench;
 use super::accuracy::{DECODE, PREFILL, distances};
 use super::engine::{Choice, Found, Who, generated, measure};
-use super::table::{Report, median};
+use super::lasting::{About, Lasting};
+use super::table::median;
 use anyhow::Result;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -36,21 +37,29 @@ fn table(bench: &Bench, choice: &Choice, shape: &str) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let sequences = folder.path().join("sequences.json");
     std::fs::write(&sequences, random().to_string())?;
-    let formats = choice.formats(&FORMATS);
-    let options = format!(" --shape {shape} --format {}", formats.join(","));
-    let command = bench.command("formats") + &options + &choice.lengths();
+    let command = bench.again("formats") + &format!(" --shape {shape}") + &choice.lengths();
     let title = format!("Every format: distance to exact arithmetic and decode, {shape}");
-    let mut report = Report::new(&format!("formats-{shape}"), &title);
     let positions = SEQUENCES * (LENGTH - BEFORE);
-    report.begin(&format!("{positions} positions of random tokens, one row a pass unless said"), &COLUMNS);
-    for format in &formats {
+    let heading = format!("{positions} positions of random tokens, one row a pass unless said");
+    let about = About {
+        name: &format!("formats-{shape}"),
+        title: &title,
+        command: &command,
+        heading: &heading,
+        columns: &COLUMNS,
+        keys: 1,
+        runs: bench.runs,
+        commit: &bench.commit,
+    };
+    let mut table = Lasting::open(&about)?;
+    for format in &choice.formats(&FORMATS) {
         let model = generated(shape, format)?;
         let found = distances(bench, &model, &sequences, folder.path(), &[DECODE, PREFILL])?;
         let speeds = speeds(bench, choice, &model)?;
-        report.row(&row(format!("{shape} {format}"), &found, speeds));
-        report.save(&command)?;
+        table.put(row(format!("{shape} {format}"), &found, speeds))?;
     }
-    report.finish(&command)
+    table.finish();
+    Ok(())
 }
 
 /// Tokens that every shape's vocabulary has, by a linear congruence.

@@ -5,6 +5,7 @@ mod architectures;
 mod decode;
 mod engine;
 mod formats;
+mod lasting;
 mod memory;
 mod parts;
 mod seal;
@@ -71,12 +72,15 @@ struct Bench {
     model: PathBuf,
     peer: Option<LlamaCpp>,
     runs: usize,
+    /// What is measured: what was checked out when building began.
+    commit: String,
 }
 
 /// Measures.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let peer = options.peer.map(|Peer::LlamaCpp| LlamaCpp::ready()).transpose()?;
-    let bench = Bench { vial: demo::build()?, model: model::fetch()?, peer, runs: options.runs.max(1) };
+    let (commit, runs) = (table::commit(), options.runs.max(1));
+    let bench = Bench { vial: demo::build()?, model: model::fetch()?, peer, runs, commit };
     let wants = |what| options.what.is_empty() || options.what.contains(&what);
     if wants(What::Appliance) {
         appliance(&bench)?;
@@ -111,7 +115,7 @@ fn appliance(bench: &Bench) -> Result<()> {
     let image = folder.path().join("model.img");
     bench.seal(&bench.model, &image)?;
     let mut report =
-        Report::new("appliance", "The quick-start appliance: SmolLM2-135M-Instruct Q4_1, 512 MiB, 2 cpus");
+        bench.report("appliance", "The quick-start appliance: SmolLM2-135M-Instruct Q4_1, 512 MiB, 2 cpus");
     start::measure(bench, &image, &mut report)?;
     decode::measure(bench, &image, &mut report)?;
     parts::measure(&mut report)?;
@@ -127,6 +131,10 @@ fn example(package: &str, name: &str) -> Result<PathBuf> {
 }
 
 impl Bench {
+    fn report(&self, name: &str, title: &str) -> Report {
+        Report::new(name, title, &self.commit)
+    }
+
     fn seal(&self, model: &Path, image: &Path) -> Result<()> {
         let mut build = Command::new(&self.vial);
         step::run("seal", build.arg("build").arg(model).arg("-o").arg(image))
@@ -134,7 +142,11 @@ impl Bench {
 
     /// The command that makes a table.
     fn command(&self, what: &str) -> String {
-        let peer = if self.peer.is_some() { " --peer llama.cpp" } else { "" };
-        format!("cargo xtask bench {what}{peer} --runs {}", self.runs)
+        format!("{} --runs {}", self.again(what), self.runs)
+    }
+
+    /// The same for tables whose rows say how many runs they come from.
+    fn again(&self, what: &str) -> String {
+        format!("cargo xtask bench {what}{}", if self.peer.is_some() { " --peer llama.cpp" } else { "" })
     }
 }

@@ -1,7 +1,7 @@
 //! `vial build` beside `cp` and `sha256sum`.
 
 use super::Bench;
-use super::table::{Report, median, spread};
+use super::table::{median, spread};
 use crate::peer::cache;
 use crate::python;
 use crate::step::{run as step, workspace};
@@ -31,7 +31,7 @@ pub(super) fn run(bench: &Bench) -> Result<()> {
     let folder = tempfile::tempdir_in(cache()?)?;
     let (copy, image) = (folder.path().join("copy"), folder.path().join("image"));
     let mut report =
-        Report::new("seal", "`vial build` beside `cp` and `sha256sum`: an 8B model in Q4_K_M, cached");
+        bench.report("seal", "`vial build` beside `cp` and `sha256sum`: an 8B model in Q4_K_M, cached");
     let (mut cp, mut sha, mut build) = (Vec::new(), Vec::new(), Vec::new());
     // Reads the file once, so that all find it in the cache.
     seconds(Command::new("sha256sum").arg(&model))?;

@@ -2,7 +2,8 @@
 
 use super::decode::json;
 use super::engine::{Choice, generated};
-use super::table::{Report, median};
+use super::lasting::{About, Lasting};
+use super::table::median;
 use super::{Bench, example};
 use anyhow::Result;
 use serde_json::Value;
@@ -30,18 +31,27 @@ pub(super) fn run(bench: &Bench, choice: &Choice) -> Result<()> {
 }
 
 fn table(bench: &Bench, choice: &Choice, program: &Path, shape: &str) -> Result<()> {
-    let formats = choice.formats(&FORMATS);
-    let options = format!(" --shape {shape} --format {}", formats.join(","));
-    let command = format!("cargo xtask bench streams --runs {}{options}", bench.runs);
-    let mut report = Report::new(&format!("streams-{shape}"), &format!("Many streams at once: {shape}"));
-    report.begin(&format!("{STREAMS} streams, prompts of {PROMPT}, 2 threads"), &COLUMNS);
-    for format in &formats {
+    let command = format!("cargo xtask bench streams --shape {shape}");
+    let title = format!("Many streams at once: {shape}");
+    let heading = format!("{STREAMS} streams, prompts of {PROMPT}, 2 threads");
+    let about = About {
+        name: &format!("streams-{shape}"),
+        title: &title,
+        command: &command,
+        heading: &heading,
+        columns: &COLUMNS,
+        keys: 1,
+        runs: bench.runs,
+        commit: &bench.commit,
+    };
+    let mut table = Lasting::open(&about)?;
+    for format in &choice.formats(&FORMATS) {
         let model = generated(shape, format)?;
         let found = (0..bench.runs).map(|_| measure(program, &model)).collect::<Result<Vec<_>>>()?;
-        report.row(&row(format!("{shape} {format}"), &found));
-        report.save(&command)?;
+        table.put(row(format!("{shape} {format}"), &found))?;
     }
-    report.finish(&command)
+    table.finish();
+    Ok(())
 }
 
 fn measure(program: &Path, model: &Path) -> Result<Value> {

@@ -1,6 +1,5 @@
 //! Values of generated JSON Schemas from a model at temperature 1, checked by the `jsonschema` package.
 
-use super::table::Report;
 use super::{Bench, example};
 use crate::python;
 use crate::step::{run as step, workspace};
@@ -34,7 +33,7 @@ pub(super) fn run(bench: &Bench) -> Result<()> {
     ];
     let columns = ["schemas", "finished within 200 tokens", "valid", "tokens", "time", "masks' share of it"];
     let mut report =
-        Report::new("structured", "Structured output: SmolLM2-135M-Instruct Q4_1, temperature 1");
+        bench.report("structured", "Structured output: SmolLM2-135M-Instruct Q4_1, temperature 1");
     report.table(
         "Eight streams, one thread; each mask made without those of other answers",
         &columns,

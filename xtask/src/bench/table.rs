@@ -23,33 +23,24 @@ pub(crate) struct Report {
     name: String,
     title: String,
     text: String,
-    /// What was measured, before the table itself makes the checkout dirty.
+    /// What was measured.
     commit: String,
 }
 
 impl Report {
     /// An empty one; `name` is that of its file in `bench/`.
-    pub(crate) fn new(name: &str, title: &str) -> Self {
-        Self { name: name.to_owned(), title: title.to_owned(), text: String::new(), commit: commit() }
+    pub(crate) fn new(name: &str, title: &str, commit: &str) -> Self {
+        let [name, title, commit] = [name, title, commit].map(str::to_owned);
+        Self { name, title, text: String::new(), commit }
     }
 
     /// Adds a table: heading, columns, rows.
     pub(crate) fn table(&mut self, heading: &str, columns: &[&str], rows: &[Vec<String>]) {
-        self.begin(heading, columns);
-        rows.iter().for_each(|row| self.row(row));
-    }
-
-    /// Begins a table whose rows come one by one.
-    pub(crate) fn begin(&mut self, heading: &str, columns: &[&str]) {
         let columns: Vec<String> = columns.iter().map(ToString::to_string).collect();
         self.line(&format!("\n## {heading}\n"));
-        self.row(&columns);
+        self.line(&line(&columns));
         self.line(&format!("{}|", "|---".repeat(columns.len())));
-    }
-
-    /// Adds a row to the last table.
-    pub(crate) fn row(&mut self, cells: &[String]) {
-        self.line(&format!("| {} |", cells.join(" | ")));
+        rows.iter().for_each(|row| self.line(&line(row)));
     }
 
     fn line(&mut self, line: &str) {
@@ -58,30 +49,31 @@ impl Report {
         self.text.push('\n');
     }
 
-    /// Writes `bench/NAME.md` as far as it goes: a run that is cut off later keeps its rows.
-    pub(crate) fn save(&self, command: &str) -> Result<()> {
+    /// Writes `bench/NAME.md` and says where it is.
+    pub(crate) fn finish(self, command: &str) -> Result<()> {
         let path = workspace()?.join("bench").join(format!("{}.md", self.name));
         let head = format!("# {}\n\n`{command}`, {}, commit {}.\n", self.title, machine(), self.commit);
-        std::fs::write(&path, format!("{head}{}", self.text)).context("write the table")
-    }
-
-    /// Writes it for the last time and says where.
-    pub(crate) fn finish(self, command: &str) -> Result<()> {
-        self.save(command)?;
+        std::fs::write(&path, format!("{head}{}", self.text)).context("write the table")?;
         println!("written to bench/{}.md", self.name);
         Ok(())
     }
 }
 
+/// A row of a table.
+pub(super) fn line(cells: &[String]) -> String {
+    format!("| {} |", cells.join(" | "))
+}
+
 /// Processor and cores.
-fn machine() -> String {
+pub(super) fn machine() -> String {
     let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let name = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
     let cores = std::thread::available_parallelism().map_or(1, core::num::NonZero::get);
     format!("{cores} cores of {}", name.map_or("an unknown processor", |(_, name)| name))
 }
 
-fn commit() -> String {
+/// What is checked out.
+pub(super) fn commit() -> String {
     let mut git = Command::new("git");
     git.args(["describe", "--always", "--dirty"]);
     output(&mut git).unwrap_or_default().trim().to_owned()
