@@ -171,7 +171,7 @@ def write(name, mix, path, layers=None, seed=1234):
     writer.write_kv_data_to_file()
     writer.write_ti_data_to_file()
     for tensor, dims, kind in plan:
-        deviation = 1.0 if tensor == "token_embd.weight" else 1.0 / np.sqrt(dims[-1])
+        deviation = 1.0 if tensor == "token_embd.weight" else float(1.0 / np.sqrt(dims[-1]))
         if kind is None:
             writer.write_tensor_data(np.ones(dims, np.float32))
             continue

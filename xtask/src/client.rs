@@ -72,15 +72,20 @@ pub(crate) fn healthy(address: SocketAddr) -> Result<()> {
 
 /// Sends a streamed chat request; `tell` gets each piece of text when it arrives.
 pub(crate) fn stream(address: SocketAddr, body: &Value, tell: &mut dyn FnMut(&str)) -> Result<()> {
+    events(address, body, &mut |event| {
+        if let Some(text) = event["choices"][0]["delta"]["content"].as_str().filter(|text| !text.is_empty()) {
+            tell(text);
+        }
+    })
+}
+
+fn events(address: SocketAddr, body: &Value, tell: &mut dyn FnMut(&Value)) -> Result<()> {
     for line in ask(address, "POST /v1/chat/completions", &body.to_string())?.lines() {
         let line = line?;
         let Some(event) = line.strip_prefix("data: ").filter(|event| event.starts_with('{')) else {
             continue;
         };
-        let event: Value = serde_json::from_str(event).with_context(|| format!("event {event:?}"))?;
-        if let Some(text) = event["choices"][0]["delta"]["content"].as_str().filter(|text| !text.is_empty()) {
-            tell(text);
-        }
+        tell(&serde_json::from_str(event).with_context(|| format!("event {event:?}"))?);
     }
     Ok(())
 }
@@ -90,4 +95,30 @@ pub(crate) fn arrivals(address: SocketAddr, body: &Value) -> Result<Vec<Instant>
     let mut arrivals = Vec::new();
     stream(address, body, &mut |_| arrivals.push(Instant::now()))?;
     Ok(arrivals)
+}
+
+/// An answer as it came.
+pub(crate) struct Answer {
+    /// When each piece of text arrived.
+    pub(crate) arrivals: Vec<Instant>,
+    pub(crate) prompt_tokens: u64,
+    /// Of the answer.
+    pub(crate) tokens: u64,
+}
+
+/// Sends a streamed chat request that also asks what it used.
+pub(crate) fn answer(address: SocketAddr, body: &Value) -> Result<Answer> {
+    let mut body = body.clone();
+    body["stream_options"] = json!({ "include_usage": true });
+    let (mut arrivals, mut usage) = (Vec::new(), Value::Null);
+    events(address, &body, &mut |event| {
+        if event["choices"][0]["delta"]["content"].as_str().is_some_and(|text| !text.is_empty()) {
+            arrivals.push(Instant::now());
+        }
+        if event["usage"].is_object() {
+            usage = event["usage"].clone();
+        }
+    })?;
+    let count = |name: &str| usage[name].as_u64().with_context(|| format!("{name} in {usage}"));
+    Ok(Answer { arrivals, prompt_tokens: count("prompt_tokens")?, tokens: count("completion_tokens")? })
 }

@@ -22,13 +22,13 @@ pub(super) struct Choice {
     format: Vec<String>,
     /// Threads.
     #[arg(long, value_delimiter = ',', default_value = "1,2")]
-    threads: Vec<String>,
+    pub(super) threads: Vec<String>,
     /// Tokens of the prompt.
     #[arg(long, default_value_t = 512)]
-    prompt: u32,
+    pub(super) prompt: u32,
     /// Tokens decoded.
     #[arg(long, default_value_t = 64)]
-    tokens: u32,
+    pub(super) tokens: u32,
 }
 
 impl Choice {
@@ -62,7 +62,7 @@ const COLUMNS: [&str; 9] = [
 /// Rates of one engine over the runs.
 #[derive(Default)]
 pub(super) struct Found {
-    prefill: Vec<f64>,
+    pub(super) prefill: Vec<f64>,
     pub(super) decode: Vec<f64>,
     /// The part of memory's speed that decoding used.
     share: Vec<f64>,
@@ -123,10 +123,7 @@ fn row(
             measure(bench, choice, model, threads, *who, found)?;
         }
     }
-    let better = |of: fn(&Found) -> &[f64]| theirs.iter().map(|found| median(of(found))).fold(0.0, f64::max);
-    let [decode, prefill] = [better(|found| &found.decode), better(|found| &found.prefill)];
-    let ratio =
-        |ours: f64, theirs: f64| if theirs > 0.0 { format!("{:.2}", ours / theirs) } else { String::new() };
+    let [decode, prefill] = [better(&theirs, |found| &found.decode), better(&theirs, |found| &found.prefill)];
     let (our_decode, our_prefill) = (median(&ours.decode), median(&ours.prefill));
     Ok(vec![
         format!("{shape} {format}"),
@@ -139,6 +136,16 @@ fn row(
         format!("{prefill:.1}"),
         ratio(our_prefill, prefill),
     ])
+}
+
+/// The higher median of the peer's two settings; 0 where it was not measured.
+pub(super) fn better(found: &[Found; 2], of: fn(&Found) -> &[f64]) -> f64 {
+    found.iter().map(|found| median(of(found))).fold(0.0, f64::max)
+}
+
+/// Empty where the other was not measured.
+pub(super) fn ratio(ours: f64, theirs: f64) -> String {
+    if theirs > 0.0 { format!("{:.2}", ours / theirs) } else { String::new() }
 }
 
 /// One run of one engine.

@@ -5,6 +5,7 @@ mod architectures;
 mod decode;
 mod engine;
 mod formats;
+mod guest;
 mod lasting;
 mod memory;
 mod parts;
@@ -48,6 +49,8 @@ enum What {
     Accuracy,
     /// Prefill and decode of generated models, by shape, format and threads.
     Engine,
+    /// The same in the appliance, beside a process.
+    Guest,
     /// Distance to exact arithmetic and decode of every format.
     Formats,
     /// Eight streams beside one, the gaps between their tokens, and what drafts give.
@@ -93,6 +96,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     if wants(What::Engine) {
         engine::run(&bench, &options.engine)?;
+    }
+    if wants(What::Guest) {
+        guest::run(&bench, &options.engine)?;
     }
     if wants(What::Formats) {
         formats::run(&bench, &options.engine)?;
