@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "maps memory and hands it to the kernel")]
 
 use std::io::{Error, Result};
+use std::time::Instant;
 use vm_memory::mmap::MmapRegion;
 use vm_memory::{
     GuestAddress, GuestMemoryBackend as _, GuestMemoryMmap, GuestMemoryRegion as _, GuestRegionMmap,
@@ -14,6 +15,8 @@ const LARGE_PAGE: usize = 2 << 20;
 /// Bytes populated by one call. Each holds the address space's lock, behind which a thread that maps something, and
 /// then every fault of the guest, waits.
 const STEP: usize = LARGE_PAGE;
+/// How much longer than a step the thread rests after it: a page takes 6 ms where the host is a guest itself.
+const REST: u32 = 9;
 
 /// Memory of these runs (address, bytes), zero, not yet backed by pages.
 ///
@@ -51,20 +54,30 @@ fn map_aligned(bytes: usize) -> Result<*mut u8> {
 }
 
 /// Backs all pages, from the lowest on. Meant for a thread beside the running guest: pages it touched first stay.
-pub fn populate(memory: &Memory) {
+///
+/// The first `soon` bytes are backed at once; for the others the thread rests most of the time, since the guest may need
+/// the cpu to answer before it needs these pages.
+pub fn populate(memory: &Memory, soon: u64) {
+    let mut backed = 0;
     for region in memory.iter() {
-        let (start, bytes) = (region.as_ptr(), usize::try_from(region.len()).unwrap_or(0));
+        let bytes = usize::try_from(region.len()).unwrap_or(0);
         for offset in (0..bytes).step_by(STEP) {
-            let step = STEP.min(bytes - offset);
-            // SAFETY: inside the region, which lives as long as the process; populating changes no contents.
-            let done =
-                unsafe { libc::madvise(start.wrapping_add(offset).cast(), step, libc::MADV_POPULATE_WRITE) };
-            if done != 0 {
-                // An older kernel: pages are then backed when they are touched.
+            let (step, started) = (STEP.min(bytes - offset), Instant::now());
+            if !back(region.as_ptr().wrapping_add(offset), step) {
                 return;
+            }
+            backed += step as u64;
+            if backed > soon {
+                std::thread::sleep(started.elapsed() * REST);
             }
         }
     }
+}
+
+/// `false` on an older kernel: pages are then backed when they are touched.
+fn back(start: *mut u8, bytes: usize) -> bool {
+    // SAFETY: inside a region, which lives as long as the process; populating changes no contents.
+    unsafe { libc::madvise(start.cast(), bytes, libc::MADV_POPULATE_WRITE) == 0 }
 }
 
 #[cfg(test)]
@@ -77,7 +90,7 @@ mod tests {
         let memory = allocate(&[(0, 8 << 20), (1 << 32, 4 << 20), (2 << 32, 0)]).unwrap();
         assert!(memory.iter().all(|region| region.as_ptr().addr().is_multiple_of(LARGE_PAGE)));
         memory.write_obj(7_u32, GuestAddress(5 << 20)).unwrap();
-        populate(&memory);
+        populate(&memory, 2 << 20);
         assert_eq!(memory.read_obj::<u32>(GuestAddress(5 << 20)).unwrap(), 7);
         assert_eq!(memory.read_obj::<u32>(GuestAddress((1 << 32) + 4)).unwrap(), 0);
     }

@@ -125,7 +125,8 @@ impl Vmm {
         let (sender, events) = channel();
         let address = config.listener.local_addr().map_err(system("listener"))?;
         let listening = Arc::new(event()?);
-        let transports = transports(config.disk.bytes());
+        let soon = config.disk.bytes();
+        let transports = transports(soon);
         let slots = connect(&machine, &transports)?;
         let threads = devices(&slots, &memory, config.disk, config.listener, &listening)?;
         let bus = Arc::new(Bus {
@@ -139,7 +140,7 @@ impl Vmm {
         });
         let cpus = (0..config.plan.cpus()).map(|index| machine.cpu(index, config.plan.start()));
         let cpus: Vec<Cpu> = cpus.collect::<Result<_, _>>()?;
-        spawn(threads, cpus, &bus, memory);
+        spawn(threads, cpus, &bus, memory, soon);
         seccomp::apply().map_err(StartError::Seccomp)?;
         Ok(Self::of(events, sender, address, Host::Kvm { _machine: machine }))
     }
@@ -215,13 +216,14 @@ fn devices(
     ])
 }
 
-fn spawn(threads: Vec<Thread>, cpus: Vec<Cpu>, bus: &Arc<Bus>, memory: Memory) {
+/// `soon`: bytes of memory that the guest surely fills.
+fn spawn(threads: Vec<Thread>, cpus: Vec<Cpu>, bus: &Arc<Bus>, memory: Memory, soon: u64) {
     for (index, cpu) in (0..).zip(cpus) {
         let bus = Arc::clone(bus);
         std::thread::spawn(move || cpu::run(cpu, index, &bus));
     }
     threads.into_iter().for_each(|thread| drop(std::thread::spawn(thread)));
-    std::thread::spawn(move || populate(&memory));
+    std::thread::spawn(move || populate(&memory, soon));
 }
 
 fn event() -> Result<EventFd, StartError> {
