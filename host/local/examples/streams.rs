@@ -1,7 +1,7 @@
 //! Many streams at once: tokens per second of one and of several, the gaps between a stream's tokens while others join, and
 //! what drafts give on a text that repeats itself. Figures are JSON; the other output tells the rest.
 //!
-//! `streams MODEL [THREADS] [STREAMS] [PROMPT] [TOKENS]`
+//! `streams MODEL [THREADS] [STREAMS] [PROMPT] [TOKENS]`; without streams only drafts are measured.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "prints what it measures")]
 
 use anyhow::Context as _;
@@ -154,6 +154,40 @@ fn costs(file: &ModelFile, engine: Engine<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
+type Figures = serde_json::Map<String, serde_json::Value>;
+
+/// One stream and several, and the gaps of these.
+fn together(
+    file: &ModelFile,
+    engine: Engine<'_>,
+    [streams, prompt, tokens]: [usize; 3],
+    figures: &mut Figures,
+) -> anyhow::Result<()> {
+    let mut bench = Bench::new(file, engine, streams, 0)?;
+    let one = bench.together(1, prompt, tokens)?;
+    let many = bench.together(streams, prompt, tokens)?;
+    eprintln!("tokens per second: {one:.2} of one, {many:.2} of {streams}, ratio {:.2}", many / one);
+    let (median, longest) = bench.gaps(streams, prompt, tokens)?;
+    let ratio = longest.as_secs_f64() / median.as_secs_f64();
+    eprintln!("gaps: median {median:.1?}, longest {longest:.1?}, ratio {ratio:.2}");
+    for (name, figure) in [("one", one), ("many", many), ("gap", ratio)] {
+        figures.insert(name.to_owned(), json!(figure));
+    }
+    Ok(())
+}
+
+/// Drafts by prompt lookup.
+fn drafts(file: &ModelFile, engine: Engine<'_>, tokens: usize, figures: &mut Figures) -> anyhow::Result<()> {
+    for (name, repeats) in [("repeats itself", true), ("by chance", false)] {
+        let (plain, _) = Bench::new(file, engine, 1, 0)?.answer(repeats, 4 * tokens)?;
+        let (drafted, passes) = Bench::new(file, engine, 1, 7)?.answer(repeats, 4 * tokens)?;
+        let ratio = plain / drafted;
+        eprintln!("drafts, {name}: {plain:.2} s plain, {drafted:.2} s in {passes} passes, ratio {ratio:.2}");
+        figures.insert(name.to_owned(), json!(ratio));
+    }
+    Ok(())
+}
+
 fn main() -> anyhow::Result<()> {
     let mut args = std::env::args().skip(1);
     let path = args.next().context("streams MODEL [THREADS] [STREAMS] [PROMPT] [TOKENS]")?;
@@ -162,26 +196,12 @@ fn main() -> anyhow::Result<()> {
     let file = ModelFile::read(Path::new(&path), &mut |_, _| ())?;
     with_team(threads, |team| {
         let engine = Engine { team, isa: Isa::detect() };
-        costs(&file, engine)?;
         let mut figures = serde_json::Map::new();
-        let mut bench = Bench::new(&file, engine, streams, 0)?;
-        let one = bench.together(1, prompt, tokens)?;
-        let many = bench.together(streams, prompt, tokens)?;
-        eprintln!("tokens per second: {one:.2} of one, {many:.2} of {streams}, ratio {:.2}", many / one);
-        figures.extend([("one".to_owned(), json!(one)), ("many".to_owned(), json!(many))]);
-        let (median, longest) = bench.gaps(streams, prompt, tokens)?;
-        let ratio = longest.as_secs_f64() / median.as_secs_f64();
-        eprintln!("gaps: median {median:.1?}, longest {longest:.1?}, ratio {ratio:.2}");
-        figures.insert("gap".to_owned(), json!(ratio));
-        for (name, repeats) in [("repeats itself", true), ("by chance", false)] {
-            let (plain, _) = Bench::new(&file, engine, 1, 0)?.answer(repeats, 4 * tokens)?;
-            let (drafted, passes) = Bench::new(&file, engine, 1, 7)?.answer(repeats, 4 * tokens)?;
-            let ratio = plain / drafted;
-            eprintln!(
-                "drafts, {name}: {plain:.2} s plain, {drafted:.2} s in {passes} passes, ratio {ratio:.2}"
-            );
-            figures.insert(name.to_owned(), json!(ratio));
+        if streams > 0 {
+            costs(&file, engine)?;
+            together(&file, engine, [streams, prompt, tokens], &mut figures)?;
         }
+        drafts(&file, engine, tokens, &mut figures)?;
         println!("{}", serde_json::Value::from(figures));
         Ok(())
     })
