@@ -150,6 +150,8 @@ mod tests {
         assert_eq!(pace(1000, 0).prefill_rows(8), 248);
         // 8 rows take 280, 32 take 520, 64 take 840.
         assert_eq!(pace(200, 10).prefill_rows(8), 24);
+        // 8 rows take 180, 16 take 260, 32 take 420.
+        assert_eq!(pace(100, 10).prefill_rows(8), 8);
         // 8 rows take 80 and 16 twice that.
         assert_eq!(pace(0, 10).prefill_rows(8), 8);
     }
@@ -159,7 +161,10 @@ mod tests {
         let mut pace = Pace::default();
         pace.note(8, 100);
         assert_eq!(pace.prefill_rows(8), 8);
-        pace.note(16, 100);
+        pace.note(16, 120);
+        assert_eq!(pace.prefill_rows(8), 8, "32 rows may take 240");
+        let mut pace = Pace::default();
+        [8, 16].iter().for_each(|rows| pace.note(*rows, 100));
         assert_eq!(pace.prefill_rows(8), 24);
         pace.note(32, 200);
         assert_eq!(pace.prefill_rows(8), 24);
