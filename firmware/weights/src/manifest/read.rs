@@ -1,0 +1,89 @@
+//! Reading a manifest, field by field.
+
+use alloc::string::{String, ToString as _};
+use minicbor::Decoder;
+
+use super::{FIELDS, Manifest, ManifestError, Policy, TEXT_MAX, Weights};
+use crate::header::FORMAT_VERSION;
+use crate::tree::LEAF_BYTES;
+
+/// The fields of a manifest in their order.
+pub(super) struct Fields<'a>(Decoder<'a>);
+
+impl<'a> Fields<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        Self(Decoder::new(bytes))
+    }
+
+    pub(super) fn manifest(&mut self) -> Result<Manifest, ManifestError> {
+        let fields = self.0.map().ok().flatten().ok_or(ManifestError::Field { name: "map" })?;
+        let found = self.key(0, "version")?.number("version")?;
+        if found != FORMAT_VERSION {
+            return Err(ManifestError::Version { found });
+        }
+        let manifest = Manifest {
+            firmware: self.key(1, "firmware")?.bytes("firmware")?,
+            kernel: self.key(2, "kernel")?.bytes("kernel")?,
+            engine: self.key(3, "engine")?.bytes("engine")?,
+            bundle: self.key(4, "bundle")?.bytes("bundle")?,
+            model: self.key(5, "model")?.text("model")?,
+            architecture: self.key(6, "architecture")?.text("architecture")?,
+            weights: self.weights()?,
+            policy: self.policy()?,
+            publisher: self.publisher(fields)?,
+        };
+        let is_end = self.0.position() == self.0.input().len();
+        if is_end { Ok(manifest) } else { Err(ManifestError::Form) }
+    }
+
+    fn weights(&mut self) -> Result<Weights, ManifestError> {
+        let weights = Weights {
+            root: self.key(7, "weights root")?.bytes("weights root")?,
+            sha256: self.key(8, "weights sha256")?.bytes("weights sha256")?,
+            bytes: self.key(9, "weights bytes")?.long("weights bytes")?,
+        };
+        let leaf_bytes = self.key(10, "leaf bytes")?.long("leaf bytes")?;
+        if leaf_bytes != LEAF_BYTES {
+            return Err(ManifestError::Field { name: "leaf bytes" });
+        }
+        Ok(weights)
+    }
+
+    fn policy(&mut self) -> Result<Policy, ManifestError> {
+        Ok(Policy {
+            max_streams: self.key(11, "max_streams")?.number("max_streams")?,
+            max_context: self.key(12, "max_context")?.number("max_context")?,
+        })
+    }
+
+    fn publisher(&mut self, fields: u64) -> Result<Option<[u8; 32]>, ManifestError> {
+        match fields.checked_sub(FIELDS) {
+            Some(0) => Ok(None),
+            Some(1) => Ok(Some(self.key(13, "publisher")?.bytes("publisher")?)),
+            _ => Err(ManifestError::Field { name: "map" }),
+        }
+    }
+
+    fn key(&mut self, key: u8, name: &'static str) -> Result<&mut Self, ManifestError> {
+        let found = self.0.u8();
+        if found.is_ok_and(|found| found == key) { Ok(self) } else { Err(ManifestError::Field { name }) }
+    }
+
+    fn bytes<const N: usize>(&mut self, name: &'static str) -> Result<[u8; N], ManifestError> {
+        let bytes = self.0.bytes().ok().and_then(|bytes| bytes.try_into().ok());
+        bytes.ok_or(ManifestError::Field { name })
+    }
+
+    fn text(&mut self, name: &'static str) -> Result<String, ManifestError> {
+        let text = self.0.str().ok().filter(|text| text.len() <= TEXT_MAX);
+        Ok(text.ok_or(ManifestError::Field { name })?.to_string())
+    }
+
+    fn number(&mut self, name: &'static str) -> Result<u32, ManifestError> {
+        self.0.u32().map_err(|_| ManifestError::Field { name })
+    }
+
+    fn long(&mut self, name: &'static str) -> Result<u64, ManifestError> {
+        self.0.u64().map_err(|_| ManifestError::Field { name })
+    }
+}
