@@ -7,6 +7,7 @@ thread_local! {
         format: String::new(), tee: String::new(), launch_measurement: String::new(), launch_page: String::new(),
         manifest_digest: String::new(), weights_root: String::new(), firmware: String::new(), kernel: String::new(),
         engine: String::new(), bundle: String::new(), model: String::new(), cpus: 1, memory_bytes: 1, measure: String::new(), kv: String::new(),
+        draft_root: None, draft_model: None,
     };
 }
 

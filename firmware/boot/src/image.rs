@@ -30,8 +30,7 @@ impl Image {
     }
 
     fn on_disk(self, found: u64) -> Result<Self, Refusal> {
-        let Partition { start, bytes } = self.weights();
-        let expected = start.saturating_add(bytes);
+        let expected = self.start.saturating_add(self.header.end());
         if found < expected {
             let line = format!("disk length: found {found} bytes, expected at least {expected}");
             return Err(Refusal::new(ExitCode::ImageShort, &line));
@@ -39,17 +38,17 @@ impl Image {
         Ok(self)
     }
 
-    /// The GGUF bytes, from the start of the disk.
-    pub(crate) fn weights(&self) -> Partition {
-        let place = self.header.place(Part::Weights);
+    /// Where a part lies, from the start of the disk.
+    pub(crate) fn place(&self, part: Part) -> Partition {
+        let place = self.header.place(part);
         Partition { start: self.start.saturating_add(place.offset), bytes: place.len }
     }
 
     /// Copies a part to private memory.
     pub(crate) fn read<D: Disk>(&self, disk: &mut D, part: Part) -> Result<Vec<u8>, Refusal> {
-        let place = self.header.place(part);
-        let mut bytes = buffer(place.len)?;
-        let read = disk.read_at(self.start.saturating_add(place.offset), &mut bytes);
+        let place = self.place(part);
+        let mut bytes = buffer(place.bytes)?;
+        let read = disk.read_at(place.start, &mut bytes);
         let refused = |error| Refusal::new(ExitCode::DiskRead, &format!("{}: {error}", part.name()));
         read.map_err(refused)?;
         Ok(bytes)

@@ -14,6 +14,7 @@ mod image;
 mod load;
 mod machine;
 mod measure;
+mod models;
 mod refusal;
 mod report;
 #[cfg(test)]
@@ -28,6 +29,7 @@ use measure::Measured;
 use vial_abi::memory::{BLOBS_MAX_BYTES, BLOBS_PA, HANDOFF_PA, PAGE, Region};
 use vial_abi::{ExitCode, Handoff, LaunchPage, Mark};
 use vial_weights::LEAF_BYTES;
+use vial_weights::header::Part;
 
 /// Checks and places everything. What is left to do is [`vial_abi::call::Call::HandOver`].
 ///
@@ -60,10 +62,13 @@ fn place(
         event_log: blobs.put(measured.log.bytes())?,
         bundle: blobs.put(&measured.bundle)?,
         tree: blobs.put(&measured.tree)?,
+        draft_tree: blobs.put(&measured.draft_tree)?,
         boot_report: blobs.put(report)?,
         blobs_bytes: blobs.end - BLOBS_PA,
-        weights_disk_offset: image.weights().start,
-        weights_bytes: measured.manifest.weights.bytes,
+        weights_disk_offset: image.place(Part::Weights).start,
+        weights_bytes: image.place(Part::Weights).bytes,
+        draft_disk_offset: image.place(Part::DraftWeights).start,
+        draft_bytes: image.place(Part::DraftWeights).bytes,
         leaf_bytes: LEAF_BYTES,
         tsc_khz: 0,
         unix_ns: 0,
@@ -85,7 +90,7 @@ impl<M: Machine> Blobs<'_, M> {
     fn put(&mut self, bytes: &[u8]) -> Result<Region, Refusal> {
         let region = Region { pa: self.end, len: bytes.len() as u64 };
         if !self.machine.put(region.pa, bytes) {
-            let text = "blobs: found more than {} bytes of manifest, log, bundle, tree and report";
+            let text = "blobs: found more than {} bytes of manifest, log, bundle, trees and report";
             let max = alloc::format!("{BLOBS_MAX_BYTES}");
             return Err(Refusal::new(ExitCode::FirmwareMemory, &text.replace("{}", &max)));
         }

@@ -2,15 +2,14 @@
 
 use alloc::format;
 use alloc::vec::Vec;
-use vial_abi::launch_page::Measure;
 use vial_abi::{ExitCode, LaunchPage};
 use vial_weights::event_log::{EventLog, names};
-use vial_weights::gpt::Partition;
 use vial_weights::header::Part;
-use vial_weights::tree::{Hex, LEAF_BYTES, LeafMismatch, Tree};
-use vial_weights::{Lanes, Manifest, sha384, signature};
+use vial_weights::tree::Hex;
+use vial_weights::{Manifest, sha384, signature};
 
 use crate::image::Image;
+use crate::models::{DRAFT, MODEL, Models};
 use crate::{Disk, Machine, Refusal, load};
 
 /// What has been compared, in private memory.
@@ -20,6 +19,8 @@ pub(crate) struct Measured {
     pub(crate) manifest_bytes: Vec<u8>,
     pub(crate) bundle: Vec<u8>,
     pub(crate) tree: Vec<u8>,
+    /// Empty if there is no draft model.
+    pub(crate) draft_tree: Vec<u8>,
     pub(crate) log: EventLog,
 }
 
@@ -46,10 +47,10 @@ pub(crate) fn all<D: Disk>(
     }
     let bundle = image.read(disk, Part::Bundle)?;
     compare(&bundle, &manifest.bundle, ExitCode::BundleDigest, names::BUNDLE, &mut log)?;
-    let tree = image.read(disk, Part::Tree)?;
-    let name = weights(machine.lanes(), disk, image, &manifest, &tree, launch.measure)?;
-    log.measure(name, &manifest.weights.root);
-    Ok(Measured { manifest, manifest_bytes, bundle, tree, log })
+    let mut models = Models { lanes: machine.lanes(), disk, image, measure: launch.measure, log: &mut log };
+    let tree = models.measure(&MODEL, Some(&manifest.weights))?;
+    let draft_tree = models.measure(&DRAFT, manifest.draft.as_ref().map(|draft| &draft.weights))?;
+    Ok(Measured { manifest, manifest_bytes, bundle, tree, draft_tree, log })
 }
 
 fn manifest(bytes: &[u8], digest: &[u8; 48], log: &mut EventLog) -> Result<Manifest, Refusal> {
@@ -81,42 +82,4 @@ fn compare(
     }
     log.append(name, found);
     Ok(())
-}
-
-/// Recomputes the weights root from the tree and, if asked to, compares every leaf; gives the event's name.
-fn weights<D: Disk>(
-    lanes: Lanes,
-    disk: &mut D,
-    image: &Image,
-    manifest: &Manifest,
-    tree: &[u8],
-    measure: Measure,
-) -> Result<&'static str, Refusal> {
-    let Partition { start, bytes } = image.weights();
-    if bytes != manifest.weights.bytes {
-        let line = format!("weights length: found {bytes} bytes, expected {}", manifest.weights.bytes);
-        return Err(Refusal::new(ExitCode::WeightsRoot, &line));
-    }
-    let tree = Tree::new(tree, bytes, &manifest.weights.root);
-    let tree = tree.map_err(|error| Refusal::of(ExitCode::WeightsRoot, &error))?;
-    match measure {
-        Measure::Nodes => Ok(names::WEIGHTS_ROOT),
-        Measure::Full => every_leaf(lanes, disk, start, &tree).map(|()| names::WEIGHTS),
-    }
-}
-
-fn every_leaf<D: Disk>(lanes: Lanes, disk: &mut D, start: u64, tree: &Tree<'_>) -> Result<(), Refusal> {
-    let mut checked = Ok(());
-    let mut next = 0..tree.leaves();
-    let mut take = |bytes: &[u8]| {
-        let mut leaves = bytes.chunks(usize::try_from(LEAF_BYTES).unwrap_or(usize::MAX));
-        checked = leaves.try_for_each(|leaf| {
-            let number = next.next().ok_or(LeafMismatch { leaf: u64::MAX })?;
-            tree.check(lanes, number, leaf)
-        });
-        checked.is_ok()
-    };
-    let read = disk.stream(start, tree.file_bytes(), &mut take);
-    read.map_err(|error| Refusal::new(ExitCode::DiskRead, &format!("weights: {error}")))?;
-    checked.map_err(|error| Refusal::of(ExitCode::WeightsLeaf, &error))
 }

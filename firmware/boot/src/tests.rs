@@ -8,8 +8,9 @@ use vial_abi::memory::{ENGINE_PA, HANDOFF_PA, KERNEL_TEXT_PA};
 use vial_abi::report::{REPORT_BYTES, ReportResponse};
 use vial_abi::{ExitCode, Handoff, LaunchPage, Mark};
 use vial_disk::{DiskPlan, PARTITION_START};
+use vial_weights::event_log::names;
 use vial_weights::header::{Part, SealedHeader};
-use vial_weights::manifest::{Policy, Weights};
+use vial_weights::manifest::{Draft, Policy, Weights};
 use vial_weights::signature::PublisherKey;
 use vial_weights::tree::TreeBuilder;
 use vial_weights::{Lanes, Manifest, OutOfBounds, ReadAt, bundle, event_log, sha384};
@@ -104,10 +105,17 @@ struct Sealed {
 
 impl Sealed {
     fn new() -> Self {
+        Self::of(None)
+    }
+
+    fn with_draft() -> Self {
+        Self::of(Some((0..=240_u8).cycle().take(3 << 17).collect()))
+    }
+
+    fn of(draft: Option<Vec<u8>>) -> Self {
         let weights: Vec<u8> = (0..=250_u8).cycle().take(5 << 17).collect();
-        let mut tree = TreeBuilder::new(Lanes::Baseline, weights.len() as u64);
-        tree.add(&weights);
-        let (tree, root) = tree.finish().unwrap();
+        let (tree, sealed) = tree_of(&weights);
+        let (draft_tree, sealed_draft) = draft.as_deref().map(tree_of).unzip();
         let key = PublisherKey::from_secret(&[9; 32]);
         let (kernel, engine) = (elf(KERNEL_TEXT_PA), elf(ENGINE_PA));
         let bundle = bundle::encode(vec![]).unwrap();
@@ -118,13 +126,16 @@ impl Sealed {
             bundle: sha384(&bundle),
             model: "test".into(),
             architecture: "llama".into(),
-            weights: Weights { root, sha256: [2; 32], bytes: weights.len() as u64 },
+            weights: sealed,
             policy: Policy { max_streams: 8, max_context: 4096 },
             publisher: Some(key.public()),
+            draft: sealed_draft.map(|weights| Draft { model: "small".into(), weights }),
         };
         let digest = manifest.digest();
+        let signature = key.sign(&digest).to_vec();
+        let [draft_tree, draft] = [draft_tree, draft].map(Option::unwrap_or_default);
         let parts =
-            [manifest.encode(), key.sign(&digest).to_vec(), vec![1], kernel, engine, bundle, tree, weights];
+            [manifest.encode(), signature, vec![1], kernel, engine, bundle, tree, weights, draft_tree, draft];
         let header =
             SealedHeader::plan(core::array::from_fn(|at| parts[at].len() as u64), PARTITION_START, 1 << 20);
         let plan = DiskPlan::new(header.partition_bytes(), &digest);
@@ -133,7 +144,7 @@ impl Sealed {
         sealed.write(0, &plan.head());
         sealed.write(plan.tail_offset(), &plan.tail());
         sealed.write(PARTITION_START, &header.encode());
-        for (part, bytes) in Part::ALL.into_iter().zip(parts) {
+        for (part, bytes) in Part::ALL.into_iter().zip(parts).filter(|(_, bytes)| !bytes.is_empty()) {
             sealed.write(sealed.at(part), &bytes);
         }
         sealed
@@ -146,6 +157,14 @@ impl Sealed {
     fn write(&mut self, offset: u64, bytes: &[u8]) {
         let start = usize::try_from(offset).unwrap();
         self.disk[start..start + bytes.len()].copy_from_slice(bytes);
+    }
+
+    /// Lets the header name a draft model of these lengths, whatever the manifest says.
+    fn say_draft(&mut self, tree: u64, weights: u64) {
+        let mut lens = Part::ALL.map(|part| self.header.place(part).len);
+        [lens[8], lens[9]] = [tree, weights];
+        self.header = SealedHeader::plan(lens, PARTITION_START, 1 << 20);
+        self.write(PARTITION_START, &self.header.encode());
     }
 
     fn flip(mut self, offset: u64) -> Self {
@@ -173,6 +192,14 @@ impl Sealed {
         assert!(!machine.puts.iter().any(|(pa, _)| *pa == HANDOFF_PA), "nothing is handed over");
         refused
     }
+}
+
+/// The tree of a file, and what a manifest says of it.
+fn tree_of(file: &[u8]) -> (Vec<u8>, Weights) {
+    let mut tree = TreeBuilder::new(Lanes::Baseline, file.len() as u64);
+    tree.add(file);
+    let (tree, root) = tree.finish().unwrap();
+    (tree, Weights { root, sha256: [2; 32], bytes: file.len() as u64 })
 }
 
 fn launch(manifest_digest: [u8; 48]) -> LaunchPage {
@@ -217,12 +244,57 @@ fn a_changed_leaf_is_refused_when_every_leaf_is_measured_and_left_to_the_engine_
 }
 
 #[test]
+fn a_draft_model_is_measured_under_its_own_root_and_handed_over() {
+    for (measure, name) in [(Measure::Nodes, names::DRAFT_ROOT), (Measure::Full, names::DRAFT)] {
+        let mut machine = FakeMachine::default();
+        let sealed = Sealed::with_draft();
+        let start = sealed.at(Part::DraftWeights);
+        assert_eq!(sealed.measured(measure).boot(&mut machine), Ok(()));
+        let at = |pa: u64| machine.puts.iter().find(|put| put.0 == pa).map(|put| put.1.clone()).unwrap();
+        let handoff = Handoff::decode(at(HANDOFF_PA).first_chunk().unwrap()).unwrap();
+        assert_eq!((handoff.draft_disk_offset, handoff.draft_bytes), (start, 3 << 17));
+        assert_eq!(at(handoff.draft_tree.pa).len(), 3 * 32);
+        let (events, head) = event_log::replay(&at(handoff.event_log.pa)).unwrap();
+        assert_eq!((events.len(), head), (7, handoff.event_log_head));
+        let (_, weights) = tree_of(&(0..=240_u8).cycle().take(3 << 17).collect::<Vec<u8>>());
+        let event = event_log::Event { name: name.into(), digest: sha384(&weights.root) };
+        assert_eq!(events.last(), Some(&event));
+    }
+}
+
+#[test]
+fn a_changed_draft_model_is_refused_by_its_own_codes() {
+    let flipped = |part, at| Sealed::with_draft().flip_part(part, at);
+    assert_eq!(flipped(Part::DraftTree, 40).refused(), Some(ExitCode::DraftRoot));
+    let leaf = || flipped(Part::DraftWeights, 2 << 17);
+    assert_eq!(leaf().measured(Measure::Full).refused(), Some(ExitCode::DraftLeaf));
+    assert_eq!(leaf().boot(&mut FakeMachine::default()), Ok(()));
+    let mut short = Sealed::with_draft();
+    short.disk.truncate(usize::try_from(short.at(Part::DraftWeights)).unwrap() + 100);
+    assert_eq!(short.refused(), Some(ExitCode::ImageShort));
+}
+
+#[test]
+fn a_draft_model_that_the_manifest_does_not_name_or_another_length_is_refused() {
+    let mut unnamed = Sealed::new();
+    unnamed.say_draft(3 * 32, 3 << 17);
+    unnamed.disk.resize(unnamed.disk.len() + (2 << 20), 0);
+    let mut missing = Sealed::with_draft();
+    missing.say_draft(0, 0);
+    let mut shorter = Sealed::with_draft();
+    shorter.say_draft(3 * 32, (3 << 17) - 1);
+    for sealed in [unnamed, missing, shorter] {
+        assert_eq!(sealed.refused(), Some(ExitCode::DraftRoot));
+    }
+}
+
+#[test]
 fn another_launch_page_a_newer_format_and_a_short_disk_are_refused() {
     let mut other = Sealed::new();
     other.launch.manifest_digest[0] ^= 1;
     assert_eq!(other.refused(), Some(ExitCode::ManifestDigest));
     let mut newer = Sealed::new();
-    newer.write(PARTITION_START + 8, &[2]);
+    newer.write(PARTITION_START + 8, &[3]);
     assert_eq!(newer.refused(), Some(ExitCode::NewerFormat));
     let mut short = Sealed::new();
     short.disk.truncate(usize::try_from(short.at(Part::Weights)).unwrap() + 100);

@@ -51,6 +51,10 @@ pub mod names {
     pub const WEIGHTS_ROOT: &str = "weights root";
     /// As [`WEIGHTS_ROOT`], after every leaf was read and compared (`--measure full`).
     pub const WEIGHTS: &str = "weights, every leaf";
+    /// As [`WEIGHTS_ROOT`], of the draft model, where there is one.
+    pub const DRAFT_ROOT: &str = "draft weights root";
+    /// As [`WEIGHTS`], of the draft model.
+    pub const DRAFT: &str = "draft weights, every leaf";
 }
 
 /// Why a log is refused.

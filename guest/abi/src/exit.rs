@@ -67,6 +67,10 @@ exit_codes! {
     ElfForm = 48, "kernel or engine does not load at its place";
     /// A bug in firmware.
     FirmwarePanic = 49, "firmware panicked";
+    /// The draft model's tree does not give its weights root.
+    DraftRoot = 50, "the draft model's tree does not give its weights root in the manifest";
+    /// A leaf of the draft model differs from its tree (`--measure full`).
+    DraftLeaf = 51, "a leaf of the draft model differs from its tree";
     /// A trap in ring 0 or an unexpected one in ring 3.
     Trap = 64, "a processor trap";
     /// A bug in the kernel.

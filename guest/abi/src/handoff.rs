@@ -5,8 +5,8 @@ use crate::memory::Region;
 use crate::wire::{Reader, WireError, Writer};
 
 const MAGIC: u64 = u64::from_le_bytes(*b"VIALHAND");
-/// Bytes before [`Handoff::tsc_khz`]: magic, launch page's head, root, event-log head, regions, four numbers.
-const CLOCK_OFFSET: usize = 8 + HEAD_BYTES + 32 + 48 + 5 * 16 + 4 * 8;
+/// Bytes before [`Handoff::tsc_khz`]: magic, launch page's head, root, event-log head, regions, six numbers.
+const CLOCK_OFFSET: usize = 8 + HEAD_BYTES + 32 + 48 + 6 * 16 + 6 * 8;
 
 /// Written by firmware at [`crate::memory::HANDOFF_PA`], completed by the kernel, read-only in the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub struct Handoff {
     pub bundle: Region,
     /// Chaining values of the leaves, in the blobs area.
     pub tree: Region,
+    /// The same of the draft model; without bytes if there is none.
+    pub draft_tree: Region,
     /// The report obtained at boot, in the blobs area.
     pub boot_report: Region,
     /// Bytes of the blobs area in use.
@@ -33,6 +35,10 @@ pub struct Handoff {
     pub weights_disk_offset: u64,
     /// Length of the GGUF in bytes.
     pub weights_bytes: u64,
+    /// Offset of the draft model's first byte from the start of the disk.
+    pub draft_disk_offset: u64,
+    /// Length of the draft model's GGUF in bytes; 0 if there is none.
+    pub draft_bytes: u64,
     /// Bytes of one leaf.
     pub leaf_bytes: u64,
     /// Time stamp counter ticks a millisecond; set by the kernel (0 before). From the host: untrusted.
@@ -52,13 +58,12 @@ impl Handoff {
         let mut out = Writer(&mut page);
         out.u64(MAGIC).bytes(launch.first_chunk::<HEAD_BYTES>().unwrap_or(&[0; HEAD_BYTES]));
         out.bytes(&self.weights_root).bytes(&self.event_log_head);
-        for region in [self.manifest, self.event_log, self.bundle, self.tree, self.boot_report] {
+        for region in self.blobs() {
             out.u64(region.pa).u64(region.len);
         }
-        let numbers = [self.blobs_bytes, self.weights_disk_offset, self.weights_bytes, self.leaf_bytes];
-        for number in numbers.into_iter().chain([self.tsc_khz, self.unix_ns, self.unix_tsc]) {
-            out.u64(number);
-        }
+        out.u64(self.blobs_bytes).u64(self.weights_disk_offset).u64(self.weights_bytes);
+        out.u64(self.draft_disk_offset).u64(self.draft_bytes).u64(self.leaf_bytes);
+        out.u64(self.tsc_khz).u64(self.unix_ns).u64(self.unix_tsc);
         page
     }
 
@@ -80,10 +85,13 @@ impl Handoff {
             event_log: region(&mut from)?,
             bundle: region(&mut from)?,
             tree: region(&mut from)?,
+            draft_tree: region(&mut from)?,
             boot_report: region(&mut from)?,
             blobs_bytes: from.u64()?,
             weights_disk_offset: from.u64()?,
             weights_bytes: from.u64()?,
+            draft_disk_offset: from.u64()?,
+            draft_bytes: from.u64()?,
             leaf_bytes: from.u64()?,
             tsc_khz: from.u64()?,
             unix_ns: from.u64()?,
@@ -100,6 +108,10 @@ impl Handoff {
         }
     }
 
+    fn blobs(&self) -> [Region; 6] {
+        [self.manifest, self.event_log, self.bundle, self.tree, self.draft_tree, self.boot_report]
+    }
+
     /// The handoff, if every blob lies inside the blobs area.
     fn checked(self) -> Result<Self, WireError> {
         use crate::memory::{BLOBS_MAX_BYTES, BLOBS_PA};
@@ -107,7 +119,7 @@ impl Handoff {
             return Err(WireError::Field { name: "blobs_bytes", found: self.blobs_bytes });
         }
         let end = BLOBS_PA.saturating_add(self.blobs_bytes);
-        for blob in [self.manifest, self.event_log, self.bundle, self.tree, self.boot_report] {
+        for blob in self.blobs() {
             if blob.pa < BLOBS_PA || blob.pa.saturating_add(blob.len) > end {
                 return Err(WireError::Field { name: "blob", found: blob.pa });
             }
@@ -144,10 +156,13 @@ mod tests {
             event_log: blob(16),
             bundle: blob(32),
             tree: blob(48),
-            boot_report: blob(64),
+            draft_tree: blob(64),
+            boot_report: blob(80),
             blobs_bytes: 4096,
             weights_disk_offset: 1 << 20,
             weights_bytes: 99,
+            draft_disk_offset: 2 << 20,
+            draft_bytes: 77,
             leaf_bytes: 131_072,
             tsc_khz: 2_600_000,
             unix_ns: 5,

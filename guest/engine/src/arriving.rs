@@ -1,84 +1,150 @@
 //! Weights on their way into memory: read ahead with several requests in flight, copied out of the DMA window, and
-//! checked leaf by leaf on the private copy.
+//! checked leaf by leaf on the private copy. The model's come first, then the draft model's.
 
 use alloc::collections::VecDeque;
-use alloc::vec::Vec;
 use core::hint::spin_loop;
 use core::ops::Range;
-use vial_model::weights::{Weights, WeightsError};
+use vial_model::weights::{Resident, Weights, WeightsError};
 use vial_user::virtio::{Block, DeviceError};
-use vial_weights::{LEAF_BYTES, Lanes, Tree};
+use vial_weights::Lanes;
+
+use crate::front::Front;
 
 /// Bytes of the unit disks are read in.
 const SECTOR: usize = 512;
 
-/// A file of weights of which the front is in memory and checked.
-///
-/// Invariant: every byte of `file` was compared with the tree after it was copied here; nobody else can write it.
+/// Which of the files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum File {
+    /// The model's.
+    Model,
+    /// The draft model's.
+    Draft,
+}
+
+/// Why no more of a file will come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    file: File,
+    error: WeightsError,
+}
+
+impl core::fmt::Display for Failure {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let who = if self.file == File::Draft { "draft model: " } else { "" };
+        write!(f, "{who}{}", self.error)
+    }
+}
+
+/// Files of weights of which the fronts are in memory and checked. As [`Weights`] it is the model's file.
 #[derive(Debug)]
 pub struct Arriving {
     disk: Block,
-    tree: Tree<'static>,
     lanes: Lanes,
-    /// First byte of the file on the disk.
-    start: u64,
-    file: Vec<u8>,
-    /// Bytes asked for.
-    requested: u64,
-    /// Reads in flight in order: slot, length, whether it is filled.
-    in_flight: VecDeque<(usize, usize, bool)>,
-    failure: Option<WeightsError>,
+    fronts: Fronts,
+    /// What is asked for first.
+    wanted: File,
+    /// Reads in flight in order.
+    in_flight: VecDeque<Read>,
+    failure: Option<Failure>,
+}
+
+/// Both files.
+#[derive(Debug)]
+struct Fronts {
+    model: Front,
+    draft: Option<Front>,
+}
+
+impl Fronts {
+    fn get(&self, file: File) -> Option<&Front> {
+        match file {
+            File::Model => Some(&self.model),
+            File::Draft => self.draft.as_ref(),
+        }
+    }
+
+    fn get_mut(&mut self, file: File) -> Option<&mut Front> {
+        match file {
+            File::Model => Some(&mut self.model),
+            File::Draft => self.draft.as_mut(),
+        }
+    }
+}
+
+/// A read in flight.
+#[derive(Clone, Copy, Debug)]
+struct Read {
+    file: File,
+    slot: usize,
+    len: usize,
+    is_filled: bool,
 }
 
 impl Arriving {
-    /// Weights at `start` of `disk`, with memory for all of them. `None` if there is not so much.
+    /// Files of `disk`.
     #[must_use]
-    pub fn new(disk: Block, tree: Tree<'static>, lanes: Lanes, start: u64) -> Option<Self> {
-        let mut file = Vec::new();
-        file.try_reserve_exact(usize::try_from(tree.file_bytes()).ok()?).ok()?;
-        Some(Self { disk, tree, lanes, start, file, requested: 0, in_flight: VecDeque::new(), failure: None })
+    pub fn new(disk: Block, lanes: Lanes, model: Front, draft: Option<Front>) -> Self {
+        let (fronts, in_flight) = (Fronts { model, draft }, VecDeque::new());
+        Self { disk, lanes, fronts, wanted: File::Model, in_flight, failure: None }
     }
 
     /// Bytes that are in memory and checked.
     #[must_use]
     pub fn checked_bytes(&self) -> u64 {
-        self.file.len() as u64
+        let Fronts { model, draft } = &self.fronts;
+        model.checked_bytes() + draft.as_ref().map_or(0, Front::checked_bytes)
     }
 
     /// Whether all of them are.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        self.checked_bytes() == self.tree.file_bytes()
+        let Fronts { model, draft } = &self.fronts;
+        model.is_whole() && draft.as_ref().is_none_or(Front::is_whole)
+    }
+
+    /// The model and its draft model, once both are whole.
+    #[must_use]
+    pub fn with_draft(&self) -> Option<(Resident<'_>, Resident<'_>)> {
+        let Fronts { model, draft } = &self.fronts;
+        model.whole().zip(draft.as_ref()?.whole())
     }
 
     /// Why no more will come.
     #[must_use]
-    pub fn failure(&self) -> Option<&WeightsError> {
+    pub fn failure(&self) -> Option<&Failure> {
         self.failure.as_ref()
     }
 
     /// Takes in what has arrived and asks for more; `true` if there is still something to come.
     pub fn poll(&mut self) -> bool {
-        if self.failure.is_none() && !self.is_whole() {
-            let advanced = self.advance();
-            if let Err(_misbehaves) = advanced {
-                self.failure = Some(WeightsError::Read { leaf: self.checked_bytes() / LEAF_BYTES });
-            }
+        if self.has_more() {
+            // A device that misbehaves is taken for one that cannot read.
+            let _told: Result<(), DeviceError> = self.advance().inspect_err(|_| self.fail_to_read());
         }
+        self.has_more()
+    }
+
+    fn has_more(&self) -> bool {
         self.failure.is_none() && !self.is_whole()
+    }
+
+    fn fail_to_read(&mut self) {
+        let file = self.in_flight.front().map_or(self.wanted, |read| read.file);
+        let leaf = self.fronts.get(file).map_or(0, Front::next_leaf);
+        self.failure = Some(Failure { file, error: WeightsError::Read { leaf } });
     }
 
     fn advance(&mut self) -> Result<(), DeviceError> {
         self.ask()?;
         while let Some(filled) = self.disk.poll()? {
             filled.result?;
-            let entry = self.in_flight.iter_mut().find(|(slot, ..)| *slot == filled.slot);
-            entry.into_iter().for_each(|(.., is_filled)| *is_filled = true);
+            let read = self.in_flight.iter_mut().find(|read| read.slot == filled.slot);
+            read.into_iter().for_each(|read| read.is_filled = true);
         }
-        while let Some(&(slot, len, true)) = self.in_flight.front() {
-            self.in_flight.pop_front();
-            self.take(slot, len);
-            self.disk.release(slot);
+        while let Some(read) = self.in_flight.pop_front_if(|read| read.is_filled) {
+            self.take(read);
+            self.disk.release(read.slot);
             if self.failure.is_some() {
                 return Ok(());
             }
@@ -87,53 +153,63 @@ impl Arriving {
     }
 
     fn ask(&mut self) -> Result<(), DeviceError> {
-        let all = self.tree.file_bytes();
-        while self.requested < all {
-            let rest = usize::try_from(all - self.requested).unwrap_or(usize::MAX);
-            let len = rest.min(self.disk.slot_bytes());
-            let Some(slot) = self.disk.start(self.start + self.requested, len.next_multiple_of(SECTOR))?
-            else {
-                break;
-            };
-            self.in_flight.push_back((slot, len, false));
-            self.requested += len as u64;
+        while let Some((file, offset, len)) = self.next_read() {
+            let Some(slot) = self.disk.start(offset, len.next_multiple_of(SECTOR))? else { break };
+            self.in_flight.push_back(Read { file, slot, len, is_filled: false });
+            self.fronts.get_mut(file).into_iter().for_each(|front| front.asked(len));
         }
         self.disk.notify();
         Ok(())
     }
 
-    /// Copies a filled slot to its place and checks the copy; one that differs is dropped again.
-    fn take(&mut self, slot: usize, len: usize) {
-        let start = self.file.len();
-        self.file.resize(start + len, 0);
-        self.disk.copy_out(slot, 0, &mut self.file[start..]);
-        let first = start as u64 / LEAF_BYTES;
-        let leaf_bytes = usize::try_from(LEAF_BYTES).unwrap_or(usize::MAX);
-        for (leaf, bytes) in (first..).zip(self.file[start..].chunks(leaf_bytes)) {
-            if self.tree.check(self.lanes, leaf, bytes).is_err() {
-                self.failure = Some(WeightsError::Differs { leaf });
-                self.file.truncate(start);
-                return;
-            }
+    /// File, place and length of what is asked for next.
+    fn next_read(&self) -> Option<(File, u64, usize)> {
+        [self.wanted, File::Model, File::Draft].into_iter().find_map(|file| {
+            let (offset, len) = self.fronts.get(file)?.next_read(self.disk.slot_bytes())?;
+            Some((file, offset, len))
+        })
+    }
+
+    /// Copies a filled slot to its place and checks the copy.
+    fn take(&mut self, Read { file, slot, len, .. }: Read) {
+        let (disk, lanes) = (&self.disk, self.lanes);
+        let front = self.fronts.get_mut(file);
+        let taken = front.map_or(Ok(()), |front| front.take(lanes, len, |to| disk.copy_out(slot, 0, to)));
+        self.failure = taken.err().map(|error| Failure { file, error });
+    }
+
+    /// Brings a range of a file into memory, before what else is to come.
+    ///
+    /// # Errors
+    /// The leaf that cannot be read or differs, of whatever file: what else the disk changed is not known.
+    pub fn require_of(&mut self, file: File, range: Range<u64>) -> Result<(), WeightsError> {
+        let Some(front) = self.fronts.get(file) else {
+            return Err(WeightsError::Outside { range, file_bytes: 0 });
+        };
+        front.has(&range)?;
+        let lacks = |front: &Front| front.checked_bytes() < range.end;
+        self.wanted = file;
+        while self.failure.is_none() && self.fronts.get(file).is_some_and(lacks) {
+            self.poll();
+            spin_loop();
         }
+        self.wanted = File::Model;
+        self.failure.as_ref().map_or(Ok(()), |failure| Err(failure.error.clone()))
+    }
+
+    /// The bytes of a range of a file that has been required.
+    #[must_use]
+    pub fn bytes_of(&self, file: File, range: Range<u64>) -> &[u8] {
+        self.fronts.get(file).map(|front| front.bytes(range)).unwrap_or_default()
     }
 }
 
 impl Weights for Arriving {
     fn require(&mut self, range: Range<u64>) -> Result<(), WeightsError> {
-        if range.end > self.tree.file_bytes() {
-            return Err(WeightsError::Outside { range, file_bytes: self.tree.file_bytes() });
-        }
-        // A failure anywhere stops every pass: what else the disk changed is not known.
-        while self.failure.is_none() && self.checked_bytes() < range.end {
-            self.poll();
-            spin_loop();
-        }
-        self.failure.clone().map_or(Ok(()), Err)
+        self.require_of(File::Model, range)
     }
 
     fn bytes(&self, range: Range<u64>) -> &[u8] {
-        let place = usize::try_from(range.start).ok().zip(usize::try_from(range.end).ok());
-        place.and_then(|(start, end)| self.file.get(start..end)).unwrap_or_default()
+        self.fronts.model.bytes(range)
     }
 }

@@ -8,6 +8,7 @@ use vial_abi::{ExitCode, Handoff, Mark};
 use vial_engine::Stop;
 use vial_engine::arriving::Arriving;
 use vial_engine::evidence::Bound;
+use vial_engine::front::Front;
 use vial_engine::load::load;
 use vial_engine::scope::Scopes;
 use vial_engine::serve::Appliance;
@@ -46,13 +47,14 @@ fn run(memory: &mut Memory, heap: &Heap) -> Result<core::convert::Infallible, St
     let team = team(handoff.launch.cpus);
     let (disk, net) = devices(memory)?;
     let sealed = Sealed::of(memory, &handoff)?;
-    let lanes = lanes();
-    let missing = || Stop { code: ExitCode::ModelMemory, line: no_room(&handoff) };
-    let mut weights =
-        Arriving::new(disk, sealed.tree, lanes, handoff.weights_disk_offset).ok_or_else(missing)?;
+    let (model, draft) = sealed.fronts(&handoff)?;
+    let mut weights = Arriving::new(disk, lanes(), model, draft);
     let loaded = load(&mut weights, &handoff, &sealed.manifest, sealed.bundle)?;
     syscall::mark(Mark::Model);
     console::print(format_args!("KV cache: {}", loaded.kv));
+    if let Some(draft) = &sealed.manifest.draft {
+        console::print(format_args!("draft model: {}", draft.model));
+    }
     let clock = Clock::new(&handoff);
     let Secrets { channel_key, seed, scopes } = secrets()?;
     let bound = Bound { manifest: sealed.manifest_bytes, event_log: sealed.event_log, channel_key };
@@ -72,6 +74,7 @@ struct Sealed {
     event_log: &'static [u8],
     bundle: &'static [u8],
     tree: Tree<'static>,
+    draft_tree: Option<Tree<'static>>,
 }
 
 impl Sealed {
@@ -81,15 +84,32 @@ impl Sealed {
         let manifest_bytes = blob(handoff.manifest)?;
         let manifest =
             Manifest::decode(manifest_bytes).map_err(|error| Stop::of(ExitCode::HandoffForm, &error))?;
-        let tree = Tree::new(blob(handoff.tree)?, handoff.weights_bytes, &handoff.weights_root);
-        let tree = tree.map_err(|error| Stop::of(ExitCode::HandoffForm, &error))?;
+        let tree = |values, bytes, root: &[u8; 32]| {
+            Tree::new(values, bytes, root).map_err(|error| Stop::of(ExitCode::HandoffForm, &error))
+        };
+        let draft_tree = match &manifest.draft {
+            Some(draft) => Some(tree(blob(handoff.draft_tree)?, handoff.draft_bytes, &draft.weights.root)?),
+            None => None,
+        };
+        let tree = tree(blob(handoff.tree)?, handoff.weights_bytes, &handoff.weights_root)?;
         let (event_log, bundle) = (blob(handoff.event_log)?, blob(handoff.bundle)?);
-        Ok(Self { manifest, manifest_bytes, event_log, bundle, tree })
+        Ok(Self { manifest, manifest_bytes, event_log, bundle, tree, draft_tree })
+    }
+
+    /// Memory for the weights of both models.
+    fn fronts(&self, handoff: &Handoff) -> Result<(Front, Option<Front>), Stop> {
+        let front = |tree, start| {
+            let line = || no_room(handoff);
+            Front::new(tree, start).ok_or_else(|| Stop { code: ExitCode::ModelMemory, line: line() })
+        };
+        let draft = self.draft_tree.map(|tree| front(tree, handoff.draft_disk_offset)).transpose()?;
+        Ok((front(self.tree, handoff.weights_disk_offset)?, draft))
     }
 }
 
 fn no_room(handoff: &Handoff) -> alloc::string::String {
-    let (memory, weights) = (handoff.launch.memory_bytes, handoff.weights_bytes);
+    let memory = handoff.launch.memory_bytes;
+    let weights = handoff.weights_bytes.saturating_add(handoff.draft_bytes);
     format!(
         "memory: found {memory} bytes, expected room for {weights} bytes of weights: start with more --memory"
     )

@@ -1,7 +1,8 @@
 //! The engine: model, network and user runtime joined.
 //!
 //! - [`arriving`]: weights read leaf by leaf, each private copy checked before anything is computed on it;
-//! - [`load`]: the model out of checked bytes, and how much memory its cache gets;
+//! - [`front`]: one file of them;
+//! - [`load`]: both models out of checked bytes;
 //! - [`conversation`]: chats of the API as the template takes them;
 //! - [`embedding`]: inputs of one request for vectors, one after the other;
 //! - [`form`]: what an answer must look like, and its calls told apart from its text;
@@ -21,8 +22,10 @@ pub mod conversation;
 pub mod embedding;
 pub mod evidence;
 pub mod form;
+pub mod front;
 pub mod load;
 pub mod requests;
+mod room;
 pub mod scope;
 pub mod serve;
 

@@ -1,31 +1,23 @@
-//! The model out of checked bytes, and its share of the memory.
+//! Both models out of checked bytes.
 
 use alloc::format;
 use alloc::string::String;
-use vial_abi::launch_page::Kv;
-use vial_abi::memory::heap;
 use vial_abi::{ExitCode, Handoff};
 use vial_agent::Agent;
 use vial_grammar::tools::CallFormat;
-use vial_model::generate::{Batcher, Limits, Pooling};
+use vial_model::generate::{Batcher, Drafter, Limits, Pooling};
 use vial_model::gguf::{Gguf, GgufError, limit};
-use vial_model::kv::{KvCache, KvKind, KvPlan, KvWish};
+use vial_model::kv::{KvCache, KvPlan};
 use vial_model::template::Template;
 use vial_model::tokenizer::Tokenizer;
 use vial_model::transformer::{Pass, Transformer};
-use vial_model::weights::Weights as _;
 use vial_weights::Manifest;
 
 use crate::Stop;
-use crate::arriving::Arriving;
+use crate::arriving::{Arriving, File};
 use crate::beginning::beginning;
+use crate::room::{DRAFTS, Plans, ROWS, plan};
 
-/// Memory for the network, the tokenizer and requests.
-const RESERVE_BYTES: u64 = 40 << 20;
-/// Rows of a pass: as many as prefill well.
-const ROWS: usize = 128;
-/// Drafted tokens of a pass: with the one before them as many rows as decoding kernels take.
-const DRAFTS: usize = 7;
 /// First part of the header that is read.
 const HEADER_BYTES: u64 = 1 << 20;
 
@@ -52,7 +44,7 @@ pub struct Loaded {
     pub kv: KvPlan,
 }
 
-/// Loads the model; needs the file's header only, not its weights.
+/// Loads the model, and its draft model if it has one; needs the files' headers only, not their weights.
 ///
 /// # Errors
 /// What is not understood, or the arithmetic of what does not fit.
@@ -63,24 +55,54 @@ pub fn load(
     bundle: &[u8],
 ) -> Result<Loaded, Stop> {
     let agent = Agent::from_bundle(bundle).map_err(|error| Stop::of(ExitCode::BundleForm, &error))?;
+    let draft = match &manifest.draft {
+        Some(draft) => Some(header(weights, (File::Draft, draft.weights.bytes), transformer)?),
+        None => None,
+    };
+    let file = (File::Model, manifest.weights.bytes);
+    header(weights, file, |gguf| of_header(gguf, draft, handoff, manifest, agent))
+}
+
+/// Reads as much of a file's start as its header needs, and gives what `read` makes of it.
+fn header<T>(
+    weights: &mut Arriving,
+    (file, bytes): (File, u64),
+    read: impl FnOnce(&Gguf<'_>) -> Result<T, Stop>,
+) -> Result<T, Stop> {
     let mut wanted = HEADER_BYTES;
     loop {
-        let end = wanted.min(manifest.weights.bytes);
-        weights.require(0..end).map_err(|error| Stop::of(ExitCode::ModelForm, &error))?;
-        let header = weights.bytes(0..end);
-        match Gguf::parse(header, manifest.weights.bytes) {
-            Ok(gguf) => return of_header(&gguf, handoff, manifest, agent),
-            Err(GgufError::NeedMore { .. }) if end < manifest.weights.bytes.min(limit::HEADER_BYTES) => {
-                wanted *= 2
-            }
+        let end = wanted.min(bytes);
+        // A failure says more than its error: of which file it is.
+        let required = weights.require_of(file, 0..end);
+        let told = |error| match weights.failure() {
+            Some(failure) => Stop::of(ExitCode::ModelForm, failure),
+            None => Stop::of(ExitCode::ModelForm, &error),
+        };
+        required.map_err(told)?;
+        match Gguf::parse(weights.bytes_of(file, 0..end), bytes) {
+            Ok(gguf) => return read(&gguf),
+            Err(GgufError::NeedMore { .. }) if end < bytes.min(limit::HEADER_BYTES) => wanted *= 2,
             Err(error) => return Err(Stop::of(ExitCode::ModelForm, &error)),
         }
     }
 }
 
-fn of_header(gguf: &Gguf<'_>, handoff: &Handoff, manifest: &Manifest, agent: Agent) -> Result<Loaded, Stop> {
-    let unsupported = |error: &dyn core::fmt::Display| Stop::of(ExitCode::ModelUnsupported, error);
-    let model = Transformer::from_gguf(gguf).map_err(|error| unsupported(&error))?;
+fn unsupported(error: &dyn core::fmt::Display) -> Stop {
+    Stop::of(ExitCode::ModelUnsupported, error)
+}
+
+fn transformer(gguf: &Gguf<'_>) -> Result<Transformer, Stop> {
+    Transformer::from_gguf(gguf).map_err(|error| unsupported(&error))
+}
+
+fn of_header(
+    gguf: &Gguf<'_>,
+    draft: Option<Transformer>,
+    handoff: &Handoff,
+    manifest: &Manifest,
+    agent: Agent,
+) -> Result<Loaded, Stop> {
+    let model = transformer(gguf)?;
     let mut tokenizer = Tokenizer::from_gguf(gguf).map_err(|error| unsupported(&error))?;
     let calls = gguf.str("tokenizer.chat_template").and_then(CallFormat::detect);
     if let Some(calls) = calls {
@@ -88,7 +110,7 @@ fn of_header(gguf: &Gguf<'_>, handoff: &Handoff, manifest: &Manifest, agent: Age
     }
     let template = gguf.str("tokenizer.chat_template").map(Template::parse).transpose();
     let template = template.map_err(|error| unsupported(&error))?;
-    let plan = plan(&model, handoff, manifest)?;
+    let Plans { model: plan, draft: draft_plan } = plan(&model, draft.as_ref(), handoff, manifest)?;
     let cache = KvCache::new(&model.config, plan);
     let pass = Pass::new(&model, ROWS);
     let streams = usize::try_from(manifest.policy.max_streams).unwrap_or(1);
@@ -98,6 +120,10 @@ fn of_header(gguf: &Gguf<'_>, handoff: &Handoff, manifest: &Manifest, agent: Age
     let width = model.config.width;
     let mut batcher = Batcher::new(model, tokenizer, cache, pass, limits);
     batcher.set_public_prefix(beginning);
+    if let Some((draft, plan)) = draft.zip(draft_plan) {
+        let (cache, pass) = (KvCache::new(&draft.config, plan), Pass::new(&draft, ROWS));
+        batcher.set_drafter(Drafter::new(draft, cache, pass));
+    }
     Ok(Loaded {
         batcher,
         template,
@@ -118,119 +144,5 @@ fn pooling(gguf: &Gguf<'_>) -> Pooling {
     match gguf.u64(&key) {
         Some(3) => Pooling::Last,
         _ => Pooling::Mean,
-    }
-}
-
-/// What is left for the cache when everything else has its memory.
-fn plan(model: &Transformer, handoff: &Handoff, manifest: &Manifest) -> Result<KvPlan, Stop> {
-    let launch = &handoff.launch;
-    let all: u64 =
-        heap(launch.memory_bytes, launch.cpus, handoff.blobs_bytes).iter().map(|region| region.len).sum();
-    let streams = manifest.policy.max_streams;
-    let logits = 4 * model.config.vocabulary as u64 * (u64::from(streams) + DRAFTS as u64);
-    let (weights, activations) = (manifest.weights.bytes, Pass::bytes(model, ROWS) + logits);
-    let taken = weights + activations + RESERVE_BYTES;
-    let Some(budget_bytes) = all.checked_sub(taken) else {
-        let line = format!(
-            "memory: found {all} bytes of heap, expected at least {weights} of weights + {activations} of activations + \
-             {RESERVE_BYTES} of reserve = {taken}: start with more --memory"
-        );
-        return Err(Stop { code: ExitCode::ModelMemory, line });
-    };
-    let size = |value: u32| usize::try_from(value).unwrap_or(usize::MAX);
-    let wish = KvWish { streams: size(streams), context: size(manifest.policy.max_context), budget_bytes };
-    let plan = |kind| KvPlan::of_kind(&model.config, wish, kind);
-    plan(kind(launch.kv)).map_err(|error| {
-        let hint = if plan(KvKind::Q8_0).is_ok() { ", or start with --kv q8_0" } else { "" };
-        Stop { code: ExitCode::ModelMemory, line: format!("{error}{hint}") }
-    })
-}
-
-fn kind(kv: Kv) -> KvKind {
-    match kv {
-        Kv::F16 => KvKind::F16,
-        Kv::Q8_0 => KvKind::Q8_0,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use vial_abi::LaunchPage;
-    use vial_abi::launch_page::{Machine, Measure, Tee};
-    use vial_abi::memory::Region;
-    use vial_weights::manifest::Policy;
-
-    /// An appliance of `memory_bytes` that keeps keys and values so.
-    fn handoff(memory_bytes: u64, kv: Kv) -> Handoff {
-        let (tee, machine, measure) = (Tee::Simulated, Machine::Vial, Measure::Nodes);
-        let blob = Region { pa: 0, len: 0 };
-        Handoff {
-            launch: LaunchPage { manifest_digest: [1; 48], memory_bytes, cpus: 1, tee, machine, measure, kv },
-            weights_root: [2; 32],
-            event_log_head: [3; 48],
-            manifest: blob,
-            event_log: blob,
-            bundle: blob,
-            tree: blob,
-            boot_report: blob,
-            blobs_bytes: 4096,
-            weights_disk_offset: 0,
-            weights_bytes: 1,
-            leaf_bytes: 131_072,
-            tsc_khz: 1,
-            unix_ns: 0,
-            unix_tsc: 0,
-        }
-    }
-
-    /// A model of heads of 64 numbers: a page takes 2 x 2 layers x 2 heads x 64 tokens of them.
-    fn model() -> Transformer {
-        let file = vial_model::tiny::llama(1);
-        let mut model = Transformer::from_gguf(&Gguf::parse(&file, file.len() as u64).unwrap()).unwrap();
-        model.config.head_dim = 64;
-        model
-    }
-
-    /// The cache of one sequence of 128 tokens where weights leave that many bytes.
-    fn cache(left: u64, kv: Kv) -> Result<KvPlan, Stop> {
-        let (model, handoff) = (model(), handoff(512 << 20, kv));
-        let all: u64 = heap(512 << 20, 1, handoff.blobs_bytes).iter().map(|region| region.len).sum();
-        let logits = 4 * model.config.vocabulary as u64 * (1 + DRAFTS as u64);
-        let bytes = all - Pass::bytes(&model, ROWS) - logits - RESERVE_BYTES - left;
-        let manifest = Manifest {
-            firmware: [1; 48],
-            kernel: [2; 48],
-            engine: [3; 48],
-            bundle: [4; 48],
-            model: String::new(),
-            architecture: String::new(),
-            weights: vial_weights::manifest::Weights { root: [5; 32], sha256: [6; 32], bytes },
-            policy: Policy { max_streams: 1, max_context: 128 },
-            publisher: None,
-        };
-        plan(&model, &handoff, &manifest)
-    }
-
-    const F16_PAGE: u64 = 2 * 2 * 2 * 64 * 128;
-    const Q8_0_PAGE: u64 = 2 * 2 * 2 * 64 * 68;
-
-    #[test]
-    fn the_cache_is_of_the_kind_that_the_launch_page_says() {
-        let of = |kv| cache(1 << 20, kv).map(|plan| (plan.kind, plan.pages, plan.page_bytes));
-        assert_eq!(of(Kv::F16), Ok((KvKind::F16, 2, F16_PAGE)));
-        assert_eq!(of(Kv::Q8_0), Ok((KvKind::Q8_0, 2, Q8_0_PAGE)));
-    }
-
-    #[test]
-    fn a_cache_without_room_is_refused_and_integers_are_named_where_they_fit() {
-        let line = |left, kv| cache(left, kv).unwrap_err().line;
-        let fits = line(2 * Q8_0_PAGE, Kv::F16);
-        assert!(fits.ends_with("give 61440 more bytes, or start with --kv q8_0"), "{fits}");
-        cache(2 * Q8_0_PAGE, Kv::Q8_0).unwrap();
-        for kv in [Kv::F16, Kv::Q8_0] {
-            let none = line(2 * Q8_0_PAGE - 1, kv);
-            assert!(none.contains("69631 are left") && none.ends_with("more bytes"), "{none}");
-        }
     }
 }

@@ -24,12 +24,14 @@ use alloc::borrow::ToOwned as _;
 use alloc::string::String;
 
 /// What a header says of a model that this engine runs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Supported {
     /// Its architecture.
     pub architecture: String,
     /// Tokens it was trained to see at once.
     pub context: u64,
+    /// Its tokenizer.
+    pub tokenizer: tokenizer::Tokenizer,
 }
 
 /// Why this engine does not run a model.
@@ -49,9 +51,18 @@ pub enum CheckError {
 /// # Errors
 /// What is missing or not supported, by name.
 pub fn check(gguf: &gguf::Gguf<'_>) -> Result<Supported, CheckError> {
-    let model = transformer::Transformer::from_gguf(gguf)?;
-    tokenizer::Tokenizer::from_gguf(gguf)?;
+    let supported = check_draft(gguf)?;
     gguf.str("tokenizer.chat_template").map(template::Template::parse).transpose()?;
+    Ok(supported)
+}
+
+/// As [`check`], of a model that only drafts for another, whose chat template nobody uses.
+///
+/// # Errors
+/// What is missing or not supported, by name.
+pub fn check_draft(gguf: &gguf::Gguf<'_>) -> Result<Supported, CheckError> {
+    let model = transformer::Transformer::from_gguf(gguf)?;
+    let tokenizer = tokenizer::Tokenizer::from_gguf(gguf)?;
     let architecture = gguf.str("general.architecture").unwrap_or_default().to_owned();
-    Ok(Supported { architecture, context: model.config.context as u64 })
+    Ok(Supported { architecture, context: model.config.context as u64, tokenizer })
 }

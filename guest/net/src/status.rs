@@ -26,6 +26,19 @@ pub struct Status {
     pub checked_bytes: u64,
     /// The cache of keys and values.
     pub cache: Cache,
+    /// Tokens that were looked up in what was said before.
+    pub looked_up: Drafts,
+    /// Tokens that the draft model said.
+    pub modelled: Drafts,
+}
+
+/// Drafted tokens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Drafts {
+    /// Those that were checked.
+    pub drafted: u64,
+    /// Those of them that were chosen.
+    pub right: u64,
 }
 
 /// The cache of keys and values.
@@ -63,6 +76,15 @@ impl Status {
             "# TYPE vial_kv_bytes gauge\nvial_kv_bytes{{kind=\"{}\"}} {}\n",
             self.cache.kind, self.cache.bytes
         );
-        lines.iter().map(line).chain([cache]).collect()
+        let drafted = self.drafts("vial_drafted_tokens_total", |drafts| drafts.drafted);
+        let right = self.drafts("vial_right_drafted_tokens_total", |drafts| drafts.right);
+        lines.iter().map(line).chain([cache, drafted, right]).collect()
+    }
+
+    fn drafts(&self, name: &str, count: fn(&Drafts) -> u64) -> String {
+        let [looked_up, modelled] = [&self.looked_up, &self.modelled].map(count);
+        format!(
+            "# TYPE {name} counter\n{name}{{by=\"lookup\"}} {looked_up}\n{name}{{by=\"model\"}} {modelled}\n"
+        )
     }
 }

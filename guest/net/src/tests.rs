@@ -10,7 +10,8 @@ use crate::http::{Parsed, parse};
 use crate::route::asked;
 use crate::stack::Stack;
 use crate::{
-    Action, Cache, Credential, Delta, Finish, JobId, Model, Peer, Sender, Server, ServerConfig, Status, Usage,
+    Action, Cache, Credential, Delta, Drafts, Finish, JobId, Model, Peer, Sender, Server, ServerConfig,
+    Status, Usage,
 };
 
 fn whole(bytes: &[u8]) -> crate::http::Request {
@@ -225,6 +226,7 @@ fn metrics_tell_counts_and_the_kind_of_cache() {
     let mut bench = Bench::connected();
     bench.status.cache = Cache { kind: "q8_0", bytes: 4096, pages: 9, free_pages: 5 };
     bench.status.cached_tokens = 64;
+    bench.status.modelled = Drafts { drafted: 7, right: 3 };
     bench.send("GET /metrics HTTP/1.1\r\n\r\n");
     let text = bench.text();
     for line in [
@@ -233,6 +235,9 @@ fn metrics_tell_counts_and_the_kind_of_cache() {
         "vial_kv_free_pages 5",
         "# TYPE vial_kv_bytes gauge",
         "vial_kv_bytes{kind=\"q8_0\"} 4096",
+        "# TYPE vial_drafted_tokens_total counter",
+        "vial_drafted_tokens_total{by=\"model\"} 7",
+        "vial_right_drafted_tokens_total{by=\"model\"} 3",
     ] {
         assert!(text.lines().any(|found| found == line), "{line}: {text}");
     }

@@ -61,6 +61,12 @@ pub struct Reference {
     /// `f16` or `q8_0`; values from before there was a choice say nothing and mean `f16`.
     #[serde(default = "f16")]
     pub kv: String,
+    /// BLAKE3 of the draft model; `null` or missing if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub draft_root: Option<String>,
+    /// The draft model's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub draft_model: Option<String>,
 }
 
 fn f16() -> String {
@@ -132,6 +138,8 @@ impl Reference {
             memory_bytes: shape.memory_bytes,
             measure: if shape.measure == Measure::Full { "full" } else { "nodes" }.to_string(),
             kv: shape.kv.name().to_string(),
+            draft_root: manifest.draft.as_ref().map(|draft| hex(&draft.weights.root)),
+            draft_model: manifest.draft.as_ref().map(|draft| draft.model.clone()),
         })
     }
 

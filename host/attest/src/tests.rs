@@ -7,7 +7,7 @@ use vial_abi::evidence::{Evidence, FORMAT};
 use vial_abi::launch_page::{Kv, Machine, Measure};
 use vial_abi::report::{Purpose, RuntimeData};
 use vial_weights::event_log::{EventLog, names};
-use vial_weights::manifest::{Manifest, Policy as Sealed, Weights};
+use vial_weights::manifest::{Draft, Manifest, Policy as Sealed, Weights};
 use vial_weights::sha384;
 use vial_weights::tree::Hex;
 
@@ -26,6 +26,7 @@ fn manifest() -> Manifest {
         weights: Weights { root: [5; 32], sha256: [6; 32], bytes: 7 },
         policy: Sealed { max_streams: 8, max_context: 4096 },
         publisher: None,
+        draft: None,
     }
 }
 
@@ -40,15 +41,25 @@ const MEASUREMENT: [u8; 48] = [9; 48];
 const NONCE: [u8; 64] = [8; 64];
 const KEY: [u8; 32] = [7; 32];
 
+/// The same with a draft model.
+fn drafted() -> Manifest {
+    let weights = Weights { root: [6; 32], sha256: [7; 32], bytes: 8 };
+    Manifest { draft: Some(Draft { model: "d".to_string(), weights }), ..manifest() }
+}
+
 fn reference() -> Reference {
+    reference_of(&manifest())
+}
+
+fn reference_of(manifest: &Manifest) -> Reference {
     let hex = |bytes: &[u8]| Hex(bytes).to_string();
-    let page = SHAPE.launch_page(&manifest());
+    let page = SHAPE.launch_page(manifest);
     Reference {
         format: "vial-reference-1".to_string(),
         tee: "simulated".to_string(),
         launch_measurement: hex(&MEASUREMENT),
         launch_page: hex(&sha384(&page.encode())),
-        manifest_digest: hex(&manifest().digest()),
+        manifest_digest: hex(&manifest.digest()),
         weights_root: hex(&[5; 32]),
         firmware: hex(&[1; 48]),
         kernel: hex(&[2; 48]),
@@ -59,26 +70,38 @@ fn reference() -> Reference {
         memory_bytes: 512 << 20,
         measure: "nodes".to_string(),
         kv: "f16".to_string(),
+        draft_root: manifest.draft.as_ref().map(|draft| hex(&draft.weights.root)),
+        draft_model: manifest.draft.as_ref().map(|draft| draft.model.clone()),
     }
 }
 
 fn log() -> EventLog {
+    log_of(&manifest(), None)
+}
+
+/// What firmware writes of an image; `draft` is the root it found.
+fn log_of(manifest: &Manifest, draft: Option<[u8; 32]>) -> EventLog {
     let mut log = EventLog::default();
-    log.measure(names::LAUNCH_PAGE, &SHAPE.launch_page(&manifest()).encode());
-    log.measure(names::MANIFEST, &manifest().encode());
+    log.measure(names::LAUNCH_PAGE, &SHAPE.launch_page(manifest).encode());
+    log.measure(names::MANIFEST, &manifest.encode());
     log.append(names::KERNEL, [2; 48]);
     log.append(names::ENGINE, [3; 48]);
     log.append(names::BUNDLE, [4; 48]);
     log.measure(names::WEIGHTS_ROOT, &[5; 32]);
+    draft.iter().for_each(|root| log.measure(names::DRAFT_ROOT, root));
     log
 }
 
 fn evidence_over(log: &EventLog, purpose: Purpose, measurement: [u8; 48]) -> Bytes {
+    evidence_of(&manifest(), log, purpose, measurement)
+}
+
+fn evidence_of(manifest: &Manifest, log: &EventLog, purpose: Purpose, measurement: [u8; 48]) -> Bytes {
     let data = RuntimeData {
         purpose,
         nonce: NONCE,
         channel_key: KEY,
-        manifest_digest: manifest().digest(),
+        manifest_digest: manifest.digest(),
         weights_root: [5; 32],
         event_log_head: log.head(),
     };
@@ -88,7 +111,7 @@ fn evidence_over(log: &EventLog, purpose: Purpose, measurement: [u8; 48]) -> Byt
         report,
         certificates: Vec::new(),
         event_log: log.bytes().to_vec(),
-        manifest: manifest().encode(),
+        manifest: manifest.encode(),
         purpose,
         nonce: NONCE,
         channel_key: KEY,
@@ -198,6 +221,35 @@ fn reference_values_of_another_image_or_machine_are_refused() {
     assert_eq!(with(&|it| it.measure = "full".to_string()), "event log");
     let other = MachineShape { kv: Kv::Q8_0, ..SHAPE }.launch_page(&manifest()).encode();
     assert_eq!(with(&|it| it.launch_page = Hex(&sha384(&other)).to_string()), "event log");
+}
+
+#[test]
+fn a_draft_model_is_accepted_under_its_own_root_alone() {
+    let evidence =
+        |root| evidence_of(&drafted(), &log_of(&drafted(), root), Purpose::Attestation, MEASUREMENT);
+    let verdict = |root, reference: &Reference| verify(&evidence(root), reference, &policy());
+    let expected = reference_of(&drafted());
+    let accepted = verdict(Some([6; 32]), &expected);
+    assert!(accepted.accepted);
+    assert_eq!(accepted.checks.iter().filter(|check| check.name == "draft weights root").count(), 1);
+    // Another one was measured, none was, or none is expected.
+    let none = Reference { draft_root: None, draft_model: None, ..expected.clone() };
+    for (measured, reference) in [(Some([1; 32]), &expected), (None, &expected), (Some([6; 32]), &none)] {
+        assert_eq!(refused_by(&verdict(measured, reference)), "event log");
+    }
+    // A log that says what is expected, under a manifest that says something else.
+    let other = Reference { draft_root: Some(Hex(&[1; 32]).to_string()), ..expected };
+    assert_eq!(refused_by(&verdict(Some([1; 32]), &other)), "draft weights root");
+    assert_eq!(refused_by(&verdict(None, &none)), "draft weights root");
+}
+
+#[test]
+fn reference_values_of_images_without_a_draft_model_are_as_before_there_were_any() {
+    let text = serde_json::to_string(&reference()).unwrap();
+    assert!(!text.contains("draft"), "{text}");
+    let drafted = reference_of(&drafted());
+    let parsed = Reference::parse(&serde_json::to_vec(&drafted).unwrap());
+    assert_eq!(parsed, Ok(drafted));
 }
 
 #[test]

@@ -179,21 +179,26 @@ fn event_log(evidence: &Bytes, reference: &Reference, checks: &mut Vec<Check>) -
 }
 
 fn expected_events(reference: &Reference) -> Vec<(Vec<u8>, String)> {
-    let weights = if reference.measure == "full" { names::WEIGHTS } else { names::WEIGHTS_ROOT };
-    // A root that is no hex is compared as it is, and differs.
-    let root = unhex(&reference.weights_root, "weights_root")
-        .map_or_else(|_| String::new(), |root| Hex(&sha384(&root)).to_string());
-    [
+    let (weights, draft) = match reference.measure.as_str() {
+        "full" => (names::WEIGHTS, names::DRAFT),
+        _ => (names::WEIGHTS_ROOT, names::DRAFT_ROOT),
+    };
+    let draft = reference.draft_root.as_deref().map(|root| (draft, of_root(root)));
+    let always = [
         (names::LAUNCH_PAGE, reference.launch_page.clone()),
         (names::MANIFEST, reference.manifest_digest.clone()),
         (names::KERNEL, reference.kernel.clone()),
         (names::ENGINE, reference.engine.clone()),
         (names::BUNDLE, reference.bundle.clone()),
-        (weights, root),
-    ]
-    .into_iter()
-    .map(|(name, digest)| (name.as_bytes().to_vec(), digest))
-    .collect()
+        (weights, of_root(&reference.weights_root)),
+    ];
+    let events = always.into_iter().chain(draft);
+    events.map(|(name, digest)| (name.as_bytes().to_vec(), digest)).collect()
+}
+
+/// The digest of a root's event. A root that is no hex gives none, which differs from every digest.
+fn of_root(hex: &str) -> String {
+    unhex(hex, "root").map_or_else(|_| String::new(), |root| Hex(&sha384(&root)).to_string())
 }
 
 fn manifest(evidence: &Bytes, reference: &Reference, checks: &mut Vec<Check>) -> Option<Manifest> {
@@ -220,5 +225,16 @@ fn manifest(evidence: &Bytes, reference: &Reference, checks: &mut Vec<Check>) ->
             REFERENCE,
         ),
     )?;
+    draft_root(&manifest, reference).map_or(Some(()), |check| push(checks, check))?;
     Some(manifest)
+}
+
+/// Compares the draft models where one side has one.
+fn draft_root(manifest: &Manifest, reference: &Reference) -> Option<Check> {
+    let found = manifest.draft.as_ref().map(|draft| Hex(&draft.weights.root).to_string());
+    if found.is_none() && reference.draft_root.is_none() {
+        return None;
+    }
+    let shown = |root: Option<String>| root.unwrap_or_else(|| "no draft model".to_string());
+    Some(Check::equal("draft weights root", shown(found), shown(reference.draft_root.clone()), REFERENCE))
 }

@@ -17,6 +17,10 @@ pub(crate) struct Args {
     /// Where the image goes; it appears when it is whole.
     #[arg(short, long, value_name = "IMAGE")]
     output: PathBuf,
+    /// A smaller GGUF model with the same vocabulary, which drafts what the model then checks. Answers are the same, and sooner
+    /// where it is right.
+    #[arg(long, value_name = "GGUF")]
+    draft: Option<PathBuf>,
     /// Folder with agent.toml and what belongs to it.
     #[arg(long, value_name = "DIR")]
     agent: Option<PathBuf>,
@@ -44,6 +48,11 @@ struct Output {
     manifest_digest: String,
     weights_root: String,
     weights_sha256: String,
+    /// Of the draft model; missing for none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    draft_weights_root: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    draft_weights_sha256: Option<String>,
 }
 
 /// Runs it.
@@ -51,6 +60,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let guest = args.guest.as_deref().map_or_else(Guest::embedded, Guest::from_folder)?;
     let recipe = Recipe {
         model: args.model.clone(),
+        draft: args.draft.clone(),
         agent: args.agent.clone(),
         publisher: args.sign.as_deref().map(key::read).transpose()?,
         guest,
@@ -69,12 +79,15 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 
 fn show(image: &Path, sealed: &Sealed, is_json: bool) {
     let weights = &sealed.manifest.weights;
+    let draft = sealed.manifest.draft.as_ref().map(|draft| &draft.weights);
     let output = Output {
         image: image.to_owned(),
         bytes: sealed.bytes,
         manifest_digest: Hex(&sealed.manifest.digest()).to_string(),
         weights_root: Hex(&weights.root).to_string(),
         weights_sha256: Hex(&weights.sha256).to_string(),
+        draft_weights_root: draft.map(|weights| Hex(&weights.root).to_string()),
+        draft_weights_sha256: draft.map(|weights| Hex(&weights.sha256).to_string()),
     };
     if is_json {
         print(&terminal::json(&output));
@@ -84,4 +97,8 @@ fn show(image: &Path, sealed: &Sealed, is_json: bool) {
     print(&format!("manifest digest  {}", output.manifest_digest));
     print(&format!("weights root     {}  (b3sum)", output.weights_root));
     print(&format!("weights SHA-256  {}", output.weights_sha256));
+    if let Some((root, sha256)) = output.draft_weights_root.zip(output.draft_weights_sha256) {
+        print(&format!("draft root       {root}  (b3sum)"));
+        print(&format!("draft SHA-256    {sha256}"));
+    }
 }

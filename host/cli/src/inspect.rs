@@ -4,6 +4,7 @@ use serde::Serialize;
 use std::path::PathBuf;
 use vial_image::SealedImage;
 use vial_weights::header::Part;
+use vial_weights::manifest::Draft;
 use vial_weights::signature::is_valid;
 use vial_weights::tree::Hex;
 
@@ -29,6 +30,8 @@ struct Shown {
     weights_root: String,
     weights_sha256: String,
     weights_bytes: u64,
+    /// The model that drafts for it; `null` for none.
+    draft: Option<ShownDraft>,
     max_streams: u32,
     max_context: u32,
     /// Hex of the publisher's key; `null` for none.
@@ -37,6 +40,14 @@ struct Shown {
     signature_is_valid: Option<bool>,
     image_bytes: u64,
     parts: Vec<ShownPart>,
+}
+
+#[derive(Serialize)]
+struct ShownDraft {
+    model: String,
+    weights_root: String,
+    weights_sha256: String,
+    weights_bytes: u64,
 }
 
 #[derive(Serialize)]
@@ -64,6 +75,8 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 fn shown(image: &SealedImage) -> Result<Shown, Failure> {
     let manifest = image.manifest();
     let (digest, signature) = (manifest.digest(), image.signature()?);
+    let is_draft = |part: &Part| matches!(part, Part::DraftTree | Part::DraftWeights);
+    let parts = Part::ALL.into_iter().filter(|part| manifest.draft.is_some() || !is_draft(part));
     Ok(Shown {
         manifest_digest: Hex(&digest).to_string(),
         model: manifest.model.clone(),
@@ -71,13 +84,23 @@ fn shown(image: &SealedImage) -> Result<Shown, Failure> {
         weights_root: Hex(&manifest.weights.root).to_string(),
         weights_sha256: Hex(&manifest.weights.sha256).to_string(),
         weights_bytes: manifest.weights.bytes,
+        draft: manifest.draft.as_ref().map(shown_draft),
         max_streams: manifest.policy.max_streams,
         max_context: manifest.policy.max_context,
         publisher: manifest.publisher.map(|key| Hex(&key).to_string()),
         signature_is_valid: manifest.publisher.map(|key| is_valid(&key, &digest, &signature)),
         image_bytes: image.bytes(),
-        parts: Part::ALL.into_iter().map(|part| shown_part(image, part)).collect(),
+        parts: parts.map(|part| shown_part(image, part)).collect(),
     })
+}
+
+fn shown_draft(draft: &Draft) -> ShownDraft {
+    ShownDraft {
+        model: draft.model.clone(),
+        weights_root: Hex(&draft.weights.root).to_string(),
+        weights_sha256: Hex(&draft.weights.sha256).to_string(),
+        weights_bytes: draft.weights.bytes,
+    }
 }
 
 fn shown_part(image: &SealedImage, part: Part) -> ShownPart {
@@ -88,7 +111,7 @@ fn shown_part(image: &SealedImage, part: Part) -> ShownPart {
         Part::Kernel => Some(manifest.kernel),
         Part::Engine => Some(manifest.engine),
         Part::Bundle => Some(manifest.bundle),
-        Part::Signature | Part::Tree | Part::Weights => None,
+        Part::Signature | Part::Tree | Part::Weights | Part::DraftTree | Part::DraftWeights => None,
     };
     let place = image.place(part);
     let sha384 = digest.map(|digest| Hex(&digest).to_string());
@@ -113,9 +136,13 @@ fn lines(shown: &Shown) -> Vec<String> {
         format!("publisher        {signature}"),
         format!("image            {} bytes", shown.image_bytes),
     ];
+    if let Some(ShownDraft { model, weights_root, weights_sha256, .. }) = &shown.draft {
+        let draft = [("model", model), ("root", weights_root), ("SHA-256", weights_sha256)];
+        lines.extend(draft.map(|(name, value)| format!("draft {name:<10} {value}")));
+    }
     for part in &shown.parts {
         let digest = part.sha384.as_deref().unwrap_or_default();
-        lines.push(format!("  {:<10} {:>12} bytes at {:>9}  {}", part.name, part.bytes, part.offset, digest));
+        lines.push(format!("  {:<13} {:>12} bytes at {:>9}  {}", part.name, part.bytes, part.offset, digest));
     }
     lines
 }

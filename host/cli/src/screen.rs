@@ -46,7 +46,8 @@ fn headline(output: &Output<'_>) -> String {
     } else {
         Style::Bad.paint(&format!("REFUSED{simulated}"))
     };
-    format!("{word}  {}  {}", output.url, output.model)
+    let draft = output.draft_model.map(|draft| format!(", drafted by {draft}")).unwrap_or_default();
+    format!("{word}  {}  {}{draft}", output.url, output.model)
 }
 
 fn check(check: &Check) -> String {

@@ -51,6 +51,8 @@ struct Expected {
 pub(crate) struct Output<'a> {
     pub(crate) url: &'a str,
     pub(crate) model: &'a str,
+    /// The model that drafts for it, which sees the prompt too; `null` for none.
+    pub(crate) draft_model: Option<&'a str>,
     #[serde(flatten)]
     pub(crate) verdict: &'a Verdict,
     /// What acceptance does not prove.
@@ -74,7 +76,8 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 
 fn show(args: &Args, reference: &Reference, verdict: &Verdict) {
     let not_proven = screen::not_proven(verdict);
-    let output = Output { url: &args.url, model: &reference.model, verdict, not_proven: &not_proven };
+    let (model, draft_model) = (reference.model.as_str(), reference.draft_model.as_deref());
+    let output = Output { url: &args.url, model, draft_model, verdict, not_proven: &not_proven };
     if args.json {
         print(&json(&output));
     } else {

@@ -1,20 +1,18 @@
 //! Building a sealed image.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
-use tempfile::NamedTempFile;
-use vial_agent::Agent;
 use vial_disk::{DiskPlan, PARTITION_START};
-use vial_weights::bundle::{self, File as BundleFile};
 use vial_weights::header::{Part, SealedHeader};
-use vial_weights::manifest::{Manifest, Policy, Weights};
+use vial_weights::manifest::{Draft, Manifest, Policy, Weights};
 use vial_weights::sha384;
 use vial_weights::signature::{PublisherKey, SIGNATURE_BYTES};
 use vial_weights::tree::leaves;
 
-use crate::stream::{Copy, Hashed};
-use crate::{Guest, ImageError, model};
+use crate::agent;
+use crate::model::Model;
+use crate::stream::Hashed;
+use crate::unpublished::Unpublished;
+use crate::{Guest, ImageError};
 
 /// GGUF bytes start on a multiple of this from the start of the disk, so that direct reads fill large pages.
 const WEIGHTS_ALIGN: u64 = 1 << 20;
@@ -24,6 +22,8 @@ const WEIGHTS_ALIGN: u64 = 1 << 20;
 pub struct Recipe {
     /// The GGUF file.
     pub model: PathBuf,
+    /// The GGUF file of a smaller model with the same vocabulary that drafts for it, if any.
+    pub draft: Option<PathBuf>,
     /// The agent bundle's folder, if any.
     pub agent: Option<PathBuf>,
     /// The publisher's key, if any.
@@ -45,41 +45,39 @@ pub struct Sealed {
     pub bytes: u64,
 }
 
+/// A model file, and what hashing it gave.
+type Written<'a> = (&'a Model<'a>, Hashed);
+
 impl Recipe {
-    /// Writes the image to `output`, which appears when it is whole. `progress` is told the model's bytes done and all.
+    /// Writes the image to `output`, which appears when it is whole. `progress` is told the models' bytes done and all.
     ///
     /// # Errors
     /// An input that is not understood, or a file that cannot be read or written. `output` is then as it was.
     pub fn build(&self, output: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<Sealed, ImageError> {
-        let read_error = |error| ImageError::Read { path: self.model.clone(), error };
-        let file = File::open(&self.model).map_err(read_error)?;
-        let metadata = file.metadata().map_err(read_error)?;
-        if !metadata.is_file() {
-            let what = "found a folder or device, expected a GGUF file".to_owned();
-            return Err(ImageError::Model { path: self.model.clone(), what });
-        }
-        let bytes = metadata.len();
-        let facts = model::facts(&self.model, &file, bytes)?;
-        let bundle = self.bundle()?;
-        let draft = Draft::create(output)?;
-        let lens = self.lens(bundle.len(), bytes);
-        let header = SealedHeader::plan(lens, PARTITION_START, WEIGHTS_ALIGN);
-        let copy = Copy {
-            from: (&self.model, file),
-            bytes,
-            scan: facts.scan.clone(),
-            to: (output, draft.file.as_file()),
-            offset: PARTITION_START + header.place(Part::Weights).offset,
+        let model = Model::open(&self.model)?;
+        let draft = self.draft.as_deref().map(|path| Model::open_draft(path, &model)).transpose()?;
+        let bundle = agent::bundle(self.agent.as_deref())?;
+        let unpublished = Unpublished::create(output)?;
+        let bytes = [model.bytes, draft.as_ref().map_or(0, |draft| draft.bytes)];
+        let header = SealedHeader::plan(self.lens(bundle.len(), bytes), PARTITION_START, WEIGHTS_ALIGN);
+        let all = bytes.iter().sum();
+        let mut write = |model: &Model<'_>, part, before| {
+            let offset = PARTITION_START + header.place(part).offset;
+            model.copy((output, unpublished.file()), offset, &mut |done| progress(before + done, all))
         };
-        let hashed = copy.run(&mut |done| progress(done, bytes))?;
-        let manifest = self.manifest(&facts, &bundle, &hashed, bytes);
-        let image = self.finish(&draft, &manifest, bundle, hashed)?;
-        draft.publish(output)?;
+        let hashed = write(&model, Part::Weights, 0)?;
+        let draft = draft.as_ref().map(|draft| Ok((draft, write(draft, Part::DraftWeights, model.bytes)?)));
+        let draft = draft.transpose()?;
+        let manifest = self.manifest(&bundle, (&model, &hashed), draft.as_ref());
+        let trees = [hashed.tree, draft.map(|(_, hashed)| hashed.tree).unwrap_or_default()];
+        let image = self.finish(&unpublished, &manifest, &bundle, &trees)?;
+        unpublished.publish(output)?;
         Ok(Sealed { manifest, bytes: image })
     }
 
-    /// Lengths of all parts. The manifest's is not known yet: it gets a whole block, and its header entry the real one.
-    fn lens(&self, bundle: usize, weights: u64) -> [u64; Part::ALL.len()] {
+    /// Lengths of all parts, given those of both models. The manifest's is not known yet: it gets a whole block, and its header
+    /// entry the real one.
+    fn lens(&self, bundle: usize, [weights, draft]: [u64; 2]) -> [u64; Part::ALL.len()] {
         let signature = self.publisher.as_ref().map_or(0, |_| SIGNATURE_BYTES);
         let len = |bytes: usize| bytes as u64;
         let Guest { firmware, kernel, engine } = &self.guest;
@@ -92,123 +90,73 @@ impl Recipe {
             len(bundle),
             leaves(weights) * 32,
             weights,
+            leaves(draft) * 32,
+            draft,
         ]
     }
 
-    fn manifest(&self, facts: &model::ModelFacts, bundle: &[u8], hashed: &Hashed, bytes: u64) -> Manifest {
+    fn manifest(
+        &self,
+        bundle: &[u8],
+        (model, hashed): (&Model<'_>, &Hashed),
+        draft: Option<&Written<'_>>,
+    ) -> Manifest {
         Manifest {
             firmware: sha384(&self.guest.firmware),
             kernel: sha384(&self.guest.kernel),
             engine: sha384(&self.guest.engine),
             bundle: sha384(bundle),
-            model: facts.name.clone(),
-            architecture: facts.architecture.clone(),
-            weights: Weights { root: hashed.root, sha256: hashed.sha256, bytes },
+            model: model.name.clone(),
+            architecture: model.architecture.clone(),
+            weights: weights(model, hashed),
             policy: Policy {
                 max_streams: self.max_streams,
-                max_context: u32::try_from(facts.context).unwrap_or(u32::MAX).min(self.max_context),
+                max_context: u32::try_from(model.context).unwrap_or(u32::MAX).min(self.max_context),
             },
             publisher: self.publisher.as_ref().map(PublisherKey::public),
+            draft: draft
+                .map(|(model, hashed)| Draft { model: model.name.clone(), weights: weights(model, hashed) }),
         }
     }
 
     /// Writes everything but the weights; gives the image's length.
     fn finish(
         &self,
-        draft: &Draft,
+        image: &Unpublished,
         manifest: &Manifest,
-        bundle: Vec<u8>,
-        hashed: Hashed,
+        bundle: &[u8],
+        [tree, draft_tree]: &[Vec<u8>; 2],
     ) -> Result<u64, ImageError> {
         let digest = manifest.digest();
         let manifest_bytes = manifest.encode();
         let signature = self.publisher.as_ref().map(|key| key.sign(&digest).to_vec()).unwrap_or_default();
-        let mut lens = self.lens(bundle.len(), manifest.weights.bytes);
+        let draft_bytes = manifest.draft.as_ref().map_or(0, |draft| draft.weights.bytes);
+        let mut lens = self.lens(bundle.len(), [manifest.weights.bytes, draft_bytes]);
         lens[0] = manifest_bytes.len() as u64;
         let header = SealedHeader::plan(lens, PARTITION_START, WEIGHTS_ALIGN);
         let plan = DiskPlan::new(header.partition_bytes(), &digest);
-        draft.set_len(plan.bytes())?;
-        draft.write(0, &plan.head())?;
-        draft.write(plan.tail_offset(), &plan.tail())?;
-        draft.write(PARTITION_START, &header.encode())?;
+        image.set_len(plan.bytes())?;
+        image.write(0, &plan.head())?;
+        image.write(plan.tail_offset(), &plan.tail())?;
+        image.write(PARTITION_START, &header.encode())?;
         let Guest { firmware, kernel, engine } = &self.guest;
-        let parts: [&[u8]; 7] =
-            [&manifest_bytes, &signature, firmware, kernel, engine, &bundle, &hashed.tree];
-        for (part, bytes) in Part::ALL.into_iter().zip(parts) {
-            draft.write(PARTITION_START + header.place(part).offset, bytes)?;
+        let parts: [(Part, &[u8]); 8] = [
+            (Part::Manifest, &manifest_bytes),
+            (Part::Signature, &signature),
+            (Part::Firmware, firmware),
+            (Part::Kernel, kernel),
+            (Part::Engine, engine),
+            (Part::Bundle, bundle),
+            (Part::Tree, tree),
+            (Part::DraftTree, draft_tree),
+        ];
+        for (part, bytes) in parts.into_iter().filter(|(_, bytes)| !bytes.is_empty()) {
+            image.write(PARTITION_START + header.place(part).offset, bytes)?;
         }
         Ok(plan.bytes())
     }
-
-    /// The agent's folder as a blob, checked as the engine would.
-    fn bundle(&self) -> Result<Vec<u8>, ImageError> {
-        let mut files = Vec::new();
-        if let Some(folder) = &self.agent {
-            collect(folder, folder, &mut files)?;
-        }
-        let path = self.agent.clone().unwrap_or_default();
-        let refused = |what: String| ImageError::Agent { path: path.clone(), what };
-        let blob = bundle::encode(files).map_err(|error| refused(error.to_string()))?;
-        if blob.len() as u64 > Part::Bundle.max_bytes() {
-            let what = format!("found {} bytes, expected at most {}", blob.len(), Part::Bundle.max_bytes());
-            return Err(refused(what));
-        }
-        Agent::from_bundle(&blob).map_err(|error| refused(error.to_string()))?;
-        Ok(blob)
-    }
 }
 
-/// Adds every file below `folder`.
-fn collect(root: &Path, folder: &Path, files: &mut Vec<BundleFile>) -> Result<(), ImageError> {
-    let read = |path: &Path, error| ImageError::Read { path: path.to_owned(), error };
-    for entry in std::fs::read_dir(folder).map_err(|error| read(folder, error))? {
-        let path = entry.map_err(|error| read(folder, error))?.path();
-        if path.is_dir() {
-            collect(root, &path, files)?;
-            continue;
-        }
-        let name = path.strip_prefix(root).ok().and_then(Path::to_str).map(str::to_owned);
-        let what = "found a name that is not UTF-8".to_owned();
-        let name = name.ok_or(ImageError::Agent { path: path.clone(), what })?;
-        let bytes = std::fs::read(&path).map_err(|error| read(&path, error))?;
-        files.push(BundleFile { path: name, bytes });
-    }
-    Ok(())
-}
-
-/// The image while it is written: a file beside the output that goes away unless it is published.
-struct Draft {
-    file: NamedTempFile,
-    output: PathBuf,
-}
-
-impl Draft {
-    fn create(output: &Path) -> Result<Self, ImageError> {
-        let folder =
-            output.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let file = tempfile::Builder::new().prefix(".vial-").suffix(".part").tempfile_in(folder);
-        let write = |error| ImageError::Write { path: output.to_owned(), error };
-        Ok(Self { file: file.map_err(write)?, output: output.to_owned() })
-    }
-
-    fn write(&self, offset: u64, bytes: &[u8]) -> Result<(), ImageError> {
-        self.file.as_file().write_all_at(bytes, offset).map_err(|error| self.error(error))
-    }
-
-    fn set_len(&self, bytes: u64) -> Result<(), ImageError> {
-        self.file.as_file().set_len(bytes).map_err(|error| self.error(error))
-    }
-
-    fn publish(self, output: &Path) -> Result<(), ImageError> {
-        use std::os::unix::fs::PermissionsExt as _;
-        let readable = std::fs::Permissions::from_mode(0o644);
-        self.file.as_file().set_permissions(readable).map_err(|error| self.error(error))?;
-        let write = |error| ImageError::Write { path: output.to_owned(), error };
-        self.file.persist(output).map_err(|error| write(error.error))?;
-        Ok(())
-    }
-
-    fn error(&self, error: std::io::Error) -> ImageError {
-        ImageError::Write { path: self.output.clone(), error }
-    }
+fn weights(model: &Model<'_>, hashed: &Hashed) -> Weights {
+    Weights { root: hashed.root, sha256: hashed.sha256, bytes: model.bytes }
 }

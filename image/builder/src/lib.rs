@@ -5,12 +5,14 @@
 //! *wanted* one is for the verifier to say.
 #![forbid(unsafe_code)]
 
+mod agent;
 mod build;
 mod error;
 mod guest;
 mod model;
 mod open;
 mod stream;
+mod unpublished;
 
 pub use build::{Recipe, Sealed};
 pub use error::ImageError;

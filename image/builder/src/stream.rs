@@ -29,7 +29,7 @@ pub(crate) struct Hashed {
 
 /// A file copied to a place of another.
 pub(crate) struct Copy<'a> {
-    pub(crate) from: (&'a Path, File),
+    pub(crate) from: (&'a Path, &'a File),
     pub(crate) bytes: u64,
     pub(crate) scan: Scan,
     pub(crate) to: (&'a Path, &'a File),
@@ -72,13 +72,13 @@ impl Copy<'_> {
     }
 
     /// Fills a piece that the hasher has done with, or a new one.
-    fn read(&mut self, slot: &mut Piece) -> Result<Piece, ImageError> {
+    fn read(&self, slot: &mut Piece) -> Result<Piece, ImageError> {
         if Arc::get_mut(slot).is_none() {
             *slot = Arc::new(Vec::new());
         }
         if let Some(bytes) = Arc::get_mut(slot) {
             bytes.clear();
-            let (path, file) = &mut self.from;
+            let (path, file) = self.from;
             let read = file.take(PIECE_BYTES as u64).read_to_end(bytes);
             read.map_err(|error| ImageError::Read { path: path.to_owned(), error })?;
         }

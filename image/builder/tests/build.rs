@@ -12,7 +12,7 @@ fn recipe(folder: &Path) -> Recipe {
     let model = folder.join("tiny.gguf");
     std::fs::write(&model, vial_model::tiny::llama(1)).unwrap();
     let guest = Guest { firmware: vec![1; 9000], kernel: vec![2; 500], engine: vec![3; 70_000] };
-    Recipe { model, agent: None, publisher: None, guest, max_streams: 8, max_context: 4096 }
+    Recipe { model, draft: None, agent: None, publisher: None, guest, max_streams: 8, max_context: 4096 }
 }
 
 fn build(recipe: &Recipe, folder: &Path) -> Result<PathBuf, ImageError> {
@@ -41,6 +41,78 @@ fn an_image_holds_the_model_unchanged_aligned_and_under_its_plain_hash() {
     assert_eq!(place.start % (1 << 20), 0);
     assert_eq!(image.manifest().weights.root, *blake3::hash(&sealed).as_bytes());
     assert_eq!(image.firmware(), recipe.guest.firmware);
+}
+
+/// The same with a draft model of other weights and the same tokens.
+fn drafted(folder: &Path) -> Recipe {
+    let draft = folder.join("small.gguf");
+    std::fs::write(&draft, vial_model::tiny::llama(2)).unwrap();
+    Recipe { draft: Some(draft), ..recipe(folder) }
+}
+
+#[test]
+fn a_draft_model_lies_unchanged_aligned_and_under_its_own_plain_hash() {
+    let folder = tempfile::tempdir().unwrap();
+    let recipe = drafted(folder.path());
+    let mut told = Vec::new();
+    let path = folder.path().join("out.img");
+    let sealed = recipe.build(&path, &mut |done, all| told.push((done, all))).unwrap();
+    let image = SealedImage::open(&path).unwrap();
+    assert_eq!(image.manifest(), &sealed.manifest);
+    let [model, draft] = [Part::Weights, Part::DraftWeights].map(|part| {
+        let place = image.place(part);
+        assert_eq!(place.start % (1 << 20), 0);
+        let mut sealed = vec![0; usize::try_from(place.bytes).unwrap()];
+        image.file().read_exact_at(&mut sealed, place.start).unwrap();
+        sealed
+    });
+    assert!(model == vial_model::tiny::llama(1) && draft == vial_model::tiny::llama(2));
+    let manifest = image.manifest();
+    assert_eq!(manifest.weights.root, *blake3::hash(&model).as_bytes());
+    let named = manifest.draft.as_ref().unwrap();
+    assert_eq!(named.weights.root, *blake3::hash(&draft).as_bytes());
+    assert_eq!(named.weights.bytes, draft.len() as u64);
+    // Progress is of both files together.
+    let all = (model.len() + draft.len()) as u64;
+    assert!(told.is_sorted() && told.last() == Some(&(all, all)), "{told:?}");
+}
+
+#[test]
+fn two_builds_with_a_draft_model_give_equal_bytes_and_without_it_others() {
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let of = |recipe: &Recipe, folder: &Path| std::fs::read(build(recipe, folder).unwrap()).unwrap();
+    let [one, other] = folders.each_ref().map(|folder| of(&drafted(folder.path()), folder.path()));
+    assert!(one == other);
+    assert!(one != of(&recipe(folders[0].path()), folders[0].path()));
+}
+
+#[test]
+fn a_draft_model_with_other_tokens_is_refused_by_the_first_and_its_template_is_never_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let recipe = drafted(folder.path());
+    let draft = recipe.draft.clone().unwrap();
+    let with = |from: &str, to: &str| {
+        let mut bytes = vial_model::tiny::llama(2);
+        let at = bytes.windows(from.len()).position(|window| window == from.as_bytes()).unwrap();
+        bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
+        bytes
+    };
+    std::fs::write(&draft, with("<|im_end|>", "<|im_END|>")).unwrap();
+    let refused = build(&recipe, folder.path()).unwrap_err().to_string();
+    let expected =
+        r#"small.gguf: token 259 of the draft model is "<|im_END|>", expected "<|im_end|>" as in the model"#;
+    assert!(refused.ends_with(expected), "{refused}");
+    std::fs::write(&draft, b"GGUFnot").unwrap();
+    assert!(matches!(build(&recipe, folder.path()), Err(ImageError::Model { path, .. }) if path == draft));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+    // A template of no known form makes no bad draft model, but a bad model.
+    let strange = with("{% for", "{% fur");
+    std::fs::write(&draft, &strange).unwrap();
+    build(&recipe, folder.path()).unwrap();
+    std::fs::write(&recipe.model, &strange).unwrap();
+    assert!(
+        matches!(build(&recipe, folder.path()), Err(ImageError::Model { path, .. }) if path == recipe.model)
+    );
 }
 
 #[test]
@@ -93,7 +165,7 @@ fn images_that_are_cut_changed_or_newer_are_refused_by_name() {
         bytes[at] = value;
         bytes
     };
-    assert!(matches!(opened(&flipped((1 << 20) + 8, 2)), ImageError::Newer { .. }));
+    assert!(matches!(opened(&flipped((1 << 20) + 8, 3)), ImageError::Newer { .. }));
     assert!(matches!(opened(&flipped((1 << 20) + 4096, 0)), ImageError::Manifest { .. }));
     assert!(matches!(opened(&flipped((1 << 20) + 3 * 4096, 9)), ImageError::Digest { part: "firmware", .. }));
 }

@@ -13,6 +13,8 @@
 //! | 11 | most streams at once | uint |
 //! | 12 | most tokens of a context | uint |
 //! | 13 | publisher's Ed25519 key, if any | bytes(32) |
+//! | 14 | draft model's name, if there is one (format version 2) | text |
+//! | 15, 16, 17 | its weights root, SHA-256 and length | as 7, 8, 9 |
 
 mod read;
 #[cfg(test)]
@@ -22,7 +24,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use minicbor::Encoder;
 
-use crate::header::FORMAT_VERSION;
+use crate::header::{FORMAT_VERSION, version};
 use crate::sha384;
 use crate::tree::LEAF_BYTES;
 use read::Fields;
@@ -31,7 +33,10 @@ use read::Fields;
 pub const MANIFEST_MAX: usize = 4096;
 /// Longest text of a manifest in bytes.
 const TEXT_MAX: usize = 512;
+/// Fields that every manifest has.
 const FIELDS: u64 = 13;
+/// Fields of a draft model.
+const DRAFT_FIELDS: u64 = 4;
 
 /// What is sealed. Its digest stands in the launch page.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,9 +59,20 @@ pub struct Manifest {
     pub policy: Policy,
     /// Who signed it.
     pub publisher: Option<[u8; 32]>,
+    /// The model that drafts for the other, if there is one.
+    pub draft: Option<Draft>,
 }
 
-/// The sealed GGUF file.
+/// The sealed draft model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draft {
+    /// Its name, from the file's metadata.
+    pub model: String,
+    /// Its weights.
+    pub weights: Weights,
+}
+
+/// A sealed GGUF file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Weights {
     /// BLAKE3 of the file.
@@ -106,7 +122,7 @@ impl core::fmt::Display for ManifestError {
             }
             Self::Field { name } => write!(f, "manifest {name}: not what the format says"),
             Self::Version { found } => {
-                write!(f, "manifest version: found {found}, expected {FORMAT_VERSION}")
+                write!(f, "manifest version: found {found}, expected 1 to {FORMAT_VERSION}")
             }
             Self::Form => f.write_str("manifest: found other bytes than its canonical form"),
         }
@@ -146,17 +162,36 @@ impl Manifest {
     }
 
     fn write(&self, out: &mut Encoder<Vec<u8>>) -> Encoded {
-        out.map(FIELDS.saturating_add(u64::from(self.publisher.is_some())))?.u8(0)?.u32(FORMAT_VERSION)?;
+        out.map(self.fields())?.u8(0)?.u32(version(self.draft.is_some()))?;
         for (key, digest) in (1..).zip([self.firmware, self.kernel, self.engine, self.bundle]) {
             out.u8(key)?.bytes(&digest)?;
         }
         out.u8(5)?.str(&self.model)?.u8(6)?.str(&self.architecture)?;
-        out.u8(7)?.bytes(&self.weights.root)?.u8(8)?.bytes(&self.weights.sha256)?;
-        out.u8(9)?.u64(self.weights.bytes)?.u8(10)?.u64(LEAF_BYTES)?;
+        self.weights.write(7, out)?;
+        out.u8(10)?.u64(LEAF_BYTES)?;
         out.u8(11)?.u32(self.policy.max_streams)?.u8(12)?.u32(self.policy.max_context)?;
         if let Some(publisher) = &self.publisher {
             out.u8(13)?.bytes(publisher)?;
         }
+        if let Some(draft) = &self.draft {
+            out.u8(14)?.str(&draft.model)?;
+            draft.weights.write(15, out)?;
+        }
+        Ok(())
+    }
+
+    fn fields(&self) -> u64 {
+        let draft = if self.draft.is_some() { DRAFT_FIELDS } else { 0 };
+        FIELDS.saturating_add(u64::from(self.publisher.is_some())).saturating_add(draft)
+    }
+}
+
+impl Weights {
+    /// Writes its three fields, the first under `key`.
+    fn write(&self, key: u8, out: &mut Encoder<Vec<u8>>) -> Encoded {
+        out.u8(key)?.bytes(&self.root)?;
+        out.u8(key.saturating_add(1))?.bytes(&self.sha256)?;
+        out.u8(key.saturating_add(2))?.u64(self.bytes)?;
         Ok(())
     }
 }

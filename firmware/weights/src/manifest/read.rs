@@ -3,8 +3,8 @@
 use alloc::string::{String, ToString as _};
 use minicbor::Decoder;
 
-use super::{FIELDS, Manifest, ManifestError, Policy, TEXT_MAX, Weights};
-use crate::header::FORMAT_VERSION;
+use super::{DRAFT_FIELDS, Draft, FIELDS, Manifest, ManifestError, Policy, TEXT_MAX, Weights};
+use crate::header::{FORMAT_VERSION, version};
 use crate::tree::LEAF_BYTES;
 
 /// The fields of a manifest in their order.
@@ -18,9 +18,11 @@ impl<'a> Fields<'a> {
     pub(super) fn manifest(&mut self) -> Result<Manifest, ManifestError> {
         let fields = self.0.map().ok().flatten().ok_or(ManifestError::Field { name: "map" })?;
         let found = self.key(0, "version")?.number("version")?;
-        if found != FORMAT_VERSION {
+        if !(1..=FORMAT_VERSION).contains(&found) {
             return Err(ManifestError::Version { found });
         }
+        let has_draft = found == version(true);
+        let draft_fields = if has_draft { DRAFT_FIELDS } else { 0 };
         let manifest = Manifest {
             firmware: self.key(1, "firmware")?.bytes("firmware")?,
             kernel: self.key(2, "kernel")?.bytes("kernel")?,
@@ -30,23 +32,35 @@ impl<'a> Fields<'a> {
             architecture: self.key(6, "architecture")?.text("architecture")?,
             weights: self.weights()?,
             policy: self.policy()?,
-            publisher: self.publisher(fields)?,
+            publisher: self.publisher(fields.saturating_sub(draft_fields))?,
+            draft: has_draft.then(|| self.draft()).transpose()?,
         };
         let is_end = self.0.position() == self.0.input().len();
         if is_end { Ok(manifest) } else { Err(ManifestError::Form) }
     }
 
     fn weights(&mut self) -> Result<Weights, ManifestError> {
-        let weights = Weights {
-            root: self.key(7, "weights root")?.bytes("weights root")?,
-            sha256: self.key(8, "weights sha256")?.bytes("weights sha256")?,
-            bytes: self.key(9, "weights bytes")?.long("weights bytes")?,
-        };
+        let weights = self.file(7, ["weights root", "weights sha256", "weights bytes"])?;
         let leaf_bytes = self.key(10, "leaf bytes")?.long("leaf bytes")?;
         if leaf_bytes != LEAF_BYTES {
             return Err(ManifestError::Field { name: "leaf bytes" });
         }
         Ok(weights)
+    }
+
+    /// A file's root, SHA-256 and length, the first under `key`.
+    fn file(&mut self, key: u8, [root, sha256, bytes]: [&'static str; 3]) -> Result<Weights, ManifestError> {
+        Ok(Weights {
+            root: self.key(key, root)?.bytes(root)?,
+            sha256: self.key(key.saturating_add(1), sha256)?.bytes(sha256)?,
+            bytes: self.key(key.saturating_add(2), bytes)?.long(bytes)?,
+        })
+    }
+
+    fn draft(&mut self) -> Result<Draft, ManifestError> {
+        let model = self.key(14, "draft model")?.text("draft model")?;
+        let names = ["draft weights root", "draft weights sha256", "draft weights bytes"];
+        Ok(Draft { model, weights: self.file(15, names)? })
     }
 
     fn policy(&mut self) -> Result<Policy, ManifestError> {

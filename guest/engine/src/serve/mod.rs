@@ -1,15 +1,16 @@
 //! The loop: frames, requests, passes, waiting.
 
+mod frames;
+mod tell;
+
 use alloc::collections::BTreeMap;
-use alloc::string::ToString as _;
 use alloc::vec;
 use alloc::vec::Vec;
 use vial_abi::Mark;
-use vial_model::generate::{Event, Finish, Request, RequestId, Usage};
-use vial_model::transformer::{Engine, PassError};
-use vial_net::{Action, ApiError, Cache, Delta, Generation, JobId, Sender, Server, Status, TokenLogprob};
+use vial_model::generate::{DraftCounts, Event, Request, RequestId, Speculation, Usage};
+use vial_model::transformer::Engine;
+use vial_net::{Action, ApiError, Cache, Drafts, Generation, JobId, Sender, Server, Status};
 use vial_user::clock::Clock;
-use vial_user::virtio::net::FRAME_BYTES;
 use vial_user::virtio::{DeviceError, Net};
 use vial_user::{console, syscall};
 
@@ -18,11 +19,8 @@ use crate::embedding::Embedding;
 use crate::evidence::{self, Bound};
 use crate::form::Reader;
 use crate::load::Loaded;
-use crate::requests::{input_refusal, logprob, refusal, request};
+use crate::requests::{input_refusal, refusal, request};
 use crate::scope::Scopes;
-
-/// Longest sleep. The host may lose an interrupt, or withhold it; a frame then waits no longer than this.
-const NAP_NS: u64 = 100_000_000;
 
 /// What a client is told once a leaf has differed.
 const UNHEALTHY: &str = "the weights on the disk differ from what was sealed; this appliance answers no more";
@@ -88,14 +86,11 @@ impl Appliance<'_> {
             is_busy = true;
             self.act(action, turns);
         }
-        if self.loaded.batcher.is_idle() {
-            is_busy |= self.weights.poll();
-        } else {
+        // No pass waits for the draft model.
+        is_busy |= self.weights.poll();
+        if !self.loaded.batcher.is_idle() {
             is_busy = true;
-            let started_ns = self.clock.now_ns();
-            let events = self.loaded.batcher.step(&mut self.weights, self.engine);
-            self.loaded.batcher.note_pass(self.clock.now_ns().saturating_sub(started_ns));
-            for event in events {
+            for event in self.step() {
                 self.tell(event, turns);
             }
             self.server
@@ -107,12 +102,27 @@ impl Appliance<'_> {
         Ok(self.send_frames()? || is_busy)
     }
 
+    /// One pass: of the model, or of the draft model once it is there.
+    fn step(&mut self) -> Vec<Event> {
+        let started_ns = self.clock.now_ns();
+        let (batcher, engine) = (&mut self.loaded.batcher, self.engine);
+        let events = match self.weights.with_draft() {
+            Some((mut model, mut draft)) => batcher.step_with_draft(&mut model, &mut draft, engine),
+            None => batcher.step(&mut self.weights, engine),
+        };
+        batcher.note_pass(self.clock.now_ns().saturating_sub(started_ns));
+        events
+    }
+
     fn update(&self, turns: &mut Turns) {
         let (streams, waiting) = self.loaded.batcher.load();
         (turns.status.streams, turns.status.waiting) = (streams, waiting);
         turns.status.checked_bytes = self.weights.checked_bytes();
         let (kv, (free_pages, _)) = (&self.loaded.kv, self.loaded.batcher.free_pages());
         turns.status.cache = Cache { kind: kv.kind.name(), bytes: kv.bytes(), pages: kv.pages, free_pages };
+        let Speculation { looked_up, modelled, .. } = self.loaded.batcher.speculation();
+        let drafts = |counts: DraftCounts| Drafts { drafted: counts.drafted, right: counts.right };
+        (turns.status.looked_up, turns.status.modelled) = (drafts(looked_up), drafts(modelled));
     }
 
     fn note_weights(&self, turns: &mut Turns) {
@@ -205,100 +215,6 @@ impl Appliance<'_> {
     fn unix_s(&self) -> Option<u64> {
         self.clock.unix_ns(self.clock.now_ns()).map(|now_ns| now_ns / 1_000_000_000)
     }
-
-    fn tell(&mut self, event: Event, turns: &mut Turns) {
-        match event {
-            Event::Token { id, token, text, logprobs } => {
-                let Some(&job) = turns.jobs.get(&id) else { return };
-                let logprobs =
-                    logprobs.map(|logprobs| logprob(self.loaded.batcher.vocabulary(), token, &logprobs));
-                self.say(id, job, &text, logprobs, turns);
-                if !turns.has_first_token {
-                    turns.has_first_token = true;
-                    syscall::mark(Mark::FirstToken);
-                }
-            }
-            Event::Done { id, text, finish, usage } => {
-                turns.count(usage);
-                let Some(job) = turns.jobs.remove(&id) else { return };
-                self.say(id, job, &text, None, turns);
-                let mut reader = turns.readers.remove(&id);
-                let server = &mut self.server;
-                let has_called = reader
-                    .as_mut()
-                    .is_some_and(|reader| reader.finish(&mut |delta| server.delta(job, delta, None)));
-                self.server.finish(job, finish_of(finish, has_called), usage_of(usage));
-            }
-            Event::Embedded { id, vector, .. } => {
-                let Some(job) = turns.jobs.remove(&id) else { return };
-                let Some(mut embedding) = turns.embeddings.remove(&job) else { return };
-                embedding.add(vector);
-                self.embed(job, embedding, turns);
-            }
-            Event::Failed { id, error } => {
-                // The error names a leaf or a token's number, never text.
-                console::print(format_args!("{error}"));
-                let Some(job) = turns.jobs.remove(&id) else { return };
-                turns.embeddings.remove(&job);
-                turns.readers.remove(&id);
-                self.server.fail(job, &failure(&error));
-            }
-        }
-    }
-
-    /// Tells the next text of an answer; probabilities go with its first piece, or alone.
-    fn say(
-        &mut self,
-        id: RequestId,
-        job: JobId,
-        text: &str,
-        mut logprobs: Option<TokenLogprob>,
-        turns: &mut Turns,
-    ) {
-        let Some(reader) = turns.readers.get_mut(&id) else { return };
-        let server = &mut self.server;
-        reader.push(text, &mut |delta| server.delta(job, delta, logprobs.take()));
-        if logprobs.is_some() {
-            server.delta(job, Delta::Text(""), logprobs);
-        }
-    }
-
-    fn take_frames(&mut self) -> Result<bool, DeviceError> {
-        let mut is_any = false;
-        let mut frame = [0; FRAME_BYTES];
-        while let Some(len) = self.net.receive(&mut frame)? {
-            self.server.receive(frame.get(..len).unwrap_or_default().to_vec());
-            is_any = true;
-        }
-        Ok(is_any)
-    }
-
-    fn send_frames(&mut self) -> Result<bool, DeviceError> {
-        let mut is_any = false;
-        while let Some(frame) = self.server.next_frame() {
-            if !self.net.send(&frame)? {
-                self.server.keep_frame(frame);
-                break;
-            }
-            is_any = true;
-        }
-        self.net.notify();
-        Ok(is_any)
-    }
-
-    /// Sleeps until a frame comes or a timer is due.
-    fn wait(&mut self) -> Result<(), DeviceError> {
-        let now_ns = self.clock.now_ns();
-        let delay_ns = self.server.poll_delay_ns(now_ns).unwrap_or(NAP_NS).min(NAP_NS);
-        self.net.set_interrupts(true);
-        // A frame that came before the switch would not interrupt.
-        if !self.take_frames()? && delay_ns > 0 {
-            syscall::wait(self.clock.ticks_at(now_ns.saturating_add(delay_ns)));
-        }
-        self.net.set_interrupts(false);
-        self.net.acknowledge();
-        Ok(())
-    }
 }
 
 impl Turns {
@@ -312,25 +228,4 @@ impl Turns {
         self.status.cached_tokens += usage.cached_tokens as u64;
         self.status.completion_tokens += usage.completion_tokens as u64;
     }
-}
-
-fn finish_of(finish: Finish, has_called: bool) -> vial_net::Finish {
-    match finish {
-        Finish::Stop if has_called => vial_net::Finish::ToolCalls,
-        Finish::Stop => vial_net::Finish::Stop,
-        Finish::Length => vial_net::Finish::Length,
-    }
-}
-
-/// How a client is told of a pass that failed.
-fn failure(error: &PassError) -> ApiError {
-    match error {
-        PassError::Weights(_) => ApiError::server(UNHEALTHY),
-        error => ApiError::server(error.to_string()),
-    }
-}
-
-fn usage_of(usage: Usage) -> vial_net::Usage {
-    let Usage { prompt_tokens, cached_tokens, completion_tokens } = usage;
-    vial_net::Usage { prompt_tokens, cached_tokens, completion_tokens }
 }

@@ -2,77 +2,24 @@
 //!
 //! Nothing here is trusted: what lies at these places is compared with the manifest, and the manifest with the launch
 //! page. Layout, little endian: magic (8), format version (4), number of entries (4), then for each [`Part`] in order
-//! offset (8) and length (8); the rest is zero.
+//! offset (8) and length (8); the rest is zero. Version 1 has no draft model and no entries for one.
 
-/// Version of image and manifest that this vial writes and reads.
-pub const FORMAT_VERSION: u32 = 1;
+mod part;
+
+pub use part::Part;
+use part::parts;
+
+/// Newest version of image and manifest that this vial writes and reads.
+pub const FORMAT_VERSION: u32 = 2;
 /// Bytes of the header.
 pub const HEADER_BYTES: usize = 4096;
 /// Every part starts on a multiple of this.
 pub const PART_ALIGN: u64 = 4096;
 const MAGIC: [u8; 8] = *b"VIALSEAL";
 
-/// What lies in the sealed partition, in this order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
-    /// Canonical CBOR.
-    Manifest,
-    /// The publisher's signature; length 0 if there is none.
-    Signature,
-    /// ROM and boot program as one ELF; read by the VMM.
-    Firmware,
-    /// Kernel ELF.
-    Kernel,
-    /// Engine ELF.
-    Engine,
-    /// Agent bundle.
-    Bundle,
-    /// Values of the leaves.
-    Tree,
-    /// The GGUF file.
-    Weights,
-}
-
-impl Part {
-    /// All parts in order.
-    pub const ALL: [Self; 8] = [
-        Self::Manifest,
-        Self::Signature,
-        Self::Firmware,
-        Self::Kernel,
-        Self::Engine,
-        Self::Bundle,
-        Self::Tree,
-        Self::Weights,
-    ];
-
-    /// Its name for people.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Manifest => "manifest",
-            Self::Signature => "signature",
-            Self::Firmware => "firmware",
-            Self::Kernel => "kernel",
-            Self::Engine => "engine",
-            Self::Bundle => "bundle",
-            Self::Tree => "tree",
-            Self::Weights => "weights",
-        }
-    }
-
-    /// Most bytes it may have, so that a hostile header cannot ask for all memory.
-    #[must_use]
-    pub const fn max_bytes(self) -> u64 {
-        match self {
-            Self::Manifest => 4096,
-            Self::Signature => 64,
-            Self::Firmware | Self::Kernel | Self::Engine => 8 << 20,
-            Self::Bundle => 4 << 20,
-            Self::Tree => 1 << 30,
-            Self::Weights => 1 << 45,
-        }
-    }
+/// The version of an image with or without a draft model: the oldest that can say so.
+pub(crate) const fn version(has_draft: bool) -> u32 {
+    if has_draft { 2 } else { 1 }
 }
 
 /// Where a part lies, in bytes from the partition's start.
@@ -129,20 +76,21 @@ impl core::fmt::Display for HeaderError {
 impl core::error::Error for HeaderError {}
 
 impl SealedHeader {
-    /// The header for parts of these lengths, in the order of [`Part::ALL`]. The weights start where `partition_start`
-    /// plus their offset is a multiple of `weights_align`.
+    /// The header for parts of these lengths, in the order of [`Part::ALL`]; no draft model where its length is 0. Weights
+    /// start where `partition_start` plus their offset is a multiple of `weights_align`.
     #[must_use]
     pub fn plan(lens: [u64; Part::ALL.len()], partition_start: u64, weights_align: u64) -> Self {
+        let mut header = Self { places: [Place::default(); Part::ALL.len()] };
+        let parts = parts(lens.last().is_some_and(|draft| *draft > 0));
         let mut end = PART_ALIGN;
-        let places = core::array::from_fn(|at| {
-            let len = lens.get(at).copied().unwrap_or_default();
-            let is_weights = Part::ALL.get(at) == Some(&Part::Weights);
-            let (start, align) = if is_weights { (partition_start, weights_align) } else { (0, PART_ALIGN) };
+        for ((part, place), len) in parts.iter().zip(&mut header.places).zip(lens) {
+            let (start, align) =
+                if part.is_model() { (partition_start, weights_align) } else { (0, PART_ALIGN) };
             let offset = round_up(start.saturating_add(end), align).saturating_sub(start);
             end = offset.saturating_add(len);
-            Place { offset, len }
-        });
-        Self { places }
+            *place = Place { offset, len };
+        }
+        header
     }
 
     /// Where `part` lies.
@@ -152,19 +100,32 @@ impl SealedHeader {
         found.map(|(_, place)| place).unwrap_or_default()
     }
 
+    /// Where the last part ends, in bytes from the partition's start.
+    #[must_use]
+    pub fn end(&self) -> u64 {
+        let ends = self.places.iter().map(|place| place.offset.saturating_add(place.len));
+        ends.max().unwrap_or_default()
+    }
+
     /// Bytes of the partition, a multiple of [`PART_ALIGN`].
     #[must_use]
     pub fn partition_bytes(&self) -> u64 {
-        let Place { offset, len } = self.place(Part::Weights);
-        round_up(offset.saturating_add(len), PART_ALIGN)
+        round_up(self.end(), PART_ALIGN)
+    }
+
+    fn has_draft(&self) -> bool {
+        self.place(Part::DraftWeights).len > 0
     }
 
     /// Its bytes.
     #[must_use]
     pub fn encode(&self) -> [u8; HEADER_BYTES] {
         let mut bytes = [0; HEADER_BYTES];
-        let words = self.places.iter().flat_map(|place| [place.offset, place.len]);
-        let head = [FORMAT_VERSION, 8].into_iter().flat_map(u32::to_le_bytes);
+        let parts = parts(self.has_draft());
+        let places = self.places.iter().zip(parts);
+        let words = places.flat_map(|(place, _)| [place.offset, place.len]);
+        let count = u32::try_from(parts.len()).unwrap_or(u32::MAX);
+        let head = [version(self.has_draft()), count].into_iter().flat_map(u32::to_le_bytes);
         let all = MAGIC.into_iter().chain(head).chain(words.flat_map(u64::to_le_bytes));
         for (to, from) in bytes.iter_mut().zip(all) {
             *to = from;
@@ -182,24 +143,25 @@ impl SealedHeader {
         if *magic != MAGIC {
             return Err(HeaderError::Magic);
         }
-        match u32::from_le_bytes(*version) {
-            0 => return Err(HeaderError::Form),
-            found if found > FORMAT_VERSION => return Err(HeaderError::Newer { found }),
-            _ => {}
+        let version = u32::from_le_bytes(*version);
+        if version > FORMAT_VERSION {
+            return Err(HeaderError::Newer { found: version });
         }
+        let parts = parts(version == self::version(true));
         let (_, words) = rest.split_first_chunk::<4>().ok_or(HeaderError::Form)?;
         let (words, _) = words.as_chunks::<8>();
         let word = |at: usize| words.get(at).map(|word| u64::from_le_bytes(*word)).unwrap_or_default();
-        let places = core::array::from_fn(|at| {
+        let mut header = Self { places: [Place::default(); Part::ALL.len()] };
+        for (at, (place, _)) in header.places.iter_mut().zip(parts).enumerate() {
             let first = at.saturating_mul(2);
-            Place { offset: word(first), len: word(first.saturating_add(1)) }
-        });
-        Self { places }.checked(bytes)
+            *place = Place { offset: word(first), len: word(first.saturating_add(1)) };
+        }
+        header.checked(parts, bytes)
     }
 
-    fn checked(self, bytes: &[u8; HEADER_BYTES]) -> Result<Self, HeaderError> {
+    fn checked(self, parts: &[Part], bytes: &[u8; HEADER_BYTES]) -> Result<Self, HeaderError> {
         let mut end = PART_ALIGN;
-        for (part, place) in Part::ALL.into_iter().zip(self.places) {
+        for (&part, place) in parts.iter().zip(self.places) {
             let is_placed = place.offset >= end && place.offset.is_multiple_of(PART_ALIGN);
             if !is_placed || place.len > part.max_bytes() {
                 return Err(HeaderError::Part { part, place });
@@ -218,21 +180,44 @@ fn round_up(value: u64, unit: u64) -> u64 {
 mod tests {
     use super::*;
 
-    const LENS: [u64; 8] = [300, 64, 5000, 4096, 10_000, 1, 64, 200_000];
+    const LENS: [u64; 10] = [300, 64, 5000, 4096, 10_000, 1, 64, 200_000, 32, 100_000];
 
     fn header() -> SealedHeader {
         SealedHeader::plan(LENS, 17 * 4096, 1 << 20)
     }
 
+    fn without_draft() -> SealedHeader {
+        let lens = [300, 64, 5000, 4096, 10_000, 1, 64, 200_000, 0, 0];
+        SealedHeader::plan(lens, 17 * 4096, 1 << 20)
+    }
+
     #[test]
     fn a_header_survives_its_encoding() {
-        assert_eq!(SealedHeader::decode(&header().encode()), Ok(header()));
+        for header in [header(), without_draft()] {
+            assert_eq!(SealedHeader::decode(&header.encode()), Ok(header));
+        }
+    }
+
+    #[test]
+    fn a_header_without_a_draft_model_is_of_the_version_before_there_were_any() {
+        let [one, two] = [without_draft(), header()].map(|header| header.encode());
+        assert_eq!(
+            (one[8..16].to_vec(), two[8..16].to_vec()),
+            ([1, 0, 0, 0, 8, 0, 0, 0].to_vec(), [2, 0, 0, 0, 10, 0, 0, 0].to_vec())
+        );
+        assert_eq!(without_draft().place(Part::DraftWeights), Place::default());
+        // Of one version and with the entries of the other.
+        for (mut bytes, version) in [(one, 2), (two, 1)] {
+            bytes[8] = version;
+            let _refused: HeaderError = SealedHeader::decode(&bytes).unwrap_err();
+        }
     }
 
     #[test]
     fn weights_are_aligned_from_the_start_of_the_disk() {
-        let weights = header().place(Part::Weights);
-        assert_eq!((17 * 4096 + weights.offset) % (1 << 20), 0);
+        for part in [Part::Weights, Part::DraftWeights] {
+            assert_eq!((17 * 4096 + header().place(part).offset) % (1 << 20), 0);
+        }
         assert_eq!(header().partition_bytes() % PART_ALIGN, 0);
     }
 
@@ -245,7 +230,7 @@ mod tests {
             SealedHeader::decode(&changed).unwrap_err()
         };
         assert_eq!(refused(0, b'v'), HeaderError::Magic);
-        assert_eq!(refused(8, 2), HeaderError::Newer { found: 2 });
+        assert_eq!(refused(8, 3), HeaderError::Newer { found: 3 });
         assert_eq!(refused(8, 0), HeaderError::Form);
         assert_eq!(refused(12, 9), HeaderError::Form);
         assert_eq!(refused(4095, 1), HeaderError::Form);

@@ -1,0 +1,150 @@
+//! A file of weights of which the front is in memory and checked.
+
+use alloc::vec::Vec;
+use core::ops::Range;
+use vial_model::weights::{Resident, WeightsError};
+use vial_weights::{LEAF_BYTES, Lanes, Tree};
+
+/// A file that is read from its start.
+///
+/// Invariant: every byte of `bytes` was compared with the tree after it was copied here; nobody else can write it.
+#[derive(Debug)]
+pub struct Front {
+    tree: Tree<'static>,
+    /// First byte of the file on the disk.
+    start: u64,
+    bytes: Vec<u8>,
+    /// Bytes asked for.
+    requested: u64,
+}
+
+impl Front {
+    /// The file at `start` of the disk, with memory for all of it. `None` if there is not so much.
+    #[must_use]
+    pub fn new(tree: Tree<'static>, start: u64) -> Option<Self> {
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(usize::try_from(tree.file_bytes()).ok()?).ok()?;
+        Some(Self { tree, start, bytes, requested: 0 })
+    }
+
+    /// Bytes that are in memory and checked.
+    #[must_use]
+    pub fn checked_bytes(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
+    /// Whether all of them are.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.checked_bytes() == self.tree.file_bytes()
+    }
+
+    /// The file, once it is whole.
+    #[must_use]
+    pub fn whole(&self) -> Option<Resident<'_>> {
+        self.is_whole().then(|| Resident::new(&self.bytes))
+    }
+
+    /// Refuses a range outside the file.
+    pub(crate) fn has(&self, range: &Range<u64>) -> Result<(), WeightsError> {
+        let file_bytes = self.tree.file_bytes();
+        let is_inside = range.end <= file_bytes;
+        if is_inside { Ok(()) } else { Err(WeightsError::Outside { range: range.clone(), file_bytes }) }
+    }
+
+    /// The bytes of a range that has been checked.
+    pub(crate) fn bytes(&self, range: Range<u64>) -> &[u8] {
+        let place = usize::try_from(range.start).ok().zip(usize::try_from(range.end).ok());
+        place.and_then(|(start, end)| self.bytes.get(start..end)).unwrap_or_default()
+    }
+
+    /// Place on the disk and length of what is to be read next, at most `most` bytes; `None` if all was asked for.
+    pub(crate) fn next_read(&self, most: usize) -> Option<(u64, usize)> {
+        let rest = self.tree.file_bytes() - self.requested;
+        let len = usize::try_from(rest).unwrap_or(usize::MAX).min(most);
+        (len > 0).then_some((self.start + self.requested, len))
+    }
+
+    /// Takes note of a read of so many bytes.
+    pub(crate) fn asked(&mut self, len: usize) {
+        self.requested += len as u64;
+    }
+
+    /// The leaf that comes next.
+    pub(crate) fn next_leaf(&self) -> u64 {
+        self.checked_bytes() / LEAF_BYTES
+    }
+
+    /// Lets `copy` write the next `len` bytes and checks them; drops them again if they differ.
+    pub(crate) fn take(
+        &mut self,
+        lanes: Lanes,
+        len: usize,
+        copy: impl FnOnce(&mut [u8]),
+    ) -> Result<(), WeightsError> {
+        let (start, first) = (self.bytes.len(), self.next_leaf());
+        self.bytes.resize(start + len, 0);
+        copy(&mut self.bytes[start..]);
+        let leaf_bytes = usize::try_from(LEAF_BYTES).unwrap_or(usize::MAX);
+        let mut leaves = (first..).zip(self.bytes[start..].chunks(leaf_bytes));
+        let differs = leaves.find(|(leaf, bytes)| self.tree.check(lanes, *leaf, bytes).is_err());
+        let Some((leaf, _)) = differs else { return Ok(()) };
+        self.bytes.truncate(start);
+        Err(WeightsError::Differs { leaf })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vial_weights::tree::TreeBuilder;
+
+    const LEAF: usize = 128 << 10;
+
+    /// A file of two leaves and a half at place 4096 of a disk.
+    fn file() -> (Vec<u8>, Front) {
+        let bytes: Vec<u8> = (0..=250_u8).cycle().take(5 * LEAF / 2).collect();
+        let mut tree = TreeBuilder::new(Lanes::Baseline, bytes.len() as u64);
+        tree.add(&bytes);
+        let (values, root) = tree.finish().unwrap();
+        let tree = Tree::new(values.leak(), bytes.len() as u64, &root).unwrap();
+        (bytes, Front::new(tree, 4096).unwrap())
+    }
+
+    fn take(front: &mut Front, bytes: &[u8]) -> Result<(), WeightsError> {
+        front.take(Lanes::Baseline, bytes.len(), |to| to.copy_from_slice(bytes))
+    }
+
+    #[test]
+    fn a_file_is_asked_for_in_order_and_once() {
+        let (bytes, mut front) = file();
+        let mut asked = Vec::new();
+        while let Some((offset, len)) = front.next_read(LEAF) {
+            front.asked(len);
+            asked.push((offset, len));
+        }
+        assert_eq!(asked, [(4096, LEAF), (4096 + LEAF as u64, LEAF), (4096 + 2 * LEAF as u64, LEAF / 2)]);
+        assert_eq!(asked.iter().map(|(_, len)| len).sum::<usize>(), bytes.len());
+    }
+
+    #[test]
+    fn what_was_taken_is_there_and_a_whole_file_says_so() {
+        let (bytes, mut front) = file();
+        take(&mut front, &bytes[..2 * LEAF]).unwrap();
+        assert_eq!((front.checked_bytes(), front.next_leaf()), (2 * LEAF as u64, 2));
+        assert_eq!(front.bytes(3..9), &bytes[3..9]);
+        assert!(front.bytes(0..bytes.len() as u64).is_empty() && front.whole().is_none());
+        take(&mut front, &bytes[2 * LEAF..]).unwrap();
+        assert!(front.is_whole() && front.whole().is_some());
+        let range = 0..bytes.len() as u64 + 1;
+        assert!(matches!(front.has(&range), Err(WeightsError::Outside { .. })));
+    }
+
+    #[test]
+    fn a_leaf_that_differs_is_named_and_nothing_of_its_read_stays() {
+        let (mut bytes, mut front) = file();
+        bytes[LEAF + 7] ^= 1;
+        assert_eq!(take(&mut front, &bytes[..2 * LEAF]), Err(WeightsError::Differs { leaf: 1 }));
+        assert_eq!(front.checked_bytes(), 0);
+    }
+}

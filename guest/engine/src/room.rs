@@ -1,0 +1,235 @@
+//! What the caches get of the memory.
+
+use alloc::format;
+use vial_abi::launch_page::Kv;
+use vial_abi::memory::heap;
+use vial_abi::{ExitCode, Handoff};
+use vial_model::kv::{KvError, KvKind, KvPlan, KvWish};
+use vial_model::transformer::{Pass, Transformer};
+use vial_weights::Manifest;
+
+use crate::Stop;
+
+/// Memory for the network, the tokenizer and requests.
+const RESERVE_BYTES: u64 = 40 << 20;
+/// Rows of a pass: as many as prefill well.
+pub(crate) const ROWS: usize = 128;
+/// Drafted tokens of a pass: with the one before them as many rows as decoding kernels take.
+pub(crate) const DRAFTS: usize = 7;
+
+/// A cache for each model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Plans {
+    pub(crate) model: KvPlan,
+    pub(crate) draft: Option<KvPlan>,
+}
+
+/// What is left for the caches when everything else has its memory. The draft model may see as many tokens as the model.
+///
+/// # Errors
+/// The arithmetic of what does not fit.
+pub(crate) fn plan(
+    model: &Transformer,
+    draft: Option<&Transformer>,
+    handoff: &Handoff,
+    manifest: &Manifest,
+) -> Result<Plans, Stop> {
+    let size = |value: u32| usize::try_from(value).unwrap_or(usize::MAX);
+    let policy = manifest.policy;
+    let budget_bytes = left(model, draft, handoff, manifest)?;
+    let wish = KvWish { streams: size(policy.max_streams), context: size(policy.max_context), budget_bytes };
+    let plans = |kind| plans(model, draft, wish, kind);
+    plans(kind(handoff.launch.kv)).map_err(|error| {
+        let hint = if plans(KvKind::Q8_0).is_ok() { ", or start with --kv q8_0" } else { "" };
+        Stop { code: ExitCode::ModelMemory, line: format!("{error}{hint}") }
+    })
+}
+
+/// Bytes for both caches.
+fn left(
+    model: &Transformer,
+    draft: Option<&Transformer>,
+    handoff: &Handoff,
+    manifest: &Manifest,
+) -> Result<u64, Stop> {
+    let launch = &handoff.launch;
+    let all: u64 =
+        heap(launch.memory_bytes, launch.cpus, handoff.blobs_bytes).iter().map(|region| region.len).sum();
+    let streams = u64::from(manifest.policy.max_streams);
+    let taken_by = |model: &Transformer, logits: u64| {
+        Pass::bytes(model, ROWS) + 4 * model.config.vocabulary as u64 * logits
+    };
+    let activations =
+        taken_by(model, streams + DRAFTS as u64) + draft.map_or(0, |draft| taken_by(draft, streams));
+    let weights = manifest.weights.bytes + manifest.draft.as_ref().map_or(0, |draft| draft.weights.bytes);
+    let taken = weights + activations + RESERVE_BYTES;
+    all.checked_sub(taken).ok_or_else(|| {
+        let line = format!(
+            "memory: found {all} bytes of heap, expected at least {weights} of weights + {activations} of activations + \
+             {RESERVE_BYTES} of reserve = {taken}: start with more --memory"
+        );
+        Stop { code: ExitCode::ModelMemory, line }
+    })
+}
+
+/// Caches for as many tokens of either model: what they may take is shared as their pages are.
+fn plans(
+    model: &Transformer,
+    draft: Option<&Transformer>,
+    wish: KvWish,
+    kind: KvKind,
+) -> Result<Plans, KvError> {
+    let of = |model: &Transformer, budget_bytes| {
+        KvPlan::of_kind(&model.config, KvWish { budget_bytes, ..wish }, kind)
+    };
+    let Some(draft) = draft else { return Ok(Plans { model: of(model, wish.budget_bytes)?, draft: None }) };
+    let (one, other) = (of(model, u64::MAX)?.page_bytes, of(draft, u64::MAX)?.page_bytes);
+    let model = of(model, wish.budget_bytes / (one + other) * one)?;
+    let draft = of(draft, wish.budget_bytes - model.bytes())?;
+    Ok(Plans { model, draft: Some(draft) })
+}
+
+fn kind(kv: Kv) -> KvKind {
+    match kv {
+        Kv::F16 => KvKind::F16,
+        Kv::Q8_0 => KvKind::Q8_0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::String;
+    use vial_abi::LaunchPage;
+    use vial_abi::launch_page::{Machine, Measure, Tee};
+    use vial_abi::memory::Region;
+    use vial_model::gguf::Gguf;
+    use vial_weights::manifest::{Draft, Policy, Weights};
+
+    /// An appliance of `memory_bytes` that keeps keys and values so.
+    fn handoff(memory_bytes: u64, kv: Kv) -> Handoff {
+        let (tee, machine, measure) = (Tee::Simulated, Machine::Vial, Measure::Nodes);
+        let blob = Region { pa: 0, len: 0 };
+        Handoff {
+            launch: LaunchPage { manifest_digest: [1; 48], memory_bytes, cpus: 1, tee, machine, measure, kv },
+            weights_root: [2; 32],
+            event_log_head: [3; 48],
+            manifest: blob,
+            event_log: blob,
+            bundle: blob,
+            tree: blob,
+            draft_tree: blob,
+            boot_report: blob,
+            blobs_bytes: 4096,
+            weights_disk_offset: 0,
+            weights_bytes: 1,
+            draft_disk_offset: 0,
+            draft_bytes: 0,
+            leaf_bytes: 131_072,
+            tsc_khz: 1,
+            unix_ns: 0,
+            unix_tsc: 0,
+        }
+    }
+
+    /// A model of heads of 64 numbers: a page takes 2 x 2 layers x 2 heads x 64 tokens of them.
+    fn model() -> Transformer {
+        let file = vial_model::tiny::llama(1);
+        let mut model = Transformer::from_gguf(&Gguf::parse(&file, file.len() as u64).unwrap()).unwrap();
+        model.config.head_dim = 64;
+        model
+    }
+
+    /// The cache of one sequence of 128 tokens where weights leave that many bytes.
+    fn cache(left: u64, kv: Kv) -> Result<KvPlan, Stop> {
+        plans(left, kv, None, 1).map(|plans| plans.model)
+    }
+
+    /// Caches of so many sequences of 128 tokens where weights leave that many bytes.
+    fn plans(left: u64, kv: Kv, draft: Option<&Transformer>, streams: u32) -> Result<Plans, Stop> {
+        let (model, handoff) = (model(), handoff(512 << 20, kv));
+        let all: u64 = heap(512 << 20, 1, handoff.blobs_bytes).iter().map(|region| region.len).sum();
+        let logits = 4 * model.config.vocabulary as u64 * (u64::from(streams) + DRAFTS as u64);
+        let drafting = draft.map_or(0, |draft| {
+            Pass::bytes(draft, ROWS) + 4 * draft.config.vocabulary as u64 * u64::from(streams)
+        });
+        let bytes = all - Pass::bytes(&model, ROWS) - logits - drafting - RESERVE_BYTES - left;
+        let of_draft = draft.map_or(0, |_| 1000);
+        let manifest = Manifest {
+            firmware: [1; 48],
+            kernel: [2; 48],
+            engine: [3; 48],
+            bundle: [4; 48],
+            model: String::new(),
+            architecture: String::new(),
+            weights: Weights { root: [5; 32], sha256: [6; 32], bytes: bytes - of_draft },
+            policy: Policy { max_streams: streams, max_context: 128 },
+            publisher: None,
+            draft: draft.map(|_| Draft {
+                model: String::new(),
+                weights: Weights { root: [7; 32], sha256: [8; 32], bytes: of_draft },
+            }),
+        };
+        plan(&model, draft, &handoff, &manifest)
+    }
+
+    const F16_PAGE: u64 = 2 * 2 * 2 * 64 * 128;
+    const Q8_0_PAGE: u64 = 2 * 2 * 2 * 64 * 68;
+
+    #[test]
+    fn the_cache_is_of_the_kind_that_the_launch_page_says() {
+        let of = |kv| cache(1 << 20, kv).map(|plan| (plan.kind, plan.pages, plan.page_bytes));
+        assert_eq!(of(Kv::F16), Ok((KvKind::F16, 2, F16_PAGE)));
+        assert_eq!(of(Kv::Q8_0), Ok((KvKind::Q8_0, 2, Q8_0_PAGE)));
+    }
+
+    #[test]
+    fn a_cache_without_room_is_refused_and_integers_are_named_where_they_fit() {
+        let line = |left, kv| cache(left, kv).unwrap_err().line;
+        let fits = line(2 * Q8_0_PAGE, Kv::F16);
+        assert!(fits.ends_with("give 61440 more bytes, or start with --kv q8_0"), "{fits}");
+        cache(2 * Q8_0_PAGE, Kv::Q8_0).unwrap();
+        for kv in [Kv::F16, Kv::Q8_0] {
+            let none = line(2 * Q8_0_PAGE - 1, kv);
+            assert!(none.contains("69631 are left") && none.ends_with("more bytes"), "{none}");
+        }
+    }
+
+    #[test]
+    fn a_draft_model_has_as_many_pages_as_the_model_out_of_what_both_may_take() {
+        let mut draft = model();
+        draft.config.layers = 1;
+        let pair = F16_PAGE + F16_PAGE / 2;
+        for pages in [2, 5, 9] {
+            let plans = plans(pages * pair + 100, Kv::F16, Some(&draft), 8).unwrap();
+            let of_draft = plans.draft.unwrap();
+            assert_eq!((plans.model.pages as u64, of_draft.pages as u64), (pages, pages));
+            assert_eq!(of_draft.page_bytes, F16_PAGE / 2);
+        }
+        let line = plans(2 * pair - 1, Kv::F16, Some(&draft), 8).unwrap_err().line;
+        assert!(line.contains("are left"), "{line}");
+        let line = plans(0, Kv::F16, Some(&draft), 8).unwrap_err().line;
+        assert!(line.contains("0 are left"), "{line}");
+    }
+
+    #[test]
+    fn both_models_are_counted_where_there_is_no_memory() {
+        let (mut handoff, draft) = (handoff(64 << 20, Kv::F16), model());
+        handoff.launch.memory_bytes = 64 << 20;
+        let weights = |bytes| Weights { root: [5; 32], sha256: [6; 32], bytes };
+        let manifest = Manifest {
+            firmware: [1; 48],
+            kernel: [2; 48],
+            engine: [3; 48],
+            bundle: [4; 48],
+            model: String::new(),
+            architecture: String::new(),
+            weights: weights(60_000_000),
+            policy: Policy { max_streams: 1, max_context: 128 },
+            publisher: None,
+            draft: Some(Draft { model: String::new(), weights: weights(7_000_000) }),
+        };
+        let line = plan(&model(), Some(&draft), &handoff, &manifest).unwrap_err().line;
+        assert!(line.contains("67000000 of weights"), "{line}");
+    }
+}
