@@ -120,28 +120,40 @@ impl Op for Scores<'_> {
         if positions == 0 {
             return;
         }
+        let keys = Keys { keys, stride, dim };
         let groups = queries.chunks(SHARED * dim).zip(scores.chunks_mut(SHARED * positions));
         for (queries, scores) in groups {
-            let mut vectors = queries.chunks_exact(dim);
-            let first = vectors.next().unwrap_or_default();
-            let vectors = [
-                first,
-                vectors.next().unwrap_or(first),
-                vectors.next().unwrap_or(first),
-                vectors.next().unwrap_or(first),
-            ];
-            let count = queries.len() / dim;
-            for position in 0..positions {
-                let key = &keys[position * stride..][..dim];
-                if count == 1 {
-                    scores[position] = dots(s, [vectors[0]], key)[0];
-                } else {
-                    let dots = dots(s, vectors, key);
-                    for (query, dot) in dots.iter().enumerate().take(count) {
-                        scores[query * positions + position] = *dot;
-                    }
-                }
+            match queries.len() / dim {
+                1 => several::<S, 1>(s, queries, keys, scores),
+                2 => several::<S, 2>(s, queries, keys, scores),
+                3 => several::<S, 3>(s, queries, keys, scores),
+                _ => several::<S, SHARED>(s, queries, keys, scores),
             }
+        }
+    }
+}
+
+/// Keys as they lie in the cache.
+#[derive(Clone, Copy)]
+struct Keys<'a> {
+    keys: &'a [u16],
+    stride: usize,
+    dim: usize,
+}
+
+/// The scores `[N, positions]` of `N` queries.
+#[inline(always)]
+fn several<S: Simd, const N: usize>(s: S, queries: &[f32], keys: Keys<'_>, scores: &mut [f32]) {
+    let Keys { keys, stride, dim } = keys;
+    let mut vectors = [[].as_slice(); N];
+    for (vector, query) in vectors.iter_mut().zip(queries.chunks_exact(dim)) {
+        *vector = query;
+    }
+    let positions = scores.len() / N;
+    for position in 0..positions {
+        let dots = dots(s, vectors, &keys[position * stride..][..dim]);
+        for (query, dot) in dots.iter().enumerate() {
+            scores[query * positions + position] = *dot;
         }
     }
 }

@@ -5,6 +5,7 @@
 //! there, so that the only error is the rounding of what is stored: at most 1/254 of a block's largest number for each.
 
 use crate::Isa;
+use crate::attention_page::Cached;
 use crate::simd::{Op, Simd, Unit};
 use crate::{f16_to_f32, f32_to_f16};
 
@@ -96,6 +97,38 @@ fn shape(vectors: usize, weights: usize, dim: usize, cache: &[u8]) -> Option<Sha
     let cache = cache.as_chunks().0;
     assert!(positions * blocks <= cache.len(), "{positions} positions in {} blocks", cache.len());
     (positions > 0).then_some(Shape { dim, positions, blocks, cache })
+}
+
+/// Vectors one after the other.
+#[derive(Clone, Copy)]
+pub(crate) struct Blocks<'a> {
+    cache: &'a [Block],
+    /// Blocks of one vector.
+    blocks: usize,
+}
+
+impl<'a> Blocks<'a> {
+    /// Vectors of `dim` numbers.
+    ///
+    /// # Panics
+    /// If the bytes are no vectors.
+    pub(crate) fn new(cache: &'a [u8], dim: usize) -> Self {
+        assert!(cache.len().is_multiple_of(q8_0_bytes(dim)), "{} bytes by {dim} numbers", cache.len());
+        Self { cache: cache.as_chunks().0, blocks: dim.div_ceil(BLOCK) }
+    }
+
+    /// How many they are.
+    pub(crate) fn count(self) -> usize {
+        self.cache.len() / self.blocks
+    }
+}
+
+impl Cached for Blocks<'_> {
+    #[inline(always)]
+    fn unit<S: Simd>(self, s: S, token: usize, unit: usize) -> S::V {
+        let (scale, units) = open(&self.cache[token * self.blocks + unit / 2]);
+        s.mul(s.splat(scale), s.signed_bytes(&units[unit % 2]))
+    }
 }
 
 /// A block's scale and its two units of integers.

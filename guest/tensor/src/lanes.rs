@@ -1,6 +1,6 @@
 //! Loops over a slice, sixteen lanes at a time.
 
-use crate::simd::Unit;
+use crate::simd::{Simd, Unit};
 
 /// Applies a lane function to whole units and to the zero-padded rest.
 macro_rules! lanes {
@@ -51,6 +51,19 @@ macro_rules! fold {
         *$sum = $body;
         $s.$join($s.$join(sums[0], sums[1]), $s.$join(sums[2], sums[3]))
     }};
+}
+
+/// Writes a sum, or adds it to what earlier ones gave.
+#[inline(always)]
+pub(crate) fn write<S: Simd>(s: S, sum: S::V, out: &mut [f32], is_later: bool) {
+    if let Some(out) = out.as_mut_array() {
+        // The usual case without a copy.
+        return s.store(if is_later { s.add(s.load(out), sum) } else { sum }, out);
+    }
+    let sum = if is_later { s.add(s.load(&padded(out, 0.0)), sum) } else { sum };
+    let mut unit = [0.0; 16];
+    s.store(sum, &mut unit);
+    out.copy_from_slice(&unit[..out.len()]);
 }
 
 pub(crate) use {fold, lanes};

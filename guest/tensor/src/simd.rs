@@ -9,7 +9,7 @@ pub(crate) type Unit = [f32; 16];
 pub(crate) const LINE_BYTES: usize = 64;
 
 /// A unit on a cache line of its own.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
 pub(crate) struct Line(pub(crate) Unit);
 

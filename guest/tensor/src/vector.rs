@@ -128,7 +128,7 @@ impl Op for Softmax<'_> {
 }
 
 #[inline(always)]
-fn largest<S: Simd>(s: S, x: &[f32]) -> f32 {
+pub(crate) fn largest<S: Simd>(s: S, x: &[f32]) -> f32 {
     s.top(fold!(s, x, f32::NEG_INFINITY, |top, unit| s.max(unit, *top), max))
 }
 

@@ -3,7 +3,9 @@
 use alloc::vec;
 use alloc::vec::Vec;
 use core::ops::Range;
-use vial_tensor::{Isa, mix_f16, mix_q8_0, q8_0_bytes, scores_f16, scores_q8_0, store_f16, store_q8_0};
+use vial_tensor::{
+    FloatPage, Isa, mix_f16, mix_q8_0, q8_0_bytes, scores_f16, scores_q8_0, store_f16, store_q8_0,
+};
 
 use super::{KvKind, KvPlan, PAGE_TOKENS};
 use crate::transformer::Config;
@@ -130,6 +132,22 @@ impl Vectors<'_> {
         match self {
             Self::F16(keys) => scores_f16(isa, queries, dim, keys, dim, scores),
             Self::Q8_0(keys) => scores_q8_0(isa, queries, dim, keys, scores),
+        }
+    }
+
+    /// Gives a page these keys, from its first on.
+    pub(crate) fn to_keys(self, isa: Isa, page: &mut FloatPage) {
+        match self {
+            Self::F16(keys) => page.set_keys_f16(isa, keys),
+            Self::Q8_0(keys) => page.set_keys_q8_0(isa, keys),
+        }
+    }
+
+    /// Gives a page these values, from its first on.
+    pub(crate) fn to_values(self, isa: Isa, page: &mut FloatPage) {
+        match self {
+            Self::F16(values) => page.set_values_f16(isa, values),
+            Self::Q8_0(values) => page.set_values_q8_0(isa, values),
         }
     }
 

@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 use vial_tensor::{Alone, Isa, Quant, Team};
 
+use super::config::SlidingWindow;
 use super::{Engine, Pass, PassError, Row, Transformer};
 use crate::gguf::Gguf;
 use crate::kv::{KvCache, KvKind, KvPlan, KvWish, Sequence};
@@ -86,6 +87,37 @@ fn a_context_over_several_pages_is_the_same_in_chunks() {
         assert!(last.is_empty() || close(&last, &end));
         last = end;
         bench.cache.close(sequence);
+    }
+}
+
+#[test]
+fn many_rows_at_once_give_what_one_at_a_time_gives_with_windows_and_caps_and_in_company() {
+    let tokens: Vec<u32> = (0..150).map(|at| at * 7 % 64).collect();
+    for kind in [KvKind::F16, KvKind::Q8_0] {
+        let mut bench = Bench::new();
+        let wish = KvWish { streams: 4, context: 256, budget_bytes: 1 << 30 };
+        let plan = KvPlan::of_kind(&bench.model.config, wish, kind).unwrap();
+        (bench.cache, bench.pass) = (KvCache::new(&bench.model.config, plan), Pass::new(&bench.model, 160));
+        let attending = &mut bench.model.config.attending;
+        attending.window = Some(SlidingWindow { tokens: 40, layers: alloc::vec![true, false] });
+        attending.score_cap = Some(0.5);
+        let one = bench.cache.open(200).unwrap();
+        let single = |at: usize| rows(&one, &tokens[at..=at], at);
+        let expected: Vec<f32> = (0..150).flat_map(|at| bench.run(Isa::PORTABLE, &single(at))).collect();
+        for isa in Isa::supported() {
+            let (many, other) = (bench.cache.open(200).unwrap(), bench.cache.open(200).unwrap());
+            let mut found = Vec::new();
+            // Chunks of more rows than a block has, of fewer, and of those that are taken one by one.
+            for (from, to) in [(0, 17), (17, 18), (18, 62), (62, 78), (78, 150)] {
+                let company = rows(&other, &TOKENS[..3], 0);
+                let mixed = [&company[..], &rows(&many, &tokens[from..to], from), &company[..]].concat();
+                let logits = bench.run(isa, &mixed);
+                let row = bench.model.config.vocabulary;
+                found.extend_from_slice(&logits[3 * row..logits.len() - 3 * row]);
+            }
+            assert!(close(&found, &expected), "{kind:?} {isa}");
+            [many, other].into_iter().for_each(|sequence| bench.cache.close(sequence));
+        }
     }
 }
 

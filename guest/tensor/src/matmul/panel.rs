@@ -9,6 +9,7 @@ use core::marker::PhantomData;
 use core::ops::Range;
 
 use super::{Chunk, word_panel, word_rows, words};
+use crate::lanes::write;
 use crate::simd::{LINE_BYTES, Line, Op, Registers, Simd};
 use crate::unpack::{ForFormat, Format, Scales, Sink, for_float_format, for_format, padded};
 
@@ -249,19 +250,6 @@ impl<const W: usize, const N: usize> Op for Block<'_, '_, '_, W, N> {
 /// The first of as few shares of `left` as hold at most `most` each, when all are as equal as can be.
 pub(super) fn like_share(left: usize, most: usize) -> usize {
     left.div_ceil(left.div_ceil(most))
-}
-
-/// Writes a sum, or adds it to what earlier columns gave.
-#[inline(always)]
-pub(super) fn write<S: Simd>(s: S, sum: S::V, out: &mut [f32], is_later: bool) {
-    if let Some(out) = out.as_mut_array() {
-        // The usual case without a copy.
-        return s.store(if is_later { s.add(s.load(out), sum) } else { sum }, out);
-    }
-    let sum = if is_later { s.add(s.load(&padded(out)), sum) } else { sum };
-    let mut unit = [0.0; 16];
-    s.store(sum, &mut unit);
-    out.copy_from_slice(&unit[..out.len()]);
 }
 
 #[cfg(test)]

@@ -10,7 +10,8 @@ use core::marker::PhantomData;
 use core::ops::Range;
 
 use super::Chunk;
-use super::panel::{ROWS, like_share, write};
+use super::panel::{ROWS, like_share};
+use crate::lanes::write;
 use crate::simd::{Line, Op, Registers, Simd, Unit};
 use crate::words::{
     ForWords, Numbers, PAIRS, STRETCH, Stretch, UNIT, WordFormat, WordLanes, Words, for_unit_scales,

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use crate::{Isa, Quant};
 
 mod attention;
+mod attention_page;
 mod attention_q8_0;
 mod finite;
 mod matmul;

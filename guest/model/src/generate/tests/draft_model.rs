@@ -86,7 +86,8 @@ fn a_draft_model_follows_shifts_of_the_context() {
     let small = |setup| Setup { context: 128, pages: 6, draft_pages: 6, ..setup };
     let (answers, found) = run(small(with(SAME)), &requests);
     assert!(same_tokens(&answers, &together(small(Setup::new()), &requests)));
-    assert_eq!(found.modelled.right, found.modelled.drafted, "{found:?}");
+    // After a shift the draft model reads many rows at once where the model had decoded one by one, which rounds otherwise.
+    assert!(found.modelled.right * 50 >= found.modelled.drafted * 49, "{found:?}");
     assert!(found.modelled.right > 400, "{found:?}");
 }
 
