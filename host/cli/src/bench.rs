@@ -25,6 +25,9 @@ pub(crate) struct Args {
     /// Tokens decoded; 0 for none.
     #[arg(long, default_value_t = 128)]
     tokens: usize,
+    /// Tokens that are there before either begins.
+    #[arg(long, default_value_t = 0)]
+    depth: usize,
     /// Rounds.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     rounds: u16,
@@ -44,6 +47,7 @@ struct Output<'a> {
     kv: &'a str,
     prompt: usize,
     tokens: usize,
+    depth: usize,
     /// Tokens per second, the median of the rounds; `null` where nothing was asked for.
     prefill: Option<f64>,
     decode: Option<f64>,
@@ -69,6 +73,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let workload = Workload {
         prompt: args.prompt,
         tokens: args.tokens,
+        depth: args.depth,
         rounds: args.rounds.into(),
         rows: args.batch.into(),
         kv: args.engine.kv(),
@@ -88,6 +93,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         kv: args.engine.kv().name(),
         prompt: args.prompt,
         tokens: args.tokens,
+        depth: args.depth,
         prefill: median(prefill),
         decode: median(decode),
         bytes_per_token,
@@ -121,8 +127,9 @@ fn answers(
 fn line(output: &Output<'_>) -> String {
     let rate = |rate: Option<f64>| rate.map_or_else(|| "-".to_owned(), |rate| format!("{rate:.1}"));
     let share = output.memory_share().map(|share| format!(", {:.0} % of memory's speed", share * 100.0));
+    let depth = if output.depth > 0 { format!("  behind {} tokens", output.depth) } else { String::new() };
     format!(
-        "{}  {} threads  KV {}  prompt of {}: {} tokens a second  decode of {}: {} tokens a second{}",
+        "{}  {} threads  KV {}{depth}  prompt of {}: {} tokens a second  decode of {}: {} tokens a second{}",
         output.isa,
         output.threads,
         output.kv,

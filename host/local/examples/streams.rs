@@ -147,7 +147,8 @@ impl<'a> Bench<'a> {
 /// What a pass costs by its rows, the fastest of several.
 fn costs(file: &ModelFile, engine: Engine<'_>) -> anyhow::Result<()> {
     for rows in [1, 2, 4, 8, 9, 16, 32, 64, 128] {
-        let workload = Workload { prompt: rows.max(4), tokens: 0, rounds: 7, rows, kv: KvKind::F16 };
+        let workload =
+            Workload { prompt: rows.max(4), tokens: 0, depth: 0, rounds: 7, rows, kv: KvKind::F16 };
         let fastest = rates(file, engine, workload)?.prefill.into_iter().fold(0.0, f64::max);
         eprintln!("{rows} rows: {:.1} ms", 1000.0 * rows as f64 / fastest);
     }

@@ -29,6 +29,9 @@ pub(super) struct Choice {
     /// Tokens decoded.
     #[arg(long, default_value_t = 64)]
     pub(super) tokens: u32,
+    /// Tokens that are there before prompt and decode begin, in the engine's table.
+    #[arg(long, default_value_t = 0)]
+    depth: u32,
 }
 
 impl Choice {
@@ -40,7 +43,8 @@ impl Choice {
 
     /// How long prompt and answer are, as options.
     pub(super) fn lengths(&self) -> String {
-        format!(" --prompt {} --tokens {}", self.prompt, self.tokens)
+        let depth = if self.depth > 0 { format!(" --depth {}", self.depth) } else { String::new() };
+        format!(" --prompt {} --tokens {}{depth}", self.prompt, self.tokens)
     }
 }
 
@@ -83,12 +87,16 @@ pub(super) fn run(bench: &Bench, choice: &Choice) -> Result<()> {
 fn table(bench: &Bench, choice: &Choice, shape: &String) -> Result<()> {
     let command = bench.again("engine") + &format!(" --shape {shape}") + &choice.lengths();
     let title = format!("The engine as a process: {shape}");
+    let (behind, name) = match choice.depth {
+        0 => (String::new(), format!("engine-{shape}")),
+        depth => (format!(" behind {depth} tokens"), format!("engine-{shape}-deep")),
+    };
     let heading = format!(
-        "Prompt of {}, decode of {}; llama.cpp in the better of its settings for each cell",
+        "Prompt of {}, decode of {}{behind}; llama.cpp in the better of its settings for each cell",
         choice.prompt, choice.tokens
     );
     let about = About {
-        name: &format!("engine-{shape}"),
+        name: &name,
         title: &title,
         command: &command,
         heading: &heading,
@@ -157,7 +165,7 @@ pub(super) fn measure(
     who: Who,
     found: &mut Found,
 ) -> Result<()> {
-    let (prompt, tokens) = (choice.prompt.to_string(), choice.tokens.to_string());
+    let [prompt, tokens, depth] = [choice.prompt, choice.tokens, choice.depth].map(|count| count.to_string());
     match (who, &bench.peer) {
         (Who::Vial, _) => {
             let mut command = Command::new(&bench.vial);
@@ -168,6 +176,8 @@ pub(super) fn measure(
                 &prompt,
                 "--tokens",
                 &tokens,
+                "--depth",
+                &depth,
             ]);
             let of = json(command.args(["--rounds", "1", "--json"]))?;
             let number = |name: &str| of[name].as_f64().with_context(|| name.to_owned());
@@ -177,7 +187,10 @@ pub(super) fn measure(
         }
         (Who::LlamaCpp { repacks }, Some(peer)) => {
             let mut command = Command::new(peer.program("llama-bench"));
-            command.arg("-m").arg(model).args(["-t", threads, "-p", &prompt, "-n", &tokens, "-r", "1"]);
+            command
+                .arg("-m")
+                .arg(model)
+                .args(["-t", threads, "-p", &prompt, "-n", &tokens, "-d", &depth, "-r", "1"]);
             let of = json(command.args(["-o", "json", "--repack", if repacks { "1" } else { "0" }]))?;
             for test in of.as_array().context("a list of tests")? {
                 let of = if test["n_gen"] == 0 { &mut found.prefill } else { &mut found.decode };
