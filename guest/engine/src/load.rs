@@ -121,8 +121,7 @@ fn of_header(
     let mut batcher = Batcher::new(model, tokenizer, cache, pass, limits);
     batcher.set_public_prefix(beginning);
     if let Some((draft, plan)) = draft.zip(draft_plan) {
-        let (cache, pass) = (KvCache::new(&draft.config, plan), Pass::new(&draft, ROWS));
-        batcher.set_drafter(Drafter::new(draft, cache, pass));
+        batcher.set_drafter(drafter(draft, plan));
     }
     Ok(Loaded {
         batcher,
@@ -135,6 +134,11 @@ fn of_header(
         pooling: pooling(gguf),
         kv: plan,
     })
+}
+
+fn drafter(draft: Transformer, plan: KvPlan) -> Drafter {
+    let (cache, pass) = (KvCache::new(&draft.config, plan), Pass::new(&draft, ROWS));
+    Drafter::new(draft, cache, pass)
 }
 
 /// What the file says of pooling; the mean where it says nothing, or what is not known here.

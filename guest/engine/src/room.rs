@@ -140,6 +140,23 @@ mod tests {
         model
     }
 
+    /// Of a model and perhaps a draft model of so many bytes, for sequences of 128 tokens.
+    fn manifest(bytes: u64, draft: Option<u64>, max_streams: u32) -> Manifest {
+        let weights = |bytes| Weights { root: [5; 32], sha256: [6; 32], bytes };
+        Manifest {
+            firmware: [1; 48],
+            kernel: [2; 48],
+            engine: [3; 48],
+            bundle: [4; 48],
+            model: String::new(),
+            architecture: String::new(),
+            weights: weights(bytes),
+            policy: Policy { max_streams, max_context: 128 },
+            publisher: None,
+            draft: draft.map(|bytes| Draft { model: String::new(), weights: weights(bytes) }),
+        }
+    }
+
     /// The cache of one sequence of 128 tokens where weights leave that many bytes.
     fn cache(left: u64, kv: Kv) -> Result<KvPlan, Stop> {
         plans(left, kv, None, 1).map(|plans| plans.model)
@@ -155,21 +172,7 @@ mod tests {
         });
         let bytes = all - Pass::bytes(&model, ROWS) - logits - drafting - RESERVE_BYTES - left;
         let of_draft = draft.map_or(0, |_| 1000);
-        let manifest = Manifest {
-            firmware: [1; 48],
-            kernel: [2; 48],
-            engine: [3; 48],
-            bundle: [4; 48],
-            model: String::new(),
-            architecture: String::new(),
-            weights: Weights { root: [5; 32], sha256: [6; 32], bytes: bytes - of_draft },
-            policy: Policy { max_streams: streams, max_context: 128 },
-            publisher: None,
-            draft: draft.map(|_| Draft {
-                model: String::new(),
-                weights: Weights { root: [7; 32], sha256: [8; 32], bytes: of_draft },
-            }),
-        };
+        let manifest = manifest(bytes - of_draft, draft.map(|_| of_draft), streams);
         plan(&model, draft, &handoff, &manifest)
     }
 
@@ -216,19 +219,7 @@ mod tests {
     fn both_models_are_counted_where_there_is_no_memory() {
         let (mut handoff, draft) = (handoff(64 << 20, Kv::F16), model());
         handoff.launch.memory_bytes = 64 << 20;
-        let weights = |bytes| Weights { root: [5; 32], sha256: [6; 32], bytes };
-        let manifest = Manifest {
-            firmware: [1; 48],
-            kernel: [2; 48],
-            engine: [3; 48],
-            bundle: [4; 48],
-            model: String::new(),
-            architecture: String::new(),
-            weights: weights(60_000_000),
-            policy: Policy { max_streams: 1, max_context: 128 },
-            publisher: None,
-            draft: Some(Draft { model: String::new(), weights: weights(7_000_000) }),
-        };
+        let manifest = manifest(60_000_000, Some(7_000_000), 1);
         let line = plan(&model(), Some(&draft), &handoff, &manifest).unwrap_err().line;
         assert!(line.contains("67000000 of weights"), "{line}");
     }

@@ -1,9 +1,8 @@
 //! Softmax of scores that come in pieces.
 
 use crate::Isa;
-use crate::lanes::padded;
 use crate::simd::{Op, Simd};
-use crate::vector::{exp_lanes, largest};
+use crate::vector::{largest, weigh};
 
 /// Largest score and sum of weights of the pieces so far.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -52,21 +51,6 @@ impl Op for Soften<'_> {
             softened.largest = top;
             mixed.iter_mut().for_each(|element| *element *= factor);
         }
-        let shift = s.splat(top);
-        let (units, rest) = scores.as_chunks_mut();
-        let mut sum = s.splat(0.0);
-        for unit in units {
-            let weight = exp_lanes(s, s.sub(s.load(unit), shift));
-            sum = s.add(sum, weight);
-            s.store(weight, unit);
-        }
-        if !rest.is_empty() {
-            let mut unit = padded(rest, f32::NEG_INFINITY);
-            let weight = exp_lanes(s, s.sub(s.load(&unit), shift));
-            sum = s.add(sum, weight);
-            s.store(weight, &mut unit);
-            rest.copy_from_slice(&unit[..rest.len()]);
-        }
-        softened.sum += s.sum(sum);
+        softened.sum += weigh(s, scores, top);
     }
 }

@@ -104,19 +104,7 @@ impl Op for Softmax<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let top = largest(s, self.x);
-        let shift = s.splat(top);
-        let (units, rest) = self.x.as_chunks_mut();
-        let mut sum = s.splat(0.0);
-        for unit in units {
-            let value = exp_lanes(s, s.sub(s.load(unit), shift));
-            sum = s.add(sum, value);
-            s.store(value, unit);
-        }
-        let mut unit = padded(rest, f32::NEG_INFINITY);
-        let value = exp_lanes(s, s.sub(s.load(&unit), shift));
-        s.store(value, &mut unit);
-        rest.copy_from_slice(&unit[..rest.len()]);
-        let scale = s.splat(1.0 / s.sum(s.add(sum, value)));
+        let scale = s.splat(1.0 / weigh(s, self.x, top));
         let (units, rest) = self.x.as_chunks_mut();
         for unit in units {
             s.store(s.mul(s.load(unit), scale), unit);
@@ -125,6 +113,27 @@ impl Op for Softmax<'_> {
         s.store(s.mul(s.load(&unit), scale), &mut unit);
         rest.copy_from_slice(&unit[..rest.len()]);
     }
+}
+
+/// Replaces scores by `exp(score - top)`; gives their sum.
+#[inline(always)]
+pub(crate) fn weigh<S: Simd>(s: S, scores: &mut [f32], top: f32) -> f32 {
+    let shift = s.splat(top);
+    let (units, rest) = scores.as_chunks_mut();
+    let mut sum = s.splat(0.0);
+    for unit in units {
+        let weight = exp_lanes(s, s.sub(s.load(unit), shift));
+        sum = s.add(sum, weight);
+        s.store(weight, unit);
+    }
+    if !rest.is_empty() {
+        let mut unit = padded(rest, f32::NEG_INFINITY);
+        let weight = exp_lanes(s, s.sub(s.load(&unit), shift));
+        sum = s.add(sum, weight);
+        s.store(weight, &mut unit);
+        rest.copy_from_slice(&unit[..rest.len()]);
+    }
+    s.sum(sum)
 }
 
 #[inline(always)]
