@@ -9,8 +9,9 @@ use crate::unpack::{ForFormat, Format, Scales, Sink, for_float_format, group, pa
 /// Most rows computed side by side, so that their sums do not wait for each other.
 pub(super) const ROWS: usize = 4;
 
-/// How far ahead of its use a cache line is asked for: rows follow each other, so it will be of use.
-const AHEAD_BYTES: usize = 4096;
+/// How far ahead of its use a cache line is asked for: rows follow each other, so it will be of use. Four rows of usual
+/// width: with a distance of one row, of two in turn the second is asked for when it is used.
+const AHEAD_BYTES: usize = 16384;
 
 /// Shorter rows are computed one by one for one input where registers are few: memory gives less of two such in turn.
 const LONG_BYTES: usize = 4096;

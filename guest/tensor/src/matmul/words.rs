@@ -85,11 +85,12 @@ impl<F: WordFormat<B, K>, const B: usize, const K: usize, const N: usize> Op for
     fn run<S: Simd>(self, s: S) {
         let (Self { chunk, words, scratch: Scratch(numbers), input, .. }, s) = (self, s.words());
         let inputs: [_; N] = core::array::from_fn(|n| words.input(input + n));
+        let in_pairs = in_pairs::<F, B, K>(inputs[0].stretches.len());
         let rows = chunk.tile.rows();
         let mut row = rows.start;
         while row < rows.end {
             let weights = |row| chunk.weights.row(row);
-            row += if N == 1 && in_pairs::<F, B, K>() && row + PAIR <= rows.end {
+            row += if N == 1 && in_pairs && row + PAIR <= rows.end {
                 let pair = [weights(row), weights(row + 1)];
                 let totals = dot::<F, B, K, PAIR, N, _>(s, &pair, &inputs, numbers);
                 write(chunk, row, input, &totals)
@@ -102,11 +103,11 @@ impl<F: WordFormat<B, K>, const B: usize, const K: usize, const N: usize> Op for
     }
 }
 
-/// Whether rows are computed in pairs, which share the words of the input and wait less for each other's sums. Of formats
-/// with eight bits arithmetic keeps up with memory, which gives less of two rows in turn; where units share scales, sums
-/// are no wait.
-const fn in_pairs<F: WordFormat<B, K>, const B: usize, const K: usize>() -> bool {
-    F::RUN == 1 && B * K < STRETCH * UNIT
+/// Whether rows of `stretches` are computed in pairs, which share the words of the input and wait less for each other's
+/// sums. Memory gives less of two rows in turn: pays off where rows are short and arithmetic is slower than memory, which it
+/// is not of formats with eight bits. Where units share scales, sums are no wait.
+const fn in_pairs<F: WordFormat<B, K>, const B: usize, const K: usize>(stretches: usize) -> bool {
+    F::RUN == 1 && B * K < STRETCH * UNIT && stretches < DEPTH
 }
 
 /// Writes products; gives `R`.
