@@ -5,6 +5,7 @@ use alloc::collections::VecDeque;
 use core::hint::spin_loop;
 use core::ops::Range;
 use vial_model::weights::{Resident, Weights, WeightsError};
+use vial_tensor::Team;
 use vial_user::virtio::{Block, DeviceError};
 use vial_weights::Lanes;
 
@@ -205,8 +206,16 @@ impl Arriving {
 }
 
 impl Weights for Arriving {
-    fn require(&mut self, range: Range<u64>) -> Result<(), WeightsError> {
+    fn require(&mut self, _: &Team<'_>, ranges: &[Range<u64>]) -> Result<(), WeightsError> {
+        ranges.iter().try_for_each(|range| self.keep(range.clone()))
+    }
+
+    fn keep(&mut self, range: Range<u64>) -> Result<(), WeightsError> {
         self.require_of(File::Model, range)
+    }
+
+    fn most(&self) -> u64 {
+        u64::MAX
     }
 
     fn bytes(&self, range: Range<u64>) -> &[u8] {

@@ -159,9 +159,9 @@ impl State {
 
     fn attend(&mut self, layer: &Layer, team: &Team<'_>, isa: Isa, start: usize) {
         let mut products = [
-            Product { weights: layer.query.matrix(), out: &mut self.query },
-            Product { weights: layer.key.matrix(), out: &mut self.key },
-            Product { weights: layer.value.matrix(), out: &mut self.value },
+            Product::new(layer.query.matrix(), &mut self.query),
+            Product::new(layer.key.matrix(), &mut self.key),
+            Product::new(layer.value.matrix(), &mut self.value),
         ];
         matmul_shared(team, isa, &self.normed, &mut products);
         let angles = [0.6; HEAD / 2];
@@ -197,8 +197,8 @@ impl State {
 
     fn feed_forward(&mut self, layer: &Layer, team: &Team<'_>, isa: Isa) {
         let mut products = [
-            Product { weights: layer.gate.matrix(), out: &mut self.gate },
-            Product { weights: layer.up.matrix(), out: &mut self.up },
+            Product::new(layer.gate.matrix(), &mut self.gate),
+            Product::new(layer.up.matrix(), &mut self.up),
         ];
         matmul_shared(team, isa, &self.normed, &mut products);
         let gate = self.gate.to_vec();

@@ -6,8 +6,8 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use crate::Team;
 
 /// The output, as the cpus of one run see it.
-struct Chunks {
-    start: *mut f32,
+struct Chunks<E> {
+    start: *mut E,
     /// Elements of all chunks.
     elements: usize,
     len: usize,
@@ -15,12 +15,12 @@ struct Chunks {
 }
 
 // SAFETY: a chunk is lent to the one cpu that claimed its number; see `claim`.
-unsafe impl Sync for Chunks {}
+unsafe impl<E: Send> Sync for Chunks<E> {}
 
-impl Chunks {
+impl<E> Chunks<E> {
     /// The next chunk nobody has, with its number.
     #[expect(clippy::mut_from_ref, reason = "each number, and so each chunk, is given out once")]
-    fn claim(&self) -> Option<(usize, &mut [f32])> {
+    fn claim(&self) -> Option<(usize, &mut [E])> {
         let index = self.next.fetch_add(1, Ordering::Relaxed);
         let first = index.checked_mul(self.len).filter(|first| *first < self.elements)?;
         let len = self.len.min(self.elements - first);
@@ -38,12 +38,12 @@ impl Chunks {
 ///
 /// # Panics
 /// If `len` is 0.
-pub fn for_each_chunk<T>(
+pub fn for_each_chunk<E: Send, T>(
     team: &Team<'_>,
-    out: &mut [f32],
+    out: &mut [E],
     len: usize,
     scratch: impl Fn() -> T + Sync,
-    work: impl Fn(usize, &mut [f32], &mut T) + Sync,
+    work: impl Fn(usize, &mut [E], &mut T) + Sync,
 ) {
     assert!(len > 0, "chunks of nothing");
     let chunks = Chunks { start: out.as_mut_ptr(), elements: out.len(), len, next: AtomicUsize::new(0) };

@@ -9,6 +9,7 @@ mod attention;
 mod config;
 mod error;
 pub mod layout;
+mod order;
 mod pass;
 mod scales;
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Passes over the tiny model: batching and chunking must not change what a sequence computes.
 
 use alloc::vec::Vec;
+use core::ops::Range;
 use vial_tensor::{Alone, Isa, Quant, Team};
 
 use super::config::SlidingWindow;
@@ -8,7 +9,7 @@ use super::{Engine, Pass, PassError, Row, Transformer};
 use crate::gguf::Gguf;
 use crate::kv::{KvCache, KvKind, KvPlan, KvWish, Sequence};
 use crate::tiny;
-use crate::weights::{Resident, Weights, WeightsError};
+use crate::weights::{Narrow, Resident, Weights, WeightsError};
 
 struct Bench {
     file: Vec<u8>,
@@ -28,9 +29,13 @@ impl Bench {
     }
 
     fn run(&mut self, isa: Isa, rows: &[Row<'_>]) -> Vec<f32> {
+        self.run_with_room(u64::MAX, isa, rows)
+    }
+
+    fn run_with_room(&mut self, most: u64, isa: Isa, rows: &[Row<'_>]) -> Vec<f32> {
         let team = Team::new(1, &Alone);
         let engine = Engine { team: &team, isa };
-        let mut weights = Resident::new(&self.file);
+        let mut weights = Narrow::new(&self.file, most);
         self.pass.run(&self.model, &mut weights, &mut self.cache, engine, rows).unwrap().to_vec()
     }
 }
@@ -59,6 +64,41 @@ fn one_row_at_a_time_gives_what_one_pass_gives_on_every_instruction_set() {
         }
         assert!(close(&single, &whole), "{}", isa.name());
         bench.cache.close(other);
+    }
+}
+
+#[test]
+fn logits_have_the_same_bits_with_whatever_room_for_weights() {
+    let mut bench = Bench::new();
+    for isa in Isa::supported() {
+        for tokens in [&TOKENS[..], &TOKENS[..1]] {
+            let mut of = |most| {
+                let sequence = bench.cache.open(100).unwrap();
+                let logits = bench.run_with_room(most, isa, &rows(&sequence, tokens, 0));
+                bench.cache.close(sequence);
+                logits.into_iter().map(f32::to_bits).collect::<Vec<_>>()
+            };
+            let whole = of(u64::MAX);
+            // A row of the output has 34 bytes, others up to 256, matrices up to 9792.
+            for most in [1, 255, 256, 700, 5000, 8192, 9791, 9792] {
+                assert!(of(most) == whole, "{isa}: {most}");
+            }
+        }
+    }
+}
+
+#[test]
+fn passes_require_weights_in_the_order_that_is_told() {
+    let mut bench = Bench::new();
+    for most in [1, 700, 5000, u64::MAX] {
+        let sequence = bench.cache.open(100).unwrap();
+        let (team, mut weights) = (Team::new(1, &Alone), Narrow::new(&bench.file, most));
+        let engine = Engine { team: &team, isa: Isa::PORTABLE };
+        let row = rows(&sequence, &[7], 0);
+        bench.pass.run(&bench.model, &mut weights, &mut bench.cache, engine, &row).unwrap();
+        bench.cache.close(sequence);
+        assert_eq!(weights.asked[0], bench.model.layout.embedding.row(7));
+        assert_eq!(weights.asked[1..], bench.model.order(most));
     }
 }
 
@@ -125,11 +165,19 @@ fn many_rows_at_once_give_what_one_at_a_time_gives_with_windows_and_caps_and_in_
 struct Broken;
 
 impl Weights for Broken {
-    fn require(&mut self, _range: core::ops::Range<u64>) -> Result<(), WeightsError> {
+    fn require(&mut self, _: &Team<'_>, _: &[Range<u64>]) -> Result<(), WeightsError> {
         Err(WeightsError::Differs { leaf: 5 })
     }
 
-    fn bytes(&self, _range: core::ops::Range<u64>) -> &[u8] {
+    fn keep(&mut self, _: Range<u64>) -> Result<(), WeightsError> {
+        Err(WeightsError::Differs { leaf: 6 })
+    }
+
+    fn most(&self) -> u64 {
+        u64::MAX
+    }
+
+    fn bytes(&self, _: Range<u64>) -> &[u8] {
         &[]
     }
 }

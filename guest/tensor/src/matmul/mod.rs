@@ -16,6 +16,8 @@ mod word_rows;
 mod word_sums;
 mod words;
 
+use core::ops::Range;
+
 pub(crate) use panel::Scratch;
 
 use self::tiles::{Tile, Tiles};
@@ -36,10 +38,28 @@ pub(crate) const WORDS_MAX: usize = 32;
 /// One matrix and where its product goes.
 #[derive(Debug)]
 pub struct Product<'a> {
-    /// Weights `[rows, cols]`.
-    pub weights: Matrix<'a>,
-    /// Output `[n, rows]`, row-major.
-    pub out: &'a mut [f32],
+    weights: Matrix<'a>,
+    out: &'a mut [f32],
+    width: usize,
+    first: usize,
+}
+
+impl<'a> Product<'a> {
+    /// All rows of a matrix: `weights` `[rows, cols]`, `out` `[n, rows]`, row-major.
+    #[must_use]
+    pub fn new(weights: Matrix<'a>, out: &'a mut [f32]) -> Self {
+        Self { weights, out, width: weights.rows(), first: 0 }
+    }
+
+    /// Some rows of a matrix that has `width`, from `first` on: `out` is `[n, width]`, and their places in it are written.
+    #[must_use]
+    pub fn part(weights: Matrix<'a>, out: &'a mut [f32], width: usize, first: usize) -> Self {
+        Self { weights, out, width, first }
+    }
+
+    fn columns(&self) -> Range<usize> {
+        self.first..self.first.saturating_add(self.weights.rows())
+    }
 }
 
 /// Writes `out[i] = weights · x[i]` for each of `n` inputs.
@@ -50,12 +70,12 @@ pub struct Product<'a> {
 /// # Panics
 /// If the lengths do not fit these shapes.
 pub fn matmul(team: &Team<'_>, isa: Isa, weights: &Matrix<'_>, x: &[f32], out: &mut [f32]) {
-    matmul_shared(team, isa, x, &mut [Product { weights: *weights, out }]);
+    matmul_shared(team, isa, x, &mut [Product::new(*weights, out)]);
 }
 
 /// Multiplies several matrices of the same width with the same inputs, in one start of the team.
 ///
-/// Shapes: as in [`matmul`], for each product.
+/// Shapes: as in [`matmul`] and [`Product`], for each product.
 ///
 /// # Panics
 /// If there are no products or more than [`PRODUCTS_MAX`], or lengths do not fit.
@@ -129,7 +149,9 @@ impl<'a> Plan<'a> {
         let cols = products[0].weights.cols();
         let inputs = x.len() / cols;
         let mut parts = [const { None }; PRODUCTS_MAX];
-        for (part, Product { weights, out }) in parts.iter_mut().zip(products) {
+        for (part, product) in parts.iter_mut().zip(products) {
+            let columns = product.columns();
+            let Product { weights, out, width, .. } = product;
             assert_eq!(weights.cols(), cols, "products of one input have one width");
             let kernel = Kernel::of(weights.quant(), inputs, words.is_some());
             let (tile_rows, tile_inputs) = if kernel.is_fused() {
@@ -137,7 +159,7 @@ impl<'a> Plan<'a> {
             } else {
                 panel_tile(cpus, inputs, rows)
             };
-            let tiles = Tiles::new(out, weights.rows(), inputs, tile_rows, tile_inputs);
+            let tiles = Tiles::new(out, (*width, columns), inputs, tile_rows, tile_inputs);
             *part = Some(Part { weights: *weights, tiles, kernel });
         }
         Self { x, words, parts }

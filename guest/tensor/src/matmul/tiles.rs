@@ -7,9 +7,11 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 
 /// A `[inputs, rows]` output cut into tiles; each is claimed at most once.
 ///
-/// Invariant: tiles are disjoint, and `start` points to `inputs · rows` floats borrowed for `'a`.
+/// Invariant: tiles are disjoint, and from `start` on lie `inputs` times `rows` floats, each `stride` after the one before,
+/// borrowed for `'a`.
 pub(super) struct Tiles<'a> {
     start: *mut f32,
+    stride: usize,
     rows: usize,
     inputs: usize,
     tile_rows: usize,
@@ -22,22 +24,25 @@ pub(super) struct Tiles<'a> {
 unsafe impl Sync for Tiles<'_> {}
 
 impl<'a> Tiles<'a> {
-    /// Cuts `out` into tiles of `tile_rows` rows and `tile_inputs` inputs (fewer at the ends).
+    /// Cuts columns `columns` of `out`, which is `[inputs, width]`, into tiles of `tile_rows` of them, which are rows of the
+    /// weights, and `tile_inputs` inputs (fewer at the ends).
     ///
     /// # Panics
-    /// If `out` is not `[inputs, rows]` or a tile would be empty.
+    /// If `out` is not `[inputs, width]`, has not all of the columns, or a tile would be empty.
     pub(super) fn new(
         out: &'a mut [f32],
-        rows: usize,
+        (width, columns): (usize, Range<usize>),
         inputs: usize,
         tile_rows: usize,
         tile_inputs: usize,
     ) -> Self {
-        assert_eq!(Some(out.len()), rows.checked_mul(inputs), "output of {inputs} inputs, {rows} rows");
+        assert_eq!(Some(out.len()), width.checked_mul(inputs), "output of {inputs} inputs, {width} rows");
+        assert!(columns.start <= columns.end && columns.end <= width, "rows {columns:?} of {width}");
         assert!(tile_rows > 0 && tile_inputs > 0, "empty tiles");
-        let start = out.as_mut_ptr();
+        let (rows, start) = (columns.len(), out.get_mut(columns.start..).unwrap_or_default().as_mut_ptr());
         Self {
             start,
+            stride: width,
             rows,
             inputs,
             tile_rows,
@@ -56,7 +61,7 @@ impl<'a> Tiles<'a> {
         let number = self.claimed.fetch_add(1, Ordering::Relaxed);
         (number < count).then(|| Tile {
             start: self.start,
-            stride: self.rows,
+            stride: self.stride,
             rows: cut(number / slices, self.tile_rows, self.rows),
             inputs: cut(number % slices, self.tile_inputs, self.inputs),
             borrow: PhantomData,
@@ -119,7 +124,7 @@ mod tests {
     #[test]
     fn every_element_is_in_just_one_tile() {
         let mut out = [0.0; 7 * 5];
-        let tiles = Tiles::new(&mut out, 5, 7, 2, 3);
+        let tiles = Tiles::new(&mut out, (5, 0..5), 7, 2, 3);
         while let Some(mut tile) = tiles.claim() {
             for input in tile.inputs() {
                 for element in tile.part(input, tile.rows()) {
@@ -132,10 +137,31 @@ mod tests {
     }
 
     #[test]
+    fn tiles_of_some_columns_leave_the_others_alone() {
+        let mut out = [0.0; 3 * 5];
+        let tiles = Tiles::new(&mut out, (5, 1..4), 3, 2, 2);
+        while let Some(mut tile) = tiles.claim() {
+            for input in tile.inputs() {
+                for row in tile.rows() {
+                    tile.part(input, row..row + 1)[0] += (10 * input + row) as f32 + 1.0;
+                }
+            }
+        }
+        let rows = [[0.0, 1.0, 2.0, 3.0, 0.0], [0.0, 11.0, 12.0, 13.0, 0.0], [0.0, 21.0, 22.0, 23.0, 0.0]];
+        assert_eq!(out.as_chunks().0, rows);
+    }
+
+    #[test]
+    #[should_panic(expected = "rows 3..6 of 5")]
+    fn columns_outside_an_output_are_refused() {
+        let _tiles = Tiles::new(&mut [0.0; 5], (5, 3..6), 1, 1, 1);
+    }
+
+    #[test]
     #[should_panic(expected = "rows 0..2 of 2..4")]
     fn a_tile_gives_only_its_own_rows() {
         let mut out = [0.0; 4];
-        let tiles = Tiles::new(&mut out, 4, 1, 2, 1);
+        let tiles = Tiles::new(&mut out, (4, 0..4), 1, 2, 1);
         let _first = tiles.claim();
         tiles.claim().unwrap().part(0, 0..2);
     }

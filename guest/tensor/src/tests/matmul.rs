@@ -196,12 +196,34 @@ fn shared_products_are_those_of_each() {
     let first = Matrix::new(Quant::Q4_0, 7, 96, &first).unwrap();
     let second = Matrix::new(Quant::Q8_0, 9, 96, &second).unwrap();
     let (mut a, mut b) = (vec![0.0; 14], vec![0.0; 18]);
-    let products = &mut [Product { weights: first, out: &mut a }, Product { weights: second, out: &mut b }];
+    let products = &mut [Product::new(first, &mut a), Product::new(second, &mut b)];
     matmul_shared(&team, Isa::detect(), &x, products);
     let (mut alone_a, mut alone_b) = (vec![0.0; 14], vec![0.0; 18]);
     matmul(&team, Isa::detect(), &first, &x, &mut alone_a);
     matmul(&team, Isa::detect(), &second, &x, &mut alone_b);
     assert_eq!((a, b), (alone_a, alone_b));
+}
+
+#[test]
+fn parts_of_a_matrix_give_what_the_whole_gives() {
+    let mut random = Random(5);
+    let (team, rows, cols) = (Team::new(1, &Alone), 101, 512);
+    for quant in [Quant::F16, Quant::Q8_0, Quant::Q4_0, Quant::Q4_K] {
+        let bytes = random.blocks(quant, rows * cols);
+        let row_bytes = bytes.len() / rows;
+        let whole = Matrix::new(quant, rows, cols, &bytes).unwrap();
+        for (isa, inputs) in Isa::supported().flat_map(|isa| [1, 3, 40].map(|inputs| (isa, inputs))) {
+            let x = random.floats(inputs * cols);
+            let (mut expected, mut found) = (vec![0.0; inputs * rows], vec![f32::NAN; inputs * rows]);
+            matmul(&team, isa, &whole, &x, &mut expected);
+            for cut in [0, 1, 48, 49, 100].windows(2).chain([&[100, rows][..]]) {
+                let part = &bytes[cut[0] * row_bytes..cut[1] * row_bytes];
+                let part = Matrix::new(quant, cut[1] - cut[0], cols, part).unwrap();
+                matmul_shared(&team, isa, &x, &mut [Product::part(part, &mut found, rows, cut[0])]);
+            }
+            assert!(found == expected, "{quant} {isa} {inputs}");
+        }
+    }
 }
 
 #[test]

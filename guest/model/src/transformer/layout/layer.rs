@@ -109,6 +109,11 @@ impl Layer {
             .chain(&self.feed_forward_post_norm)
     }
 
+    /// Those of them that are vectors: norms and biases.
+    pub(crate) fn vectors(&self) -> impl Iterator<Item = &Matrix> {
+        self.matrices().filter(|matrix| matrix.rows == 1)
+    }
+
     /// Bytes of all its experts.
     pub(crate) fn expert_bytes(&self) -> u64 {
         match &self.feed_forward {

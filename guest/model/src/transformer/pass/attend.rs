@@ -1,51 +1,57 @@
 //! Attention: queries, keys and values, their turning, the mixing of values.
 
-use vial_tensor::{matmul, matmul_shared, rope_halves, rope_pairs};
+use vial_tensor::{rope_halves, rope_pairs};
 
-use super::step::{Step, add_bias, multiply, norm_each, product, read};
-use super::{Engine, Pass};
+use super::Pass;
+use super::products::Source;
+use super::step::{Step, add_bias, multiply, norm_each, read};
 use crate::kv::{Half, KvCache, Part};
-use crate::transformer::attention;
 use crate::transformer::config::Pairing;
 use crate::transformer::layout::{Attention, Matrix};
+use crate::transformer::{PassError, attention};
 use crate::weights::Weights;
 
 impl<W: Weights> Step<'_, W> {
-    pub(super) fn attend(&mut self, at: usize, tensors: &Attention, cache: &mut KvCache) {
-        let (config, Engine { team, isa }) = (&self.model.config, self.engine);
+    pub(super) fn attend(
+        &mut self,
+        at: usize,
+        tensors: &Attention,
+        cache: &mut KvCache,
+    ) -> Result<(), PassError> {
+        let (config, engine) = (&self.model.config, self.engine);
         self.norm(&tensors.norm);
-        self.project(tensors);
+        self.project(tensors)?;
         self.norm_heads(tensors);
         self.turn(at);
         self.store(at, cache);
-        let (rows, room) = (self.rows.len(), &mut self.pass.room);
+        let (rows, Pass { room, scales, .. }) = (self.rows.len(), &mut *self.pass);
         let len = rows * config.query_width();
         let attention =
             attention::Attention { config, cache, layer: at, rows: self.rows, queries: &room.queries[..len] };
-        attention.run(team, isa, &mut room.mixed[..len]);
+        attention.run(engine.team, engine.isa, &mut room.mixed[..len]);
         let out = &mut room.branch[..rows * config.width];
-        matmul(team, isa, &tensors.output.weight.over(self.weights), &room.mixed[..len], out);
-        add_bias(self.engine, &tensors.output, self.weights, &mut room.vector, out);
+        let mut source = Source { engine, scales, weights: self.weights };
+        source.product(&room.mixed[..len], &tensors.output.weight, out)?;
+        add_bias(engine, &tensors.output, self.weights, &mut room.vector, out);
         self.join(tensors.post_norm.as_ref());
+        Ok(())
     }
 
     /// Queries, keys and values of the branch.
-    fn project(&mut self, tensors: &Attention) {
-        let (config, rows, weights) = (&self.model.config, self.rows.len(), &*self.weights);
-        let room = &mut self.pass.room;
+    fn project(&mut self, tensors: &Attention) -> Result<(), PassError> {
+        let (config, rows, engine) = (&self.model.config, self.rows.len(), self.engine);
+        let Pass { room, scales, .. } = &mut *self.pass;
         let [queries, keys] = [rows * config.query_width(), rows * config.kv_width()];
         let (queries, keys, values) =
             (&mut room.queries[..queries], &mut room.keys[..keys], &mut room.values[..keys]);
-        let mut products = [
-            product(&tensors.query.weight, weights, queries),
-            product(&tensors.key.weight, weights, keys),
-            product(&tensors.value.weight, weights, values),
-        ];
-        matmul_shared(self.engine.team, self.engine.isa, &room.branch[..rows * config.width], &mut products);
-        let all = [(&tensors.query, queries), (&tensors.key, keys), (&tensors.value, values)];
+        let mut all = [(&tensors.query, queries), (&tensors.key, keys), (&tensors.value, values)];
+        let targets = all.each_mut().map(|(linear, out)| (&linear.weight, &mut **out));
+        let mut source = Source { engine, scales, weights: self.weights };
+        source.products(&room.branch[..rows * config.width], targets)?;
         for (linear, out) in all {
-            add_bias(self.engine, linear, weights, &mut room.vector, out);
+            add_bias(engine, linear, self.weights, &mut room.vector, out);
         }
+        Ok(())
     }
 
     fn norm_heads(&mut self, tensors: &Attention) {

@@ -4,11 +4,12 @@
 //! A row's sum adds experts in their order, whatever company it has.
 
 use alloc::vec::Vec;
-use vial_tensor::{Buffer, matmul, matmul_shared, softmax};
+use vial_tensor::{Buffer, softmax};
 
-use super::Engine;
+use super::Pass;
 use super::feed_forward::gated;
-use super::step::{Step, product};
+use super::products::Source;
+use super::step::Step;
 use crate::transformer::PassError;
 use crate::transformer::config::Routing;
 use crate::transformer::layout::Experts;
@@ -87,25 +88,27 @@ impl<W: Weights> Step<'_, W> {
         let (Some(routing), Some(mut room)) = (config.routing, self.pass.room.experts.take()) else {
             return Ok(());
         };
-        self.route(tensors, routing, &mut room);
+        let routed = self.route(tensors, routing, &mut room);
         let len = self.rows.len() * config.width;
         room.sums[..len].fill(0.0);
         let choices = core::mem::take(&mut room.choices);
-        let done = choices
-            .chunk_by(|one, other| one.expert == other.expert)
-            .try_for_each(|choices| self.expert(tensors, choices, &mut room));
+        let mut by_expert = choices.chunk_by(|one, other| one.expert == other.expert);
+        let done =
+            routed.and_then(|()| by_expert.try_for_each(|choices| self.expert(tensors, choices, &mut room)));
         self.pass.room.branch[..len].copy_from_slice(&room.sums[..len]);
         room.choices = choices;
         self.pass.room.experts = Some(room);
         done
     }
 
-    fn route(&self, tensors: &Experts, routing: Routing, room: &mut ExpertRoom) {
-        let (rows, Engine { team, isa }) = (self.rows.len(), self.engine);
-        let branch = &self.pass.room.branch[..rows * self.model.config.width];
+    fn route(&mut self, tensors: &Experts, routing: Routing, room: &mut ExpertRoom) -> Result<(), PassError> {
+        let (rows, engine) = (self.rows.len(), self.engine);
+        let Pass { room: activations, scales, .. } = &mut *self.pass;
+        let branch = &activations.branch[..rows * self.model.config.width];
         let out = &mut room.probabilities[..rows * routing.experts];
-        matmul(team, isa, &tensors.router.over(self.weights), branch, out);
-        room.choose(isa, routing, rows);
+        Source { engine, scales, weights: self.weights }.product(branch, &tensors.router, out)?;
+        room.choose(engine.isa, routing, rows);
+        Ok(())
     }
 
     /// Adds one expert's share to the rows that chose it.
@@ -117,19 +120,18 @@ impl<W: Weights> Step<'_, W> {
     ) -> Result<(), PassError> {
         let Some(expert) = choices.first().map(|choice| choice.expert) else { return Ok(()) };
         let [gate, up, down] = [&tensors.gate, &tensors.up, &tensors.down].map(|stack| stack.of(expert));
-        self.require([&gate, &up, &down].into_iter())?;
-        let (config, Engine { team, isa }) = (&self.model.config, self.engine);
+        let (config, engine) = (&self.model.config, self.engine);
         let (width, len) = (config.width, choices.len() * config.width);
         let inner = choices.len() * config.feed_forward;
-        let activations = &mut self.pass.room;
+        let Pass { room: activations, scales, .. } = &mut *self.pass;
         for (choice, input) in choices.iter().zip(room.inputs.chunks_mut(width)) {
             input.copy_from_slice(&activations.branch[choice.row * width..][..width]);
         }
         let (gates, ups) = (&mut activations.gate[..inner], &mut activations.up[..inner]);
-        let mut products = [product(&gate, self.weights, gates), product(&up, self.weights, ups)];
-        matmul_shared(team, isa, &room.inputs[..len], &mut products);
-        gated(isa, config.architecture.activation, gates, ups);
-        matmul(team, isa, &down.over(self.weights), ups, &mut room.outputs[..len]);
+        let mut source = Source { engine, scales, weights: self.weights };
+        source.products(&room.inputs[..len], [(&gate, &mut *gates), (&up, &mut *ups)])?;
+        gated(engine.isa, config.architecture.activation, gates, ups);
+        source.product(ups, &down, &mut room.outputs[..len])?;
         for (choice, output) in choices.iter().zip(room.outputs.chunks(width)) {
             let sums = room.sums[choice.row * width..][..width].iter_mut();
             sums.zip(output).for_each(|(sum, output)| *sum += choice.weight * output);

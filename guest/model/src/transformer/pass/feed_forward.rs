@@ -1,9 +1,10 @@
 //! The dense feed-forward, and what it shares with experts.
 
-use vial_tensor::{Isa, gelu_mul, matmul, matmul_shared, silu_mul};
+use vial_tensor::{Isa, gelu_mul, silu_mul};
 
-use super::Engine;
-use super::step::{Step, add_bias, product};
+use super::Pass;
+use super::products::Source;
+use super::step::{Step, add_bias};
 use crate::transformer::PassError;
 use crate::transformer::architecture::Activation;
 use crate::transformer::layout::{FeedForward, Gated, Layer};
@@ -13,27 +14,28 @@ impl<W: Weights> Step<'_, W> {
     pub(super) fn feed_forward(&mut self, layer: &Layer) -> Result<(), PassError> {
         self.norm(&layer.feed_forward_norm);
         match &layer.feed_forward {
-            FeedForward::Dense(tensors) => self.dense(tensors),
+            FeedForward::Dense(tensors) => self.dense(tensors)?,
             FeedForward::Experts(tensors) => self.experts(tensors)?,
         }
         self.join(layer.feed_forward_post_norm.as_ref());
         Ok(())
     }
 
-    fn dense(&mut self, tensors: &Gated) {
-        let (config, Engine { team, isa }) = (&self.model.config, self.engine);
-        let (weights, room) = (&*self.weights, &mut self.pass.room);
+    fn dense(&mut self, tensors: &Gated) -> Result<(), PassError> {
+        let (config, engine) = (&self.model.config, self.engine);
+        let Pass { room, scales, .. } = &mut *self.pass;
         let (width, inner) = (self.rows.len() * config.width, self.rows.len() * config.feed_forward);
         let (gate, up) = (&mut room.gate[..inner], &mut room.up[..inner]);
-        let mut products =
-            [product(&tensors.gate.weight, weights, gate), product(&tensors.up.weight, weights, up)];
-        matmul_shared(team, isa, &room.branch[..width], &mut products);
-        add_bias(self.engine, &tensors.gate, weights, &mut room.vector, gate);
-        add_bias(self.engine, &tensors.up, weights, &mut room.vector, up);
-        gated(isa, config.architecture.activation, gate, up);
+        let mut source = Source { engine, scales, weights: self.weights };
+        let targets = [(&tensors.gate.weight, &mut *gate), (&tensors.up.weight, &mut *up)];
+        source.products(&room.branch[..width], targets)?;
+        add_bias(engine, &tensors.gate, source.weights, &mut room.vector, gate);
+        add_bias(engine, &tensors.up, source.weights, &mut room.vector, up);
+        gated(engine.isa, config.architecture.activation, gate, up);
         let out = &mut room.branch[..width];
-        matmul(team, isa, &tensors.down.weight.over(weights), up, out);
-        add_bias(self.engine, &tensors.down, weights, &mut room.vector, out);
+        source.product(up, &tensors.down.weight, out)?;
+        add_bias(engine, &tensors.down, source.weights, &mut room.vector, out);
+        Ok(())
     }
 }
 

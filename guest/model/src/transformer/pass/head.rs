@@ -1,9 +1,10 @@
 //! The ends of a pass: embeddings in, logits out.
 
-use vial_tensor::{add, dequantize_row, matmul, rms_norm, soft_cap};
+use vial_tensor::{add, dequantize_row, rms_norm, soft_cap};
 
+use super::products::Source;
 use super::step::{Step, multiply, read};
-use super::{Engine, require_finite};
+use super::{Pass, require_finite};
 use crate::transformer::PassError;
 use crate::weights::Weights;
 
@@ -18,7 +19,7 @@ impl<W: Weights> Step<'_, W> {
                 return Err(PassError::Token { token: row.token, vocabulary });
             }
             let range = embedding.row(token);
-            require_finite(isa, self.weights, embedding.kind, range.clone())?;
+            require_finite(self.engine, self.weights, embedding.kind, range.clone())?;
             dequantize_row(isa, embedding.kind, self.weights.bytes(range), out);
             multiply(out, config.scales.embedding);
         }
@@ -28,7 +29,7 @@ impl<W: Weights> Step<'_, W> {
     /// Norms the rows that want logits into the front of the branch; gives their number.
     pub(super) fn last_norm(&mut self) -> Result<usize, PassError> {
         let (config, norm) = (&self.model.config, &self.model.layout.output_norm);
-        self.require([norm].into_iter())?;
+        self.keep([norm].into_iter())?;
         let room = &mut self.pass.room;
         let weight = read(self.engine, norm, self.weights, &mut room.vector);
         let wanted =
@@ -44,19 +45,19 @@ impl<W: Weights> Step<'_, W> {
     /// Logits of the first `count` rows of the branch.
     pub(super) fn logits(&mut self, count: usize) -> Result<(), PassError> {
         let (config, output) = (&self.model.config, &self.model.layout.output);
-        let Engine { team, isa } = self.engine;
+        let engine = self.engine;
         self.pass.room.logits.resize(count * config.vocabulary, 0.0);
         if count == 0 {
             return Ok(());
         }
-        self.require(output.matrices())?;
-        let room = &mut self.pass.room;
+        self.keep(output.bias.iter())?;
+        let Pass { room, scales, .. } = &mut *self.pass;
         let (states, logits) = (&room.branch[..count * config.width], &mut room.logits[..]);
-        matmul(team, isa, &output.weight.over(self.weights), states, logits);
+        Source { engine, scales, weights: self.weights }.product(states, &output.weight, logits)?;
         if let Some(bias) = &output.bias {
             let mut numbers = alloc::vec![0.0; config.vocabulary];
-            read(self.engine, bias, self.weights, &mut numbers);
-            logits.chunks_mut(config.vocabulary).for_each(|row| add(isa, &numbers, row));
+            read(engine, bias, self.weights, &mut numbers);
+            logits.chunks_mut(config.vocabulary).for_each(|row| add(engine.isa, &numbers, row));
         }
         multiply(logits, config.scales.logits);
         // Before the cap, which would hide an infinity.
@@ -64,7 +65,7 @@ impl<W: Weights> Step<'_, W> {
             return Err(PassError::NotFinite { token: at % config.vocabulary });
         }
         if let Some(cap) = config.scales.logit_cap {
-            soft_cap(isa, cap, logits);
+            soft_cap(engine.isa, cap, logits);
         }
         Ok(())
     }

@@ -4,6 +4,7 @@ mod attend;
 mod experts;
 mod feed_forward;
 mod head;
+pub(super) mod products;
 mod room;
 mod step;
 
@@ -126,8 +127,8 @@ impl Pass {
         let mut step = Step { pass: self, model, weights, engine, rows };
         step.embed()?;
         for (at, layer) in model.layout.layers.iter().enumerate() {
-            step.require(layer.matrices())?;
-            step.attend(at, &layer.attention, cache);
+            step.keep(layer.vectors())?;
+            step.attend(at, &layer.attention, cache)?;
             step.feed_forward(layer)?;
         }
         Ok(step)
@@ -149,7 +150,7 @@ impl Pass {
         let divisors = if is_long { &divisors.long } else { &divisors.short };
         let mut numbers = alloc::vec![0.0; divisors.as_ref().map_or(0, |divisors| divisors.columns)];
         if let Some(divisors) = divisors {
-            self.scales.require(Isa::PORTABLE, weights, [divisors].into_iter())?;
+            self.scales.keep(Isa::PORTABLE, weights, divisors)?;
             dequantize_row(Isa::PORTABLE, divisors.kind, weights.bytes(divisors.range.clone()), &mut numbers);
         }
         let mut angles = Angles::new(&model.config.rope, divisors.as_ref().map(|_| &*numbers));

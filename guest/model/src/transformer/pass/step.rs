@@ -1,6 +1,6 @@
 //! What the parts of a pass share: weights, norms, the residual stream.
 
-use vial_tensor::{Product, add, dequantize_row, rms_norm};
+use vial_tensor::{add, dequantize_row, rms_norm};
 
 use super::{Engine, Pass, Row};
 use crate::transformer::layout::{Linear, Matrix};
@@ -17,12 +17,12 @@ pub(super) struct Step<'a, W> {
 }
 
 impl<W: Weights> Step<'_, W> {
-    /// Requires matrices, and the first time looks at their scales.
-    pub(super) fn require<'m>(
+    /// Brings vectors into memory for good.
+    pub(super) fn keep<'m>(
         &mut self,
-        matrices: impl Iterator<Item = &'m Matrix>,
+        mut vectors: impl Iterator<Item = &'m Matrix>,
     ) -> Result<(), PassError> {
-        self.pass.scales.require(self.engine.isa, self.weights, matrices)
+        vectors.try_for_each(|vector| self.pass.scales.keep(self.engine.isa, self.weights, vector))
     }
 
     /// Norms the residual stream into the branch.
@@ -50,7 +50,7 @@ impl<W: Weights> Step<'_, W> {
     }
 }
 
-/// Reads a vector of weights that has been required to the front of `into`.
+/// Reads a vector of weights that is kept to the front of `into`.
 pub(super) fn read<'v>(
     engine: Engine<'_>,
     vector: &Matrix,
@@ -76,10 +76,6 @@ pub(super) fn multiply(x: &mut [f32], factor: f32) {
     if factor.to_bits() != 1.0_f32.to_bits() {
         x.iter_mut().for_each(|element| *element *= factor);
     }
-}
-
-pub(super) fn product<'a>(matrix: &Matrix, weights: &'a impl Weights, out: &'a mut [f32]) -> Product<'a> {
-    Product { weights: matrix.over(weights), out }
 }
 
 /// Adds a linear map's bias, if it has one, to each of its outputs.
