@@ -179,6 +179,28 @@ impl Arriving {
         self.failure = taken.err().map(|error| Failure { file, error });
     }
 
+    /// Takes memory for all that is to come. `None` if there is not so much.
+    #[must_use]
+    pub fn reserve(&mut self) -> Option<()> {
+        let Fronts { model, draft } = &mut self.fronts;
+        model.reserve()?;
+        draft.as_mut().map_or(Some(()), Front::reserve)
+    }
+
+    /// Waits for what is in flight, drops it, and gives the disk and the files back.
+    ///
+    /// # Errors
+    /// The device misbehaves.
+    pub fn stop(mut self) -> Result<(Block, Front, Option<Front>), DeviceError> {
+        while self.in_flight.iter().any(|read| !read.is_filled) {
+            let Some(filled) = self.disk.poll()? else { continue };
+            let read = self.in_flight.iter_mut().find(|read| read.slot == filled.slot);
+            read.into_iter().for_each(|read| read.is_filled = true);
+        }
+        self.in_flight.drain(..).for_each(|read| self.disk.release(read.slot));
+        Ok((self.disk, self.fronts.model, self.fronts.draft))
+    }
+
     /// Brings a range of a file into memory, before what else is to come.
     ///
     /// # Errors
@@ -196,6 +218,12 @@ impl Arriving {
         }
         self.wanted = File::Model;
         self.failure.as_ref().map_or(Ok(()), |failure| Err(failure.error.clone()))
+    }
+
+    /// Bytes of a file; 0 where there is none.
+    #[must_use]
+    pub fn bytes(&self, file: File) -> u64 {
+        self.fronts.get(file).map_or(0, Front::file_bytes)
     }
 
     /// The bytes of a range of a file that has been required.

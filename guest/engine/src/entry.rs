@@ -2,12 +2,12 @@
 #![expect(unsafe_code, reason = "worker cpus get their seat by address")]
 
 use alloc::boxed::Box;
-use alloc::format;
 use ed25519_dalek::SigningKey;
 use vial_abi::{ExitCode, Handoff, Mark};
 use vial_engine::Stop;
 use vial_engine::arriving::Arriving;
 use vial_engine::evidence::Bound;
+use vial_engine::files::Files;
 use vial_engine::front::Front;
 use vial_engine::load::load;
 use vial_engine::scope::Scopes;
@@ -47,11 +47,13 @@ fn run(memory: &mut Memory, heap: &Heap) -> Result<core::convert::Infallible, St
     let team = team(handoff.launch.cpus);
     let (disk, net) = devices(memory)?;
     let sealed = Sealed::of(memory, &handoff)?;
-    let (model, draft) = sealed.fronts(&handoff)?;
+    let (model, draft) = sealed.fronts(&handoff);
     let mut weights = Arriving::new(disk, lanes(), model, draft);
-    let loaded = load(&mut weights, &handoff, &sealed.manifest, sealed.bundle)?;
+    let (loaded, keeping) = load(&mut weights, &handoff, &sealed.manifest, sealed.bundle)?;
+    let weights = Files::new(weights, lanes(), keeping)?;
     syscall::mark(Mark::Model);
     console::print(format_args!("KV cache: {}", loaded.kv));
+    console::print(format_args!("weights: {weights}"));
     if let Some(draft) = &sealed.manifest.draft {
         console::print(format_args!("draft model: {}", draft.model));
     }
@@ -96,23 +98,11 @@ impl Sealed {
         Ok(Self { manifest, manifest_bytes, event_log, bundle, tree, draft_tree })
     }
 
-    /// Memory for the weights of both models.
-    fn fronts(&self, handoff: &Handoff) -> Result<(Front, Option<Front>), Stop> {
-        let front = |tree, start| {
-            let line = || no_room(handoff);
-            Front::new(tree, start).ok_or_else(|| Stop { code: ExitCode::ModelMemory, line: line() })
-        };
-        let draft = self.draft_tree.map(|tree| front(tree, handoff.draft_disk_offset)).transpose()?;
-        Ok((front(self.tree, handoff.weights_disk_offset)?, draft))
+    /// Both files.
+    fn fronts(&self, handoff: &Handoff) -> (Front, Option<Front>) {
+        let draft = self.draft_tree.map(|tree| Front::new(tree, handoff.draft_disk_offset));
+        (Front::new(self.tree, handoff.weights_disk_offset), draft)
     }
-}
-
-fn no_room(handoff: &Handoff) -> alloc::string::String {
-    let memory = handoff.launch.memory_bytes;
-    let weights = handoff.weights_bytes.saturating_add(handoff.draft_bytes);
-    format!(
-        "memory: found {memory} bytes, expected room for {weights} bytes of weights: start with more --memory"
-    )
 }
 
 fn devices(memory: &mut Memory) -> Result<(Block, Net), Stop> {

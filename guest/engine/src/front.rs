@@ -5,6 +5,8 @@ use core::ops::Range;
 use vial_model::weights::{Resident, WeightsError};
 use vial_weights::{LEAF_BYTES, Lanes, Tree};
 
+use crate::streamed::Sealed;
+
 /// A file that is read from its start.
 ///
 /// Invariant: every byte of `bytes` was compared with the tree after it was copied here; nobody else can write it.
@@ -19,18 +21,35 @@ pub struct Front {
 }
 
 impl Front {
-    /// The file at `start` of the disk, with memory for all of it. `None` if there is not so much.
+    /// The file at `start` of the disk.
     #[must_use]
-    pub fn new(tree: Tree<'static>, start: u64) -> Option<Self> {
-        let mut bytes = Vec::new();
-        bytes.try_reserve_exact(usize::try_from(tree.file_bytes()).ok()?).ok()?;
-        Some(Self { tree, start, bytes, requested: 0 })
+    pub fn new(tree: Tree<'static>, start: u64) -> Self {
+        Self { tree, start, bytes: Vec::new(), requested: 0 }
+    }
+
+    /// Takes memory for all of it. `None` if there is not so much.
+    #[must_use]
+    pub fn reserve(&mut self) -> Option<()> {
+        let rest = self.tree.file_bytes() - self.checked_bytes();
+        self.bytes.try_reserve_exact(usize::try_from(rest).ok()?).ok()
+    }
+
+    /// Where the file lies, and what it must be.
+    #[must_use]
+    pub fn sealed(&self) -> Sealed {
+        Sealed { tree: self.tree, disk_offset: self.start }
     }
 
     /// Bytes that are in memory and checked.
     #[must_use]
     pub fn checked_bytes(&self) -> u64 {
         self.bytes.len() as u64
+    }
+
+    /// Bytes of the file.
+    #[must_use]
+    pub fn file_bytes(&self) -> u64 {
+        self.tree.file_bytes()
     }
 
     /// Whether all of them are.
@@ -108,7 +127,7 @@ mod tests {
         tree.add(&bytes);
         let (values, root) = tree.finish().unwrap();
         let tree = Tree::new(values.leak(), bytes.len() as u64, &root).unwrap();
-        (bytes, Front::new(tree, 4096).unwrap())
+        (bytes, Front::new(tree, 4096))
     }
 
     fn take(front: &mut Front, bytes: &[u8]) -> Result<(), WeightsError> {

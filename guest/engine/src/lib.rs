@@ -2,11 +2,13 @@
 //!
 //! - [`arriving`]: weights read leaf by leaf, each private copy checked before anything is computed on it;
 //! - [`front`]: one file of them;
+//! - [`files`]: the files as passes use them;
 //! - [`load`]: both models out of checked bytes;
 //! - [`conversation`]: chats of the API as the template takes them;
 //! - [`embedding`]: inputs of one request for vectors, one after the other;
 //! - [`form`]: what an answer must look like, and its calls told apart from its text;
 //! - [`scope`]: which requests may find what others computed, and whose they are;
+//! - [`streamed`]: weights larger than memory, read and checked in every pass;
 //! - [`serve`]: the loop over network, passes and waiting;
 //! - [`evidence`]: reports for verifiers.
 //!
@@ -21,13 +23,15 @@ pub mod beginning;
 pub mod conversation;
 pub mod embedding;
 pub mod evidence;
+pub mod files;
 pub mod form;
 pub mod front;
 pub mod load;
 pub mod requests;
-mod room;
+pub mod room;
 pub mod scope;
 pub mod serve;
+pub mod streamed;
 
 use alloc::string::{String, ToString as _};
 use vial_abi::ExitCode;

@@ -16,7 +16,7 @@ use vial_weights::Manifest;
 use crate::Stop;
 use crate::arriving::{Arriving, File};
 use crate::beginning::beginning;
-use crate::room::{DRAFTS, Plans, ROWS, plan};
+use crate::room::{DRAFTS, Keeping, Plans, ROWS, plan};
 
 /// First part of the header that is read.
 const HEADER_BYTES: u64 = 1 << 20;
@@ -44,7 +44,7 @@ pub struct Loaded {
     pub kv: KvPlan,
 }
 
-/// Loads the model, and its draft model if it has one; needs the files' headers only, not their weights.
+/// Loads the model, and its draft model if it has one, and tells how weights are to be kept; needs the files' headers only.
 ///
 /// # Errors
 /// What is not understood, or the arithmetic of what does not fit.
@@ -53,7 +53,7 @@ pub fn load(
     handoff: &Handoff,
     manifest: &Manifest,
     bundle: &[u8],
-) -> Result<Loaded, Stop> {
+) -> Result<(Loaded, Keeping), Stop> {
     let agent = Agent::from_bundle(bundle).map_err(|error| Stop::of(ExitCode::BundleForm, &error))?;
     let draft = match &manifest.draft {
         Some(draft) => Some(header(weights, (File::Draft, draft.weights.bytes), transformer)?),
@@ -101,7 +101,7 @@ fn of_header(
     handoff: &Handoff,
     manifest: &Manifest,
     agent: Agent,
-) -> Result<Loaded, Stop> {
+) -> Result<(Loaded, Keeping), Stop> {
     let model = transformer(gguf)?;
     let mut tokenizer = Tokenizer::from_gguf(gguf).map_err(|error| unsupported(&error))?;
     let calls = gguf.str("tokenizer.chat_template").and_then(CallFormat::detect);
@@ -110,7 +110,7 @@ fn of_header(
     }
     let template = gguf.str("tokenizer.chat_template").map(Template::parse).transpose();
     let template = template.map_err(|error| unsupported(&error))?;
-    let Plans { model: plan, draft: draft_plan } = plan(&model, draft.as_ref(), handoff, manifest)?;
+    let Plans { model: plan, draft: draft_plan, keeping } = plan(&model, draft.as_ref(), handoff, manifest)?;
     let cache = KvCache::new(&model.config, plan);
     let pass = Pass::new(&model, ROWS);
     let streams = usize::try_from(manifest.policy.max_streams).unwrap_or(1);
@@ -123,7 +123,7 @@ fn of_header(
     if let Some((draft, plan)) = draft.zip(draft_plan) {
         batcher.set_drafter(drafter(draft, plan));
     }
-    Ok(Loaded {
+    let loaded = Loaded {
         batcher,
         template,
         calls,
@@ -133,7 +133,8 @@ fn of_header(
         width,
         pooling: pooling(gguf),
         kv: plan,
-    })
+    };
+    Ok((loaded, keeping))
 }
 
 fn drafter(draft: Transformer, plan: KvPlan) -> Drafter {

@@ -14,9 +14,9 @@ use vial_user::clock::Clock;
 use vial_user::virtio::{DeviceError, Net};
 use vial_user::{console, syscall};
 
-use crate::arriving::Arriving;
 use crate::embedding::Embedding;
 use crate::evidence::{self, Bound};
+use crate::files::Files;
 use crate::form::Reader;
 use crate::load::Loaded;
 use crate::requests::{input_refusal, refusal, request};
@@ -35,7 +35,7 @@ pub struct Appliance<'a> {
     /// The model.
     pub loaded: Loaded,
     /// Its weights.
-    pub weights: Arriving,
+    pub weights: Files,
     /// What computes.
     pub engine: Engine<'a>,
     /// For verifiers.
@@ -105,11 +105,8 @@ impl Appliance<'_> {
     /// One pass: of the model, or of the draft model once it is there.
     fn step(&mut self) -> Vec<Event> {
         let started_ns = self.clock.now_ns();
-        let (batcher, engine) = (&mut self.loaded.batcher, self.engine);
-        let events = match self.weights.with_draft() {
-            Some((mut model, mut draft)) => batcher.step_with_draft(&mut model, &mut draft, engine),
-            None => batcher.step(&mut self.weights, engine),
-        };
+        let batcher = &mut self.loaded.batcher;
+        let events = self.weights.step(batcher, self.engine);
         batcher.note_pass(self.clock.now_ns().saturating_sub(started_ns));
         events
     }

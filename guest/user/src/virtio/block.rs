@@ -134,8 +134,13 @@ impl Block {
     /// # Panics
     /// If they lie outside the slot: a caller's bug.
     pub fn copy_out(&self, slot: usize, offset: usize, to: &mut [u8]) {
-        assert!(offset + to.len() <= self.slots.bytes, "outside the slot");
-        self.data.copy_out(slot * self.slots.bytes + offset, to);
+        self.slots().copy_out(slot, offset, to);
+    }
+
+    /// The slots' bytes, for other cpus to copy out.
+    #[must_use]
+    pub fn slots(&self) -> SlotBytes<'_> {
+        SlotBytes { data: &self.data, bytes: self.slots.bytes }
     }
 
     /// Gives a filled slot back.
@@ -213,6 +218,24 @@ impl Block {
             at(&self.data, slot * self.slots.bytes, len, true),
             at(&self.headers, header + STATUS_OFFSET, 1, true),
         ]
+    }
+}
+
+/// The bytes of a disk's slots, which the host may change at any time.
+#[derive(Clone, Copy, Debug)]
+pub struct SlotBytes<'a> {
+    data: &'a Buffer,
+    bytes: usize,
+}
+
+impl SlotBytes<'_> {
+    /// As [`Block::copy_out`].
+    ///
+    /// # Panics
+    /// As [`Block::copy_out`].
+    pub fn copy_out(self, slot: usize, offset: usize, to: &mut [u8]) {
+        assert!(offset + to.len() <= self.bytes, "outside the slot");
+        self.data.copy_out(slot * self.bytes + offset, to);
     }
 }
 

@@ -1,0 +1,123 @@
+//! The files of weights as passes use them: arriving in memory for good, or streamed through it.
+
+use alloc::vec::Vec;
+use core::fmt::Display;
+use vial_abi::ExitCode;
+use vial_model::generate::{Batcher, Event};
+use vial_model::tokenizer::Tokenizer;
+use vial_model::transformer::Engine;
+use vial_user::virtio::Block;
+use vial_weights::Lanes;
+
+use crate::Stop;
+use crate::arriving::{Arriving, File};
+use crate::front::Front;
+use crate::room::Keeping;
+use crate::streamed::Streamed;
+
+/// Both files.
+#[derive(Debug)]
+pub enum Files {
+    /// All in memory, as soon as it has arrived.
+    Whole(Arriving),
+    /// The model is larger than memory; the draft model is in memory.
+    Streamed {
+        /// The model.
+        model: Streamed<Block>,
+        /// The draft model.
+        draft: Option<Front>,
+    },
+}
+
+impl Display for Files {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Whole(_) => f.write_str("all in memory"),
+            Self::Streamed { model, .. } => write!(f, "{model}"),
+        }
+    }
+}
+
+impl Files {
+    /// Files whose headers have been read, kept as was planned.
+    ///
+    /// # Errors
+    /// A draft model that cannot be read or differs, memory that is not there.
+    pub fn new(mut arriving: Arriving, lanes: Lanes, keeping: Keeping) -> Result<Self, Stop> {
+        let none = || Stop {
+            code: ExitCode::ModelMemory,
+            line: "weights: found no room where the plan has some: start with more --memory".into(),
+        };
+        let (room, order) = match keeping {
+            Keeping::Whole => {
+                arriving.reserve().ok_or_else(none)?;
+                return Ok(Self::Whole(arriving));
+            }
+            Keeping::Streamed { room, order } => (room, order),
+        };
+        let bytes = arriving.bytes(File::Draft);
+        if bytes > 0 {
+            arriving
+                .require_of(File::Draft, 0..bytes)
+                .map_err(|error| Stop::of(ExitCode::ModelForm, &error))?;
+        }
+        let stopped = arriving.stop().map_err(|error| Stop::of(ExitCode::NoDisk, &error));
+        let (disk, file, draft) = stopped?;
+        let model = Streamed::new(disk, lanes, file.sealed(), room, &order).ok_or_else(none)?;
+        Ok(Self::Streamed { model, draft })
+    }
+
+    /// Bytes that were checked since the start.
+    #[must_use]
+    pub fn checked_bytes(&self) -> u64 {
+        match self {
+            Self::Whole(weights) => weights.checked_bytes(),
+            Self::Streamed { model, draft } => {
+                model.checked_bytes() + draft.as_ref().map_or(0, Front::checked_bytes)
+            }
+        }
+    }
+
+    /// Whether all is in memory that will stay there from the start on.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        match self {
+            Self::Whole(weights) => weights.is_whole(),
+            Self::Streamed { .. } => true,
+        }
+    }
+
+    /// Why no more will come.
+    #[must_use]
+    pub fn failure(&self) -> Option<&dyn Display> {
+        match self {
+            Self::Whole(weights) => weights.failure().map(|failure| failure as &dyn Display),
+            Self::Streamed { model, .. } => model.failure().map(|failure| failure as &dyn Display),
+        }
+    }
+
+    /// Takes in what has arrived and asks for more; `true` if there is something to come that nothing waits for.
+    pub fn poll(&mut self) -> bool {
+        match self {
+            Self::Whole(weights) => weights.poll(),
+            Self::Streamed { model, .. } => {
+                model.poll();
+                false
+            }
+        }
+    }
+
+    /// One pass: of the model, or of the draft model once it is there.
+    pub fn step(&mut self, batcher: &mut Batcher<Tokenizer>, engine: Engine<'_>) -> Vec<Event> {
+        match self {
+            Self::Whole(weights) => match weights.with_draft() {
+                Some((mut model, mut draft)) => batcher.step_with_draft(&mut model, &mut draft, engine),
+                None => batcher.step(weights, engine),
+            },
+            Self::Streamed { model, draft } => match draft.as_ref().and_then(Front::whole) {
+                Some(mut draft) => batcher.step_with_draft(model, &mut draft, engine),
+                None => batcher.step(model, engine),
+            },
+        }
+    }
+}

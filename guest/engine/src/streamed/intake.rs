@@ -1,0 +1,168 @@
+//! Brings leaves into private memory, checked.
+
+use alloc::vec::Vec;
+use core::hint::spin_loop;
+use core::ops::Range;
+use core::sync::atomic::{AtomicU64, Ordering};
+use vial_model::weights::WeightsError;
+use vial_tensor::{Team, for_each_chunk};
+use vial_weights::{LEAF_BYTES, Lanes};
+
+use super::disk::{CopyOut as _, Disk};
+use super::leaves::{Leaves, Sealed};
+use super::order::Order;
+use super::reads::{ReadError, Reads, When};
+
+/// A file on a disk that is read ahead. Once a leaf differs or cannot be read, nothing comes any more.
+#[derive(Debug)]
+pub(super) struct Intake<D> {
+    pub(super) disk: D,
+    pub(super) lanes: Lanes,
+    pub(super) file: Sealed,
+    pub(super) order: Order,
+    pub(super) reads: Reads,
+    pub(super) checked_bytes: u64,
+    pub(super) failure: Option<WeightsError>,
+}
+
+impl<D: Disk> Intake<D> {
+    /// Takes in what has arrived and reads on ahead, as far as slots go.
+    pub(super) fn poll(&mut self) {
+        if self.failure.is_none() {
+            let polled = self.read_ahead();
+            self.note(polled);
+        }
+    }
+
+    /// A device that misbehaves is taken for one that cannot read.
+    fn note(&mut self, result: Result<(), ReadError>) {
+        let leaf = match result {
+            Ok(()) => return,
+            Err(ReadError::Failed(leaves)) => leaves.first(),
+            Err(ReadError::Device(_)) => self.reads.front(When::Ahead).map_or(0, |leaves| leaves.first()),
+        };
+        self.failure = Some(WeightsError::Read { leaf });
+    }
+
+    fn read_ahead(&mut self) -> Result<(), ReadError> {
+        while let Some(leaves) = self.order.next(self.disk.slot_bytes()) {
+            if !self.reads.start(&mut self.disk, &self.file, (When::Ahead, leaves))? {
+                break;
+            }
+            self.order.advance(leaves.len);
+        }
+        self.disk.notify();
+        self.reads.poll(&mut self.disk, &self.file)
+    }
+
+    /// Why nothing comes any more.
+    pub(super) fn check(&self) -> Result<(), WeightsError> {
+        self.failure.clone().map_or(Ok(()), Err)
+    }
+
+    /// The leaves around a range.
+    pub(super) fn leaves(&self, range: &Range<u64>) -> Result<Leaves, WeightsError> {
+        let file_bytes = self.file.tree.file_bytes();
+        let is_inside = range.start < range.end && range.end <= file_bytes;
+        let outside = || WeightsError::Outside { range: range.clone(), file_bytes };
+        if is_inside { Ok(Leaves::of(range, file_bytes)) } else { Err(outside()) }
+    }
+
+    /// Brings the leaves around a range to `to`, checked.
+    ///
+    /// # Errors
+    /// `to` then holds what nobody may use.
+    pub(super) fn bring(
+        &mut self,
+        team: &Team<'_>,
+        range: &Range<u64>,
+        to: &mut [u8],
+    ) -> Result<(), WeightsError> {
+        self.check()?;
+        let leaves = self.leaves(range)?;
+        let when = match self.order.number(range.start, leaves) {
+            Some(number) => {
+                self.seek(number, leaves);
+                When::Ahead
+            }
+            None => When::Now,
+        };
+        let (mut asked, mut done) = (0, 0);
+        while done < to.len() {
+            let read = self.read_on(when, leaves, &mut asked);
+            self.note(read);
+            self.check()?;
+            let left = leaves.part(done, to.len());
+            let count = self.reads.ready(when, left.len.div_ceil(self.disk.slot_bytes()));
+            if count == 0 {
+                spin_loop();
+                continue;
+            }
+            let len = left.len.min(count * self.disk.slot_bytes());
+            self.take(team, (when, count), left.part(0, len), &mut to[done..done + len])?;
+            done += len;
+        }
+        Ok(())
+    }
+
+    /// Asks for more of `leaves`, if nobody did ahead, and for what comes after.
+    fn read_on(&mut self, when: When, leaves: Leaves, asked: &mut usize) -> Result<(), ReadError> {
+        while when == When::Now && *asked < leaves.len {
+            let part = leaves.part(*asked, self.disk.slot_bytes());
+            if !self.reads.start(&mut self.disk, &self.file, (when, part))? {
+                break;
+            }
+            *asked += part.len;
+        }
+        self.read_ahead()
+    }
+
+    /// Lets reads ahead begin with `leaves`, those of number `number`, if they do not.
+    fn seek(&mut self, number: usize, leaves: Leaves) {
+        let is_first = match self.reads.front(When::Ahead) {
+            Some(front) => front == leaves.part(0, self.disk.slot_bytes()),
+            None => self.order.is_next(number),
+        };
+        if !is_first {
+            self.reads.forget(&mut self.disk, When::Ahead);
+            self.order.go_to(number);
+        }
+    }
+
+    /// Copies the first `count` reads to `to` and checks the copies.
+    fn take(
+        &mut self,
+        team: &Team<'_>,
+        (when, count): (When, usize),
+        leaves: Leaves,
+        to: &mut [u8],
+    ) -> Result<(), WeightsError> {
+        let leaf_bytes = usize::try_from(LEAF_BYTES).unwrap_or(usize::MAX);
+        let (each, first, differs) =
+            (self.disk.slot_bytes() / leaf_bytes, leaves.first(), AtomicU64::new(u64::MAX));
+        let slots: Vec<usize> = self.reads.slots(when, count).collect();
+        let (disk, tree, lanes) = (self.disk.slots(), self.file.tree, self.lanes);
+        for_each_chunk(
+            team,
+            to,
+            leaf_bytes,
+            || (),
+            |number, bytes, ()| {
+                let leaf = first + number as u64;
+                disk.copy_out(slots[number / each], number % each * leaf_bytes, bytes);
+                if tree.check(lanes, leaf, bytes).is_err() {
+                    differs.fetch_min(leaf, Ordering::Relaxed);
+                }
+            },
+        );
+        drop(disk);
+        self.reads.release(&mut self.disk, when, count);
+        let leaf = differs.into_inner();
+        if leaf == u64::MAX {
+            self.checked_bytes += to.len() as u64;
+            return Ok(());
+        }
+        self.failure = Some(WeightsError::Differs { leaf });
+        self.check()
+    }
+}

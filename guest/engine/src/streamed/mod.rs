@@ -1,0 +1,170 @@
+//! Weights larger than memory: every pass reads them again, and each leaf is checked each time.
+//!
+//! The disk reads ahead into the slots of the DMA window, in the order in which passes require weights, through all layers and
+//! on into the next pass. What is required is copied out of the slots by all cpus, each leaf is hashed while it is in that
+//! cpu's cache, and only then is anything computed on it. Memory that is left holds the first of them for good.
+
+mod disk;
+mod intake;
+mod leaves;
+mod order;
+mod reads;
+#[cfg(test)]
+mod tests;
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::ops::Range;
+use vial_model::weights::{Weights, WeightsError};
+use vial_tensor::{Alone, Team};
+use vial_weights::{LEAF_BYTES, Lanes};
+
+pub use self::disk::{CopyOut, Disk};
+use self::intake::Intake;
+pub use self::leaves::Sealed;
+use self::order::Order;
+use self::reads::Reads;
+
+/// What of the memory goes to weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// Most bytes that are required at once; the set takes [`Room::set_bytes`].
+    pub most: u64,
+    /// Bytes for weights that stay.
+    pub staying: u64,
+}
+
+impl Room {
+    /// Bytes of the set: what is required at once does not begin and end with leaves.
+    #[must_use]
+    pub const fn set_bytes(self) -> u64 {
+        self.most + 2 * LEAF_BYTES * vial_tensor::PRODUCTS_MAX as u64
+    }
+}
+
+/// Where a range lies whose leaves are in memory.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    /// Where it begins in the file, and in memory.
+    start: u64,
+    at: usize,
+}
+
+/// Weights of a file on a disk. Every byte that it gives was compared with the tree after it was copied into memory that
+/// nobody else can write.
+#[derive(Debug)]
+pub struct Streamed<D> {
+    intake: Intake<D>,
+    most: u64,
+    /// What was required last, how far it reaches, and where it lies.
+    set: Vec<u8>,
+    used: usize,
+    places: Vec<Place>,
+    /// Ranges that stay, by where they start: their leaves, and where in those they begin.
+    staying: BTreeMap<u64, (Vec<u8>, usize)>,
+}
+
+impl<D: Disk> Streamed<D> {
+    /// The file on a disk, whose ranges `order` passes require in turn. `None` if there is no memory for the set.
+    #[must_use]
+    pub fn new(disk: D, lanes: Lanes, file: Sealed, room: Room, order: &[Range<u64>]) -> Option<Self> {
+        let (mut set, len) = (Vec::new(), usize::try_from(room.set_bytes()).ok()?);
+        set.try_reserve_exact(len).ok()?;
+        set.resize(len, 0);
+        let order = Order::new(order, file.tree.file_bytes(), room.staying);
+        let reads = Reads::default();
+        let intake = Intake { disk, lanes, file, order, reads, checked_bytes: 0, failure: None };
+        let places = Vec::with_capacity(vial_tensor::PRODUCTS_MAX);
+        Some(Self { intake, most: room.most, set, used: 0, places, staying: BTreeMap::new() })
+    }
+
+    /// Bytes that were read and checked since the start, each time anew.
+    #[must_use]
+    pub fn checked_bytes(&self) -> u64 {
+        self.intake.checked_bytes
+    }
+
+    /// Why no more will come.
+    #[must_use]
+    pub fn failure(&self) -> Option<&WeightsError> {
+        self.intake.failure.as_ref()
+    }
+
+    /// Takes in what has arrived and reads on ahead, as far as slots go.
+    pub fn poll(&mut self) {
+        self.intake.poll();
+    }
+
+    /// Brings a range into memory of its own.
+    fn stay(&mut self, team: &Team<'_>, range: &Range<u64>) -> Result<(), WeightsError> {
+        if self.staying.contains_key(&range.start) {
+            return self.intake.check();
+        }
+        let leaves = self.intake.leaves(range)?;
+        let mut bytes = alloc::vec![0; leaves.len];
+        self.intake.bring(team, range, &mut bytes)?;
+        self.staying.insert(range.start, (bytes, leaves.place(range.start)));
+        Ok(())
+    }
+
+    /// Brings a range to the end of the set.
+    fn add(&mut self, team: &Team<'_>, range: &Range<u64>) -> Result<(), WeightsError> {
+        let leaves = self.intake.leaves(range)?;
+        let (from, end, room) = (self.used, self.used + leaves.len, self.set.len() as u64);
+        // More at once than was agreed on.
+        let outside = || WeightsError::Outside { range: range.clone(), file_bytes: room };
+        self.intake.bring(team, range, self.set.get_mut(from..end).ok_or_else(outside)?)?;
+        self.used = end;
+        self.places.push(Place { start: range.start, at: from + leaves.place(range.start) });
+        Ok(())
+    }
+}
+
+impl<D> core::fmt::Display for Streamed<D> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let Intake { order, file, .. } = &self.intake;
+        let (stays, all) = (order.staying_bytes(), file.tree.file_bytes());
+        write!(f, "streamed, {stays} of {all} bytes stay in memory, {} at once", self.most)
+    }
+}
+
+impl<D: Disk> Weights for Streamed<D> {
+    fn require(&mut self, team: &Team<'_>, ranges: &[Range<u64>]) -> Result<(), WeightsError> {
+        self.used = 0;
+        self.places.clear();
+        for range in ranges {
+            let (leaves, order) = (self.intake.leaves(range)?, &self.intake.order);
+            let stays = order.number(range.start, leaves).is_some_and(|number| order.stays(number));
+            if stays { self.stay(team, range)? } else { self.add(team, range)? }
+        }
+        Ok(())
+    }
+
+    /// Of the leaves that a vector lies in only its own bytes stay.
+    fn keep(&mut self, range: Range<u64>) -> Result<(), WeightsError> {
+        if self.staying.contains_key(&range.start) {
+            return self.intake.check();
+        }
+        let leaves = self.intake.leaves(&range)?;
+        let mut bytes = alloc::vec![0; leaves.len];
+        self.intake.bring(&Team::new(1, &Alone), &range, &mut bytes)?;
+        let place = leaves.place(range.start)..leaves.place(range.end);
+        self.staying.insert(range.start, (bytes[place].to_vec(), 0));
+        Ok(())
+    }
+
+    fn most(&self) -> u64 {
+        self.most
+    }
+
+    fn bytes(&self, range: Range<u64>) -> &[u8] {
+        let len = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
+        let place = self.places.iter().find(|place| place.start == range.start);
+        let (bytes, at) = match (place, self.staying.get(&range.start)) {
+            (Some(place), _) => (&self.set, place.at),
+            (None, Some((bytes, at))) => (bytes, *at),
+            (None, None) => return &[],
+        };
+        bytes.get(at..at + len).unwrap_or_default()
+    }
+}
