@@ -39,11 +39,11 @@ impl Display for Files {
 }
 
 impl Files {
-    /// Files whose headers have been read, kept as was planned.
+    /// Files whose headers have been read, kept as was planned. What was refused while they were read stays refused.
     ///
     /// # Errors
     /// A draft model that cannot be read or differs, memory that is not there.
-    pub fn new(mut arriving: Arriving, lanes: Lanes, keeping: Keeping) -> Result<Self, Stop> {
+    pub fn new(mut arriving: Arriving, lanes: Lanes, keeping: &Keeping) -> Result<Self, Stop> {
         let none = || Stop {
             code: ExitCode::ModelMemory,
             line: "weights: found no room where the plan has some: start with more --memory".into(),
@@ -61,9 +61,12 @@ impl Files {
                 .require_of(File::Draft, 0..bytes)
                 .map_err(|error| Stop::of(ExitCode::ModelForm, &error))?;
         }
+        if let Some(failure) = arriving.failure() {
+            return Err(Stop::of(ExitCode::ModelForm, failure));
+        }
         let stopped = arriving.stop().map_err(|error| Stop::of(ExitCode::NoDisk, &error));
         let (disk, file, draft) = stopped?;
-        let model = Streamed::new(disk, lanes, file.sealed(), room, &order).ok_or_else(none)?;
+        let model = Streamed::new(disk, lanes, file.sealed(), *room, order).ok_or_else(none)?;
         Ok(Self::Streamed { model, draft })
     }
 

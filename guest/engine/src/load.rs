@@ -44,16 +44,31 @@ pub struct Loaded {
     pub kv: KvPlan,
 }
 
-/// Loads the model, and its draft model if it has one, and tells how weights are to be kept; needs the files' headers only.
+/// What the files' headers say, before caches take their memory.
+#[derive(Debug)]
+pub struct Headers {
+    model: Transformer,
+    draft: Option<Transformer>,
+    tokenizer: Tokenizer,
+    template: Option<Template>,
+    calls: Option<&'static CallFormat>,
+    agent: Agent,
+    name: String,
+    pooling: Pooling,
+    streams: usize,
+    plans: Plans,
+}
+
+/// Reads the headers of the model, and of its draft model if it has one.
 ///
 /// # Errors
 /// What is not understood, or the arithmetic of what does not fit.
-pub fn load(
+pub fn read(
     weights: &mut Arriving,
     handoff: &Handoff,
     manifest: &Manifest,
     bundle: &[u8],
-) -> Result<(Loaded, Keeping), Stop> {
+) -> Result<Headers, Stop> {
     let agent = Agent::from_bundle(bundle).map_err(|error| Stop::of(ExitCode::BundleForm, &error))?;
     let draft = match &manifest.draft {
         Some(draft) => Some(header(weights, (File::Draft, draft.weights.bytes), transformer)?),
@@ -101,7 +116,7 @@ fn of_header(
     handoff: &Handoff,
     manifest: &Manifest,
     agent: Agent,
-) -> Result<(Loaded, Keeping), Stop> {
+) -> Result<Headers, Stop> {
     let model = transformer(gguf)?;
     let mut tokenizer = Tokenizer::from_gguf(gguf).map_err(|error| unsupported(&error))?;
     let calls = gguf.str("tokenizer.chat_template").and_then(CallFormat::detect);
@@ -110,31 +125,46 @@ fn of_header(
     }
     let template = gguf.str("tokenizer.chat_template").map(Template::parse).transpose();
     let template = template.map_err(|error| unsupported(&error))?;
-    let Plans { model: plan, draft: draft_plan, keeping } = plan(&model, draft.as_ref(), handoff, manifest)?;
-    let cache = KvCache::new(&model.config, plan);
-    let pass = Pass::new(&model, ROWS);
-    let streams = usize::try_from(manifest.policy.max_streams).unwrap_or(1);
-    let marks = tokenizer.marks();
-    let limits = Limits { streams, waiting: 2 * streams, kept_pages: plan.pages / 2, drafts: DRAFTS };
-    let beginning = beginning(&agent, &tokenizer, template.as_ref());
-    let width = model.config.width;
-    let mut batcher = Batcher::new(model, tokenizer, cache, pass, limits);
-    batcher.set_public_prefix(beginning);
-    if let Some((draft, plan)) = draft.zip(draft_plan) {
-        batcher.set_drafter(drafter(draft, plan));
-    }
-    let loaded = Loaded {
-        batcher,
+    let plans = plan(&model, draft.as_ref(), handoff, manifest)?;
+    Ok(Headers {
+        model,
+        draft,
+        tokenizer,
         template,
         calls,
-        marks,
         agent,
         name: manifest.model.clone(),
-        width,
         pooling: pooling(gguf),
-        kv: plan,
-    };
-    Ok((loaded, keeping))
+        streams: usize::try_from(manifest.policy.max_streams).unwrap_or(1),
+        plans,
+    })
+}
+
+impl Headers {
+    /// How weights are to be kept. They take their memory first: it is the largest piece.
+    #[must_use]
+    pub fn keeping(&self) -> &Keeping {
+        &self.plans.keeping
+    }
+
+    /// The model with its caches.
+    #[must_use]
+    pub fn load(self) -> Loaded {
+        let Self { model, tokenizer, template, agent, streams, plans, .. } = self;
+        let (cache, pass) = (KvCache::new(&model.config, plans.model), Pass::new(&model, ROWS));
+        let marks = tokenizer.marks();
+        let kept_pages = plans.model.pages / 2;
+        let limits = Limits { streams, waiting: 2 * streams, kept_pages, drafts: DRAFTS };
+        let beginning = beginning(&agent, &tokenizer, template.as_ref());
+        let width = model.config.width;
+        let mut batcher = Batcher::new(model, tokenizer, cache, pass, limits);
+        batcher.set_public_prefix(beginning);
+        if let Some((draft, plan)) = self.draft.zip(plans.draft) {
+            batcher.set_drafter(drafter(draft, plan));
+        }
+        let Self { calls, name, pooling, .. } = self;
+        Loaded { batcher, template, calls, marks, agent, name, width, pooling, kv: plans.model }
+    }
 }
 
 fn drafter(draft: Transformer, plan: KvPlan) -> Drafter {

@@ -313,6 +313,24 @@ mod tests {
     }
 
     #[test]
+    fn caches_of_both_models_are_refused_where_they_do_not_fit_even_streamed() {
+        let (model, mut draft) = (model(), model());
+        let manifest = manifest(1 << 40, Some(1000), 8);
+        draft.config.layers = 1;
+        let of = |left| {
+            let mut account = Account::new(&model, Some(&draft), &handoff(512 << 20, Kv::Q8_0), &manifest);
+            account.heap = account.activations + RESERVE_BYTES + SET + 1000 + left;
+            account.plan()
+        };
+        let pair = Q8_0_PAGE + Q8_0_PAGE / 2;
+        assert_eq!(of(2 * pair).unwrap().model.pages, 2);
+        let line = of(2 * pair - 1).unwrap_err().line;
+        assert!(line.contains("are left"), "{line}");
+        let line = of(0).unwrap_err().line;
+        assert!(line.contains("0 are left"), "{line}");
+    }
+
+    #[test]
     fn both_models_are_counted_where_there_is_no_memory() {
         let (mut handoff, draft) = (handoff(64 << 20, Kv::F16), model());
         handoff.launch.memory_bytes = 64 << 20;

@@ -17,6 +17,14 @@ pub enum WeightsError {
         /// Bytes of the file.
         file_bytes: u64,
     },
+    /// More is required at once than there is room for.
+    #[error("weights {}..{} do not fit into the {room_bytes} bytes there are for what is used at once", range.start, range.end)]
+    Room {
+        /// The range that has no room.
+        range: Range<u64>,
+        /// Bytes for all that is required at once.
+        room_bytes: u64,
+    },
     /// A leaf that is not the one that was sealed.
     #[error("leaf {leaf} of the weights differs from the hash tree: the disk was changed or is failing")]
     Differs {

@@ -117,7 +117,8 @@ impl<D: Disk> Intake<D> {
         self.read_ahead()
     }
 
-    /// Lets reads ahead begin with `leaves`, those of number `number`, if they do not.
+    /// Lets reads ahead begin with `leaves`, those of number `number`, if they do not. Tensors do not overlap, so two ranges with
+    /// the same first read are of the same single leaf.
     fn seek(&mut self, number: usize, leaves: Leaves) {
         let is_first = match self.reads.front(When::Ahead) {
             Some(front) => front == leaves.part(0, self.disk.slot_bytes()),

@@ -111,9 +111,8 @@ impl<D: Disk> Streamed<D> {
     fn add(&mut self, team: &Team<'_>, range: &Range<u64>) -> Result<(), WeightsError> {
         let leaves = self.intake.leaves(range)?;
         let (from, end, room) = (self.used, self.used + leaves.len, self.set.len() as u64);
-        // More at once than was agreed on.
-        let outside = || WeightsError::Outside { range: range.clone(), file_bytes: room };
-        self.intake.bring(team, range, self.set.get_mut(from..end).ok_or_else(outside)?)?;
+        let no_room = || WeightsError::Room { range: range.clone(), room_bytes: room };
+        self.intake.bring(team, range, self.set.get_mut(from..end).ok_or_else(no_room)?)?;
         self.used = end;
         self.places.push(Place { start: range.start, at: from + leaves.place(range.start) });
         Ok(())

@@ -222,6 +222,15 @@ fn a_read_that_fails_is_tried_again_and_not_for_ever() {
 }
 
 #[test]
+fn more_than_there_is_room_for_is_refused_by_its_range() {
+    let mut weights = streamed(0);
+    let (most, rest) = (0..8 * LEAF, 3 * LEAF..FILE);
+    let refused = require(&mut weights, &[most, rest.clone()]);
+    assert_eq!(refused, Err(WeightsError::Room { range: rest, room_bytes: 15 * LEAF }));
+    pass(&mut weights).unwrap();
+}
+
+#[test]
 fn ranges_outside_the_file_are_refused_and_nothing_breaks() {
     let mut weights = streamed(0);
     for range in [FILE - 1..FILE + 1, 7..7, u64::MAX - 1..u64::MAX] {
