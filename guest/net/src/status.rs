@@ -24,6 +24,10 @@ pub struct Status {
     pub completion_tokens: u64,
     /// Bytes of weights read and checked.
     pub checked_bytes: u64,
+    /// Most bytes of memory that the plan lets be in use.
+    pub planned_bytes: u64,
+    /// Most bytes of memory that were ever in use.
+    pub peak_bytes: u64,
     /// The cache of keys and values.
     pub cache: Cache,
     /// Tokens that were looked up in what was said before.
@@ -67,6 +71,8 @@ impl Status {
             ("vial_cached_prompt_tokens_total", "counter", self.cached_tokens),
             ("vial_completion_tokens_total", "counter", self.completion_tokens),
             ("vial_checked_weights_bytes_total", "counter", self.checked_bytes),
+            ("vial_planned_memory_bytes", "gauge", self.planned_bytes),
+            ("vial_peak_memory_bytes", "gauge", self.peak_bytes),
             ("vial_kv_pages", "gauge", self.cache.pages as u64),
             ("vial_kv_free_pages", "gauge", self.cache.free_pages as u64),
         ];

@@ -20,6 +20,25 @@ pub struct Heap {
     blocks: UnsafeCell<Blocks>,
     is_locked: AtomicBool,
     refused_bytes: AtomicUsize,
+    used: Gauge,
+}
+
+/// Bytes of blocks in use, and the most that ever were.
+#[derive(Debug)]
+struct Gauge {
+    bytes: AtomicUsize,
+    peak: AtomicUsize,
+}
+
+impl Gauge {
+    fn add(&self, bytes: usize) {
+        let before = self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.peak.fetch_max(before + bytes, Ordering::Relaxed);
+    }
+
+    fn subtract(&self, bytes: usize) {
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
 }
 
 // SAFETY: `blocks` is reached through `Heap::with` only, which holds the lock.
@@ -33,6 +52,7 @@ impl Heap {
             blocks: UnsafeCell::new(Blocks::new(Manual)),
             is_locked: AtomicBool::new(false),
             refused_bytes: AtomicUsize::new(0),
+            used: Gauge { bytes: AtomicUsize::new(0), peak: AtomicUsize::new(0) },
         }
     }
 
@@ -51,6 +71,12 @@ impl Heap {
     #[must_use]
     pub fn refused_bytes(&self) -> usize {
         self.refused_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Most bytes of blocks that were ever in use at once, without what the allocator itself takes.
+    #[must_use]
+    pub fn peak_bytes(&self) -> usize {
+        self.used.peak.load(Ordering::Relaxed)
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut Blocks) -> T) -> T {
@@ -74,7 +100,13 @@ impl Heap {
             unsafe { wipe(block.wrapping_add(bytes), layout.size() - bytes) };
         }
         // SAFETY: the caller's block, with its layout, to a size that is not zero.
-        self.with(|blocks| unsafe { blocks.try_realloc_in_place(block, layout, bytes) })
+        let is_done = self.with(|blocks| unsafe { blocks.try_realloc_in_place(block, layout, bytes) });
+        match bytes.checked_sub(layout.size()) {
+            _ if !is_done => {}
+            Some(more) => self.used.add(more),
+            None => self.used.subtract(layout.size() - bytes),
+        }
+        is_done
     }
 }
 
@@ -87,6 +119,7 @@ unsafe impl GlobalAlloc for Heap {
             self.refused_bytes.store(layout.size(), Ordering::Relaxed);
             return null_mut();
         };
+        self.used.add(layout.size());
         block.as_ptr()
     }
 
@@ -95,6 +128,7 @@ unsafe impl GlobalAlloc for Heap {
         unsafe { wipe(block, layout.size()) };
         // SAFETY: the caller's block, with its layout.
         self.with(|blocks| unsafe { blocks.deallocate(block, layout) });
+        self.used.subtract(layout.size());
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
@@ -189,6 +223,25 @@ mod tests {
         let shrunk = unsafe { arena.heap.realloc(moved, layout(20_000), 100) };
         assert_eq!(shrunk, moved);
         assert!((100..108).contains(&arena.count(SECRET)));
+    }
+
+    #[test]
+    fn the_peak_is_the_most_that_was_in_use_at_once() {
+        let arena = Arena::new();
+        let (first, second) = (arena.block(layout(1000), 1), arena.block(layout(500), 2));
+        // SAFETY: allocated above.
+        unsafe { arena.heap.dealloc(second, layout(500)) };
+        assert_eq!(arena.heap.peak_bytes(), 1500);
+        // SAFETY: allocated above; nothing is behind it, so that it grows where it lies, or else moves.
+        let grown = unsafe { arena.heap.realloc(first, layout(1000), 9000) };
+        let peak = arena.heap.peak_bytes();
+        assert!(peak == 9000 || (grown != first && peak == 10_000), "{peak}");
+        // SAFETY: as returned.
+        let shrunk = unsafe { arena.heap.realloc(grown, layout(9000), 100) };
+        // SAFETY: as returned.
+        unsafe { arena.heap.dealloc(shrunk, layout(100)) };
+        let _block = arena.block(layout(peak - 1), 3);
+        assert_eq!(arena.heap.peak_bytes(), peak, "all before was given back");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use vial_weights::header::{HEADER_BYTES, HeaderError, Part, SealedHeader};
 use vial_weights::tree::Hex;
 use vial_weights::{Manifest, ReadAt, sha384};
 
-use crate::ImageError;
+use crate::{ImageError, ModelShape};
 
 /// An image that is whole and whose firmware is the one its manifest names. Proves nothing of the other parts: the
 /// appliance compares those with the manifest when it starts.
@@ -90,6 +90,16 @@ impl SealedImage {
     pub fn place(&self, part: Part) -> Partition {
         let place = self.header.place(part);
         Partition { start: self.partition.start + place.offset, bytes: place.len }
+    }
+
+    /// What the model's header says, and the draft model's if there is one. Not compared with the tree here.
+    ///
+    /// # Errors
+    /// The file cannot be read, or this version of the engine does not support a model.
+    pub fn models(&self) -> Result<(ModelShape, Option<ModelShape>), ImageError> {
+        let shape = |part| ModelShape::at(&self.path, &self.file, self.place(part));
+        let draft = self.manifest.draft.is_some().then(|| shape(Part::DraftWeights)).transpose()?;
+        Ok((shape(Part::Weights)?, draft))
     }
 
     /// The publisher's signature, if there is one. Not compared with anything here.

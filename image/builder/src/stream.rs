@@ -12,7 +12,7 @@ use vial_weights::Lanes;
 use vial_weights::tree::TreeBuilder;
 
 use crate::ImageError;
-use crate::model::refused;
+use crate::header::refused;
 
 /// Bytes of a piece: whole leaves, and small enough to stay in cache between reading and hashing.
 const PIECE_BYTES: usize = 1 << 20;
