@@ -29,6 +29,7 @@ const LAYERS: &[(&str, Layer)] = &[
     ("guest/model", Layer::Pure),
     ("guest/net", Layer::Pure),
     ("guest/agent", Layer::Pure),
+    ("guest/plan", Layer::Pure),
     ("host/devices", Layer::Pure),
     ("host/attest", Layer::Pure),
     ("image/disk", Layer::Pure),

@@ -66,7 +66,7 @@ fn run(memory: &mut Memory, heap: &Heap) -> Result<core::convert::Infallible, St
     let server = Server::new(config, clock.now_ns());
     let engine = Engine { team, isa: Isa::detect() };
     let seed = seed.rotate_left(32);
-    let appliance = Appliance { net, server, loaded, weights, engine, bound, clock, seed, scopes };
+    let appliance = Appliance { net, server, loaded, weights, engine, bound, clock, seed, heap, scopes };
     appliance.serve().map_err(|error| Stop::of(ExitCode::NoNetwork, &error))
 }
 

@@ -6,13 +6,13 @@ use vial_abi::ExitCode;
 use vial_model::generate::{Batcher, Event};
 use vial_model::tokenizer::Tokenizer;
 use vial_model::transformer::Engine;
+use vial_plan::Keeping;
 use vial_user::virtio::Block;
 use vial_weights::Lanes;
 
 use crate::Stop;
 use crate::arriving::{Arriving, File};
 use crate::front::Front;
-use crate::room::Keeping;
 use crate::streamed::Streamed;
 
 /// Both files.
@@ -48,12 +48,9 @@ impl Files {
             code: ExitCode::ModelMemory,
             line: "weights: found no room where the plan has some: start with more --memory".into(),
         };
-        let (room, order) = match keeping {
-            Keeping::Whole => {
-                arriving.reserve().ok_or_else(none)?;
-                return Ok(Self::Whole(arriving));
-            }
-            Keeping::Streamed { room, order } => (room, order),
+        let Keeping::Streamed(streaming) = keeping else {
+            arriving.reserve().ok_or_else(none)?;
+            return Ok(Self::Whole(arriving));
         };
         let bytes = arriving.bytes(File::Draft);
         if bytes > 0 {
@@ -66,7 +63,7 @@ impl Files {
         }
         let stopped = arriving.stop().map_err(|error| Stop::of(ExitCode::NoDisk, &error));
         let (disk, file, draft) = stopped?;
-        let model = Streamed::new(disk, lanes, file.sealed(), *room, order).ok_or_else(none)?;
+        let model = Streamed::new(disk, lanes, file.sealed(), streaming).ok_or_else(none)?;
         Ok(Self::Streamed { model, draft })
     }
 

@@ -11,12 +11,13 @@ use vial_model::kv::{KvCache, KvPlan};
 use vial_model::template::Template;
 use vial_model::tokenizer::Tokenizer;
 use vial_model::transformer::{Pass, Transformer};
+use vial_plan::{DRAFTS, Keeping, Plan};
 use vial_weights::Manifest;
 
 use crate::Stop;
 use crate::arriving::{Arriving, File};
 use crate::beginning::beginning;
-use crate::room::{DRAFTS, Keeping, Plans, ROWS, plan};
+use crate::room::plan;
 
 /// First part of the header that is read.
 const HEADER_BYTES: u64 = 1 << 20;
@@ -42,6 +43,8 @@ pub struct Loaded {
     pub pooling: Pooling,
     /// How much cache it has, and of which kind.
     pub kv: KvPlan,
+    /// Most bytes of memory that it may take, weights and requests with it.
+    pub planned_bytes: u64,
 }
 
 /// What the files' headers say, before caches take their memory.
@@ -56,7 +59,7 @@ pub struct Headers {
     name: String,
     pooling: Pooling,
     streams: usize,
-    plans: Plans,
+    plan: Plan,
 }
 
 /// Reads the headers of the model, and of its draft model if it has one.
@@ -125,7 +128,7 @@ fn of_header(
     }
     let template = gguf.str("tokenizer.chat_template").map(Template::parse).transpose();
     let template = template.map_err(|error| unsupported(&error))?;
-    let plans = plan(&model, draft.as_ref(), handoff, manifest)?;
+    let plan = plan(&model, draft.as_ref(), handoff, manifest)?;
     Ok(Headers {
         model,
         draft,
@@ -136,7 +139,7 @@ fn of_header(
         name: manifest.model.clone(),
         pooling: pooling(gguf),
         streams: usize::try_from(manifest.policy.max_streams).unwrap_or(1),
-        plans,
+        plan,
     })
 }
 
@@ -144,31 +147,31 @@ impl Headers {
     /// How weights are to be kept. They take their memory first: it is the largest piece.
     #[must_use]
     pub fn keeping(&self) -> &Keeping {
-        &self.plans.keeping
+        &self.plan.keeping
     }
 
     /// The model with its caches.
     #[must_use]
     pub fn load(self) -> Loaded {
-        let Self { model, tokenizer, template, agent, streams, plans, .. } = self;
-        let (cache, pass) = (KvCache::new(&model.config, plans.model), Pass::new(&model, ROWS));
-        let marks = tokenizer.marks();
-        let kept_pages = plans.model.pages / 2;
+        let Self { model, tokenizer, template, agent, streams, plan, .. } = self;
+        let (cache, pass) = (KvCache::new(&model.config, plan.cache), Pass::new(&model, plan.rows));
+        let (marks, planned_bytes) = (tokenizer.marks(), plan.used_bytes());
+        let kept_pages = plan.cache.pages / 2;
         let limits = Limits { streams, waiting: 2 * streams, kept_pages, drafts: DRAFTS };
         let beginning = beginning(&agent, &tokenizer, template.as_ref());
         let width = model.config.width;
         let mut batcher = Batcher::new(model, tokenizer, cache, pass, limits);
         batcher.set_public_prefix(beginning);
-        if let Some((draft, plan)) = self.draft.zip(plans.draft) {
-            batcher.set_drafter(drafter(draft, plan));
+        if let Some((draft, cache)) = self.draft.zip(plan.draft_cache) {
+            batcher.set_drafter(drafter(draft, cache, plan.rows));
         }
         let Self { calls, name, pooling, .. } = self;
-        Loaded { batcher, template, calls, marks, agent, name, width, pooling, kv: plans.model }
+        Loaded { batcher, template, calls, marks, agent, name, width, pooling, kv: plan.cache, planned_bytes }
     }
 }
 
-fn drafter(draft: Transformer, plan: KvPlan) -> Drafter {
-    let (cache, pass) = (KvCache::new(&draft.config, plan), Pass::new(&draft, ROWS));
+fn drafter(draft: Transformer, cache: KvPlan, rows: usize) -> Drafter {
+    let (cache, pass) = (KvCache::new(&draft.config, cache), Pass::new(&draft, rows));
     Drafter::new(draft, cache, pass)
 }
 

@@ -15,6 +15,7 @@ mod inspect;
 mod key;
 mod kv;
 mod measure;
+mod plan;
 mod run;
 mod screen;
 mod shape;
@@ -42,6 +43,8 @@ enum Command {
     Build(build::Args),
     /// Show what an image holds.
     Inspect(inspect::Args),
+    /// Show what an appliance's memory is for, or the least that would do.
+    Plan(plan::Args),
     /// Boot an image as an appliance.
     Run(run::Args),
     /// Check what an appliance far away is.
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Build(args) => build::run(&args),
         Command::Inspect(args) => inspect::run(&args),
+        Command::Plan(args) => plan::run(&args),
         Command::Run(args) => run::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Measure(args) => measure::run(&args),

@@ -10,7 +10,7 @@ use crate::kv::KvArg;
 /// Flags of the machine.
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct Shape {
-    /// Memory: bytes, or with K, M or G.
+    /// Memory: bytes, or with K, M or G. Weights that do not fit are streamed from the disk (`vial plan` shows how much).
     #[arg(long, default_value = "512M", value_parser = size)]
     memory: u64,
     /// Cpus.
@@ -47,18 +47,7 @@ pub(crate) enum VmmArg {
 impl Shape {
     /// The machine, if its numbers are in range.
     pub(crate) fn machine(&self, vmm: VmmArg) -> Result<MachineShape, Failure> {
-        if !(1..=MAX_CPUS).contains(&self.cpus) {
-            let text = format!("--cpus: found {}, expected 1 to {MAX_CPUS}", self.cpus);
-            return Err(Failure::new(text, "2 is a good start"));
-        }
-        if !(MIN_MEMORY_BYTES..=MAX_MEMORY_BYTES).contains(&self.memory)
-            || !self.memory.is_multiple_of(LARGE_PAGE)
-        {
-            let (least, most) = (MIN_MEMORY_BYTES >> 20, MAX_MEMORY_BYTES >> 20);
-            let text =
-                format!("--memory: found {} bytes, expected {least}M to {most}M in steps of 2M", self.memory);
-            return Err(Failure::new(text, "512M suits a model of 100 MB"));
-        }
+        check(self.memory, self.cpus)?;
         Ok(MachineShape {
             cpus: self.cpus,
             memory_bytes: self.memory,
@@ -69,8 +58,22 @@ impl Shape {
     }
 }
 
+/// Refuses memory and cpus that no appliance has.
+pub(crate) fn check(memory: u64, cpus: u32) -> Result<(), Failure> {
+    if !(1..=MAX_CPUS).contains(&cpus) {
+        let text = format!("--cpus: found {cpus}, expected 1 to {MAX_CPUS}");
+        return Err(Failure::new(text, "2 is a good start"));
+    }
+    if !(MIN_MEMORY_BYTES..=MAX_MEMORY_BYTES).contains(&memory) || !memory.is_multiple_of(LARGE_PAGE) {
+        let (least, most) = (MIN_MEMORY_BYTES >> 20, MAX_MEMORY_BYTES >> 20);
+        let text = format!("--memory: found {memory} bytes, expected {least}M to {most}M in steps of 2M");
+        return Err(Failure::new(text, "512M suits a model of 100 MB"));
+    }
+    Ok(())
+}
+
 /// Bytes of `512M` and the like.
-fn size(text: &str) -> Result<u64, String> {
+pub(crate) fn size(text: &str) -> Result<u64, String> {
     let (digits, shift) = match text.char_indices().last() {
         Some((end, 'K' | 'k')) => (text.get(..end), 10),
         Some((end, 'M' | 'm')) => (text.get(..end), 20),

@@ -12,7 +12,7 @@ use vial_model::transformer::Engine;
 use vial_net::{Action, ApiError, Cache, Drafts, Generation, JobId, Sender, Server, Status};
 use vial_user::clock::Clock;
 use vial_user::virtio::{DeviceError, Net};
-use vial_user::{console, syscall};
+use vial_user::{Heap, console, syscall};
 
 use crate::embedding::Embedding;
 use crate::evidence::{self, Bound};
@@ -44,6 +44,8 @@ pub struct Appliance<'a> {
     pub clock: Clock,
     /// Where seeds of requests come from.
     pub seed: u64,
+    /// Where its memory comes from.
+    pub heap: &'a Heap,
     /// Which requests share what they compute.
     pub scopes: Scopes,
 }
@@ -115,6 +117,8 @@ impl Appliance<'_> {
         let (streams, waiting) = self.loaded.batcher.load();
         (turns.status.streams, turns.status.waiting) = (streams, waiting);
         turns.status.checked_bytes = self.weights.checked_bytes();
+        turns.status.planned_bytes = self.loaded.planned_bytes;
+        turns.status.peak_bytes = self.heap.peak_bytes() as u64;
         let (kv, (free_pages, _)) = (&self.loaded.kv, self.loaded.batcher.free_pages());
         turns.status.cache = Cache { kind: kv.kind.name(), bytes: kv.bytes(), pages: kv.pages, free_pages };
         let Speculation { looked_up, modelled, .. } = self.loaded.batcher.speculation();

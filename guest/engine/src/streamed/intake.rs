@@ -5,13 +5,14 @@ use core::hint::spin_loop;
 use core::ops::Range;
 use core::sync::atomic::{AtomicU64, Ordering};
 use vial_model::weights::WeightsError;
+use vial_plan::Leaves;
 use vial_tensor::{Team, for_each_chunk};
 use vial_weights::{LEAF_BYTES, Lanes};
 
 use super::disk::{CopyOut as _, Disk};
-use super::leaves::{Leaves, Sealed};
 use super::order::Order;
 use super::reads::{ReadError, Reads, When};
+use super::sealed::Sealed;
 
 /// A file on a disk that is read ahead. Once a leaf differs or cannot be read, nothing comes any more.
 #[derive(Debug)]

@@ -6,9 +6,9 @@
 
 mod disk;
 mod intake;
-mod leaves;
 mod order;
 mod reads;
+mod sealed;
 #[cfg(test)]
 mod tests;
 
@@ -16,31 +16,15 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::ops::Range;
 use vial_model::weights::{Weights, WeightsError};
+use vial_plan::Streaming;
 use vial_tensor::{Alone, Team};
-use vial_weights::{LEAF_BYTES, Lanes};
+use vial_weights::Lanes;
 
 pub use self::disk::{CopyOut, Disk};
 use self::intake::Intake;
-pub use self::leaves::Sealed;
 use self::order::Order;
 use self::reads::Reads;
-
-/// What of the memory goes to weights.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Room {
-    /// Most bytes that are required at once; the set takes [`Room::set_bytes`].
-    pub most: u64,
-    /// Bytes for weights that stay.
-    pub staying: u64,
-}
-
-impl Room {
-    /// Bytes of the set: what is required at once does not begin and end with leaves.
-    #[must_use]
-    pub const fn set_bytes(self) -> u64 {
-        self.most + 2 * LEAF_BYTES * vial_tensor::PRODUCTS_MAX as u64
-    }
-}
+pub use self::sealed::Sealed;
 
 /// Where a range lies whose leaves are in memory.
 #[derive(Clone, Copy, Debug)]
@@ -65,17 +49,18 @@ pub struct Streamed<D> {
 }
 
 impl<D: Disk> Streamed<D> {
-    /// The file on a disk, whose ranges `order` passes require in turn. `None` if there is no memory for the set.
+    /// The file on a disk, kept as was planned. `None` if there is no memory for the set.
     #[must_use]
-    pub fn new(disk: D, lanes: Lanes, file: Sealed, room: Room, order: &[Range<u64>]) -> Option<Self> {
-        let (mut set, len) = (Vec::new(), usize::try_from(room.set_bytes()).ok()?);
+    pub fn new(disk: D, lanes: Lanes, file: Sealed, streaming: &Streaming) -> Option<Self> {
+        let most = streaming.most();
+        let (mut set, len) = (Vec::new(), usize::try_from(Streaming::set_bytes(most)).ok()?);
         set.try_reserve_exact(len).ok()?;
         set.resize(len, 0);
-        let order = Order::new(order, file.tree.file_bytes(), room.staying);
+        let order = Order::new(streaming);
         let reads = Reads::default();
         let intake = Intake { disk, lanes, file, order, reads, checked_bytes: 0, failure: None };
         let places = Vec::with_capacity(vial_tensor::PRODUCTS_MAX);
-        Some(Self { intake, most: room.most, set, used: 0, places, staying: BTreeMap::new() })
+        Some(Self { intake, most, set, used: 0, places, staying: BTreeMap::new() })
     }
 
     /// Bytes that were read and checked since the start, each time anew.

@@ -2,9 +2,7 @@
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
-use core::ops::Range;
-
-use super::leaves::Leaves;
+use vial_plan::{Leaves, Streaming};
 
 /// Ranges that every pass requires in turn.
 #[derive(Debug)]
@@ -19,18 +17,12 @@ pub(super) struct Order {
 }
 
 impl Order {
-    /// Of ranges of a file of `file_bytes`, the first of which may stay as far as `room` bytes hold them.
-    pub(super) fn new(ranges: &[Range<u64>], file_bytes: u64, room: u64) -> Self {
-        let leaves: Vec<_> = ranges.iter().map(|range| Leaves::of(range, file_bytes)).collect();
+    /// As was planned.
+    pub(super) fn new(streaming: &Streaming) -> Self {
+        let (ranges, file_bytes) = (streaming.ranges(), streaming.file_bytes());
+        let leaves = ranges.iter().map(|range| Leaves::of(range, file_bytes)).collect();
         let numbers = ranges.iter().enumerate().map(|(number, range)| (range.start, number)).collect();
-        let mut left = room;
-        let fits = |leaves: &&Leaves| {
-            let rest = left.checked_sub(leaves.len as u64);
-            left = rest.unwrap_or(left);
-            rest.is_some()
-        };
-        let staying = leaves.iter().take_while(fits).count();
-        Self { leaves, numbers, staying, next: (0, 0) }
+        Self { leaves, numbers, staying: streaming.staying(), next: (0, 0) }
     }
 
     /// The number of the range that starts there and lies in those leaves, if it is one of them.
@@ -85,7 +77,7 @@ mod tests {
     /// Three ranges: of one leaf, of parts of three, and of the short one at the end.
     fn order(room: u64) -> Order {
         let ranges = [10..20, LEAF + 5..3 * LEAF + 5, 3 * LEAF + 5..3 * LEAF + 50];
-        Order::new(&ranges, 3 * LEAF + 60, room)
+        Order::new(&Streaming::new(ranges.to_vec(), 3 * LEAF + 60, LEAF, room))
     }
 
     fn some(order: &mut Order, count: usize, most: u64) -> Vec<(u64, usize)> {

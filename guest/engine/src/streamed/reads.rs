@@ -2,10 +2,11 @@
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use vial_plan::Leaves;
 use vial_user::virtio::DeviceError;
 
 use super::disk::Disk;
-use super::leaves::{Leaves, Sealed};
+use super::sealed::Sealed;
 
 /// How often a read that fails is tried.
 const TRIES: u32 = 3;

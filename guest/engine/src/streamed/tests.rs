@@ -4,13 +4,14 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::ops::Range;
 use vial_model::weights::{Weights as _, WeightsError};
+use vial_plan::Streaming;
 use vial_tensor::{Alone, Team};
 use vial_user::virtio::DeviceError;
 use vial_user::virtio::block::Filled;
 use vial_weights::tree::TreeBuilder;
 use vial_weights::{Lanes, Tree};
 
-use super::{CopyOut, Disk, Room, Sealed, Streamed};
+use super::{CopyOut, Disk, Sealed, Streamed};
 
 const LEAF: u64 = 128 << 10;
 const DISK_OFFSET: u64 = 4096;
@@ -117,7 +118,8 @@ fn streamed(staying: u64) -> Streamed<FakeDisk> {
     let (values, root) = tree.finish().unwrap();
     let tree = Tree::new(values.leak(), FILE, &root).unwrap();
     let file = Sealed { tree, disk_offset: DISK_OFFSET };
-    Streamed::new(FakeDisk::new(), Lanes::Baseline, file, Room { most: 7 * LEAF, staying }, &order()).unwrap()
+    let streaming = Streaming::new(order(), FILE, 7 * LEAF, staying);
+    Streamed::new(FakeDisk::new(), Lanes::Baseline, file, &streaming).unwrap()
 }
 
 fn require(weights: &mut Streamed<FakeDisk>, ranges: &[Range<u64>]) -> Result<(), WeightsError> {

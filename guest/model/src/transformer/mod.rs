@@ -51,9 +51,13 @@ impl Transformer {
         let matrices = self.layout.layers.iter().flat_map(Layer::matrices);
         let ends = self.layout.output.matrices().chain([&self.layout.output_norm]);
         let all: u64 = matrices.chain(ends).map(Matrix::bytes).sum();
+        all + self.expert_bytes_per_token() + self.layout.embedding.row_bytes()
+    }
+
+    /// Of those bytes the chosen experts'; 0 without experts.
+    #[must_use]
+    pub fn expert_bytes_per_token(&self) -> u64 {
         let experts: u64 = self.layout.layers.iter().map(Layer::expert_bytes).sum();
-        let chosen =
-            self.config.routing.map_or(0, |routing| experts * routing.used as u64 / routing.experts as u64);
-        all + chosen + self.layout.embedding.row_bytes()
+        self.config.routing.map_or(0, |routing| experts * routing.used as u64 / routing.experts as u64)
     }
 }
