@@ -14,8 +14,9 @@ use crate::loan::Loan;
 use crate::matmul::Scratch;
 use crate::words::Words;
 
-/// Polls of the gate before a worker parks: about 50 us at 40 to 140 cycles a pause.
-const POLLS_BEFORE_PARK: u32 = 2_000;
+/// Polls of the gate before a worker parks: about a ms at 40 to 140 cycles a pause. Where weights are streamed jobs are as far
+/// apart as reads of the disk, and a sleep through ring 0 costs more than they take where the host emulates ring 0.
+const POLLS_BEFORE_PARK: u32 = 40_000;
 /// The gate admits cpus.
 const OPEN: u64 = 1 << 16;
 /// One more job.

@@ -12,9 +12,8 @@ use vial_kvm::read_volatile_at;
 use vm_memory::{GuestAddress, GuestMemory as _, Permissions};
 use vmm_sys_util::eventfd::EventFd;
 
-/// Requests read at once: two of half a MiB keep a disk busy. More threads take cpus from the appliance, where there are no
-/// others.
-const READERS: usize = 2;
+/// Requests read at once: a disk is kept busy by two of half a MiB, while others of these threads wait for a cpu.
+const READERS: usize = 4;
 
 /// A file read without the host's page cache where its file system allows it.
 #[derive(Debug)]
