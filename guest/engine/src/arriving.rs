@@ -10,6 +10,7 @@ use vial_user::virtio::{Block, DeviceError};
 use vial_weights::Lanes;
 
 use crate::front::Front;
+use crate::streamed::{TRIES, Timing};
 
 /// Bytes of the unit disks are read in.
 const SECTOR: usize = 512;
@@ -41,6 +42,9 @@ impl core::fmt::Display for Failure {
 #[derive(Debug)]
 pub struct Arriving {
     disk: Block,
+    timing: Timing,
+    /// When the disk last gave something, or was asked while nothing was in flight, in ticks.
+    heard: u64,
     lanes: Lanes,
     fronts: Fronts,
     /// What is asked for first.
@@ -78,16 +82,40 @@ impl Fronts {
 struct Read {
     file: File,
     slot: usize,
+    /// Where it begins on the disk.
+    offset: u64,
     len: usize,
     is_filled: bool,
+    failed: u32,
+}
+
+impl Read {
+    /// Takes note of what the disk says; asks again where it failed.
+    ///
+    /// # Errors
+    /// It failed too often.
+    fn answered(&mut self, disk: &mut Block, result: Result<(), DeviceError>) -> Result<(), DeviceError> {
+        let Err(error) = result else {
+            self.is_filled = true;
+            return Ok(());
+        };
+        self.failed += 1;
+        if self.failed >= TRIES {
+            return Err(error);
+        }
+        disk.release(self.slot);
+        self.slot = disk.start(self.offset, self.len.next_multiple_of(SECTOR))?.ok_or(error)?;
+        disk.notify();
+        Ok(())
+    }
 }
 
 impl Arriving {
     /// Files of `disk`.
     #[must_use]
-    pub fn new(disk: Block, lanes: Lanes, model: Front, draft: Option<Front>) -> Self {
+    pub fn new((disk, timing): (Block, Timing), lanes: Lanes, model: Front, draft: Option<Front>) -> Self {
         let (fronts, in_flight) = (Fronts { model, draft }, VecDeque::new());
-        Self { disk, lanes, fronts, wanted: File::Model, in_flight, failure: None }
+        Self { disk, timing, heard: 0, lanes, fronts, wanted: File::Model, in_flight, failure: None }
     }
 
     /// Bytes that are in memory and checked.
@@ -95,6 +123,13 @@ impl Arriving {
     pub fn checked_bytes(&self) -> u64 {
         let Fronts { model, draft } = &self.fronts;
         model.checked_bytes() + draft.as_ref().map_or(0, Front::checked_bytes)
+    }
+
+    /// Leaves that are.
+    #[must_use]
+    pub fn checked_leaves(&self) -> u64 {
+        let Fronts { model, draft } = &self.fronts;
+        model.checked_leaves() + draft.as_ref().map_or(0, Front::checked_leaves)
     }
 
     /// Whether all of them are.
@@ -139,9 +174,14 @@ impl Arriving {
     fn advance(&mut self) -> Result<(), DeviceError> {
         self.ask()?;
         while let Some(filled) = self.disk.poll()? {
-            filled.result?;
-            let read = self.in_flight.iter_mut().find(|read| read.slot == filled.slot);
-            read.into_iter().for_each(|read| read.is_filled = true);
+            self.heard = (self.timing.now)();
+            if let Some(read) = self.in_flight.iter_mut().find(|read| read.slot == filled.slot) {
+                read.answered(&mut self.disk, filled.result)?;
+            }
+        }
+        if !self.in_flight.is_empty() && self.timing.is_over(self.heard) {
+            self.fail_to_read();
+            return Ok(());
         }
         while let Some(read) = self.in_flight.pop_front_if(|read| read.is_filled) {
             self.take(read);
@@ -154,9 +194,12 @@ impl Arriving {
     }
 
     fn ask(&mut self) -> Result<(), DeviceError> {
+        if self.in_flight.is_empty() {
+            self.heard = (self.timing.now)();
+        }
         while let Some((file, offset, len)) = self.next_read() {
             let Some(slot) = self.disk.start(offset, len.next_multiple_of(SECTOR))? else { break };
-            self.in_flight.push_back(Read { file, slot, len, is_filled: false });
+            self.in_flight.push_back(Read { file, slot, offset, len, is_filled: false, failed: 0 });
             self.fronts.get_mut(file).into_iter().for_each(|front| front.asked(len));
         }
         self.disk.notify();

@@ -12,10 +12,11 @@ use vial_engine::front::Front;
 use vial_engine::load;
 use vial_engine::scope::Scopes;
 use vial_engine::serve::Appliance;
+use vial_engine::streamed::Timing;
 use vial_model::transformer::Engine;
 use vial_net::{Model, Server, ServerConfig};
 use vial_tensor::{Isa, Parker, Team};
-use vial_user::clock::Clock;
+use vial_user::clock::{Clock, ticks};
 use vial_user::memory::View;
 use vial_user::vector::Vector;
 use vial_user::virtio::block::Slots;
@@ -23,8 +24,11 @@ use vial_user::virtio::{Block, DeviceError, Kind, Net, find};
 use vial_user::{Heap, Memory, console, cpus, program, random, syscall};
 use vial_weights::{Lanes, Manifest, Tree};
 
-/// Reads in flight: 4 MiB of the DMA window, in pieces of whole leaves.
-const SLOTS: Slots = Slots { count: 8, bytes: 4 << 17 };
+/// Reads in flight: 7 MiB of the DMA window, in pieces of whole leaves.
+const SLOTS: Slots = Slots { count: 14, bytes: 4 << 17 };
+/// How long the disk may take for a read before it is asked again, in ns. All tries end before connections do, so that clients
+/// are told.
+const PATIENCE_NS: u64 = 8_000_000_000;
 /// Frames each way.
 const FRAMES: u16 = 128;
 /// Connections at once: streams, and others that ask for health or evidence.
@@ -48,9 +52,11 @@ fn run(memory: &mut Memory, heap: &Heap) -> Result<core::convert::Infallible, St
     let (disk, net) = devices(memory)?;
     let sealed = Sealed::of(memory, &handoff)?;
     let (model, draft) = sealed.fronts(&handoff);
-    let mut weights = Arriving::new(disk, lanes(), model, draft);
+    let clock = Clock::new(&handoff);
+    let timing = Timing { now: ticks, patience: clock.ticks_at(PATIENCE_NS) };
+    let mut weights = Arriving::new((disk, timing), lanes(), model, draft);
     let headers = load::read(&mut weights, &handoff, &sealed.manifest, sealed.bundle)?;
-    let weights = Files::new(weights, lanes(), headers.keeping())?;
+    let weights = Files::new(weights, lanes(), headers.keeping(), timing)?;
     let loaded = headers.load();
     syscall::mark(Mark::Model);
     console::print(format_args!("KV cache: {}", loaded.kv));
@@ -58,7 +64,6 @@ fn run(memory: &mut Memory, heap: &Heap) -> Result<core::convert::Infallible, St
     if let Some(draft) = &sealed.manifest.draft {
         console::print(format_args!("draft model: {}", draft.model));
     }
-    let clock = Clock::new(&handoff);
     let Secrets { channel_key, seed, scopes } = secrets()?;
     let bound = Bound { manifest: sealed.manifest_bytes, event_log: sealed.event_log, channel_key };
     let served = Model { name: loaded.name.clone(), width: loaded.width };

@@ -13,7 +13,7 @@ use vial_weights::Lanes;
 use crate::Stop;
 use crate::arriving::{Arriving, File};
 use crate::front::Front;
-use crate::streamed::Streamed;
+use crate::streamed::{Spent, Streamed, Timing, Window};
 
 /// Both files.
 #[derive(Debug)]
@@ -43,7 +43,12 @@ impl Files {
     ///
     /// # Errors
     /// A draft model that cannot be read or differs, memory that is not there.
-    pub fn new(mut arriving: Arriving, lanes: Lanes, keeping: &Keeping) -> Result<Self, Stop> {
+    pub fn new(
+        mut arriving: Arriving,
+        lanes: Lanes,
+        keeping: &Keeping,
+        timing: Timing,
+    ) -> Result<Self, Stop> {
         let none = || Stop {
             code: ExitCode::ModelMemory,
             line: "weights: found no room where the plan has some: start with more --memory".into(),
@@ -63,7 +68,7 @@ impl Files {
         }
         let stopped = arriving.stop().map_err(|error| Stop::of(ExitCode::NoDisk, &error));
         let (disk, file, draft) = stopped?;
-        let model = Streamed::new(disk, lanes, file.sealed(), streaming).ok_or_else(none)?;
+        let model = Streamed::new((disk, timing), lanes, file.sealed(), streaming).ok_or_else(none)?;
         Ok(Self::Streamed { model, draft })
     }
 
@@ -75,6 +80,35 @@ impl Files {
             Self::Streamed { model, draft } => {
                 model.checked_bytes() + draft.as_ref().map_or(0, Front::checked_bytes)
             }
+        }
+    }
+
+    /// Leaves that were.
+    #[must_use]
+    pub fn checked_leaves(&self) -> u64 {
+        match self {
+            Self::Whole(weights) => weights.checked_leaves(),
+            Self::Streamed { model, draft } => {
+                model.checked_leaves() + draft.as_ref().map_or(0, Front::checked_leaves)
+            }
+        }
+    }
+
+    /// What passes waited for, where weights are streamed.
+    #[must_use]
+    pub fn spent(&self) -> Spent {
+        match self {
+            Self::Whole(_) => Spent::default(),
+            Self::Streamed { model, .. } => model.spent(),
+        }
+    }
+
+    /// What the disk reads into, where weights are streamed.
+    #[must_use]
+    pub fn window(&self) -> Window {
+        match self {
+            Self::Whole(_) => Window::default(),
+            Self::Streamed { model, .. } => model.window(),
         }
     }
 

@@ -46,6 +46,12 @@ impl Front {
         self.bytes.len() as u64
     }
 
+    /// Leaves that are.
+    #[must_use]
+    pub fn checked_leaves(&self) -> u64 {
+        self.checked_bytes().div_ceil(LEAF_BYTES)
+    }
+
     /// Bytes of the file.
     #[must_use]
     pub fn file_bytes(&self) -> u64 {

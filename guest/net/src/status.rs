@@ -24,6 +24,18 @@ pub struct Status {
     pub completion_tokens: u64,
     /// Bytes of weights read and checked.
     pub checked_bytes: u64,
+    /// Leaves read and checked.
+    pub checked_leaves: u64,
+    /// Passes of the model.
+    pub passes: u64,
+    /// Rows of those: tokens of prompts and of answers, and what was drafted.
+    pub rows: u64,
+    /// Tokens of answers that were told so far.
+    pub told: u64,
+    /// What they took.
+    pub times: Times,
+    /// What the disk reads weights into where they are streamed.
+    pub window: Window,
     /// Most bytes of memory that the plan lets be in use.
     pub planned_bytes: u64,
     /// Most bytes of memory that were ever in use.
@@ -34,6 +46,26 @@ pub struct Status {
     pub looked_up: Drafts,
     /// Tokens that the draft model said.
     pub modelled: Drafts,
+}
+
+/// Time of passes in ns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Times {
+    /// All of it.
+    pub all_ns: u64,
+    /// Waiting for the disk.
+    pub disk_ns: u64,
+    /// Copying and checking leaves.
+    pub check_ns: u64,
+}
+
+/// Memory that the disk reads weights into.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Window {
+    /// All its bytes.
+    pub bytes: u64,
+    /// Those that wait to be used.
+    pub filled_bytes: u64,
 }
 
 /// Drafted tokens.
@@ -71,6 +103,12 @@ impl Status {
             ("vial_cached_prompt_tokens_total", "counter", self.cached_tokens),
             ("vial_completion_tokens_total", "counter", self.completion_tokens),
             ("vial_checked_weights_bytes_total", "counter", self.checked_bytes),
+            ("vial_checked_leaves_total", "counter", self.checked_leaves),
+            ("vial_passes_total", "counter", self.passes),
+            ("vial_pass_rows_total", "counter", self.rows),
+            ("vial_told_tokens_total", "counter", self.told),
+            ("vial_window_bytes", "gauge", self.window.bytes),
+            ("vial_window_filled_bytes", "gauge", self.window.filled_bytes),
             ("vial_planned_memory_bytes", "gauge", self.planned_bytes),
             ("vial_peak_memory_bytes", "gauge", self.peak_bytes),
             ("vial_kv_pages", "gauge", self.cache.pages as u64),
@@ -84,7 +122,19 @@ impl Status {
         );
         let drafted = self.drafts("vial_drafted_tokens_total", |drafts| drafts.drafted);
         let right = self.drafts("vial_right_drafted_tokens_total", |drafts| drafts.right);
-        lines.iter().map(line).chain([cache, drafted, right]).collect()
+        lines.iter().map(line).chain([cache, self.seconds(), drafted, right]).collect()
+    }
+
+    /// Where passes spend their time.
+    fn seconds(&self) -> String {
+        let Times { all_ns, disk_ns, check_ns } = self.times;
+        let compute_ns = all_ns.saturating_sub(disk_ns + check_ns);
+        let name = "vial_pass_seconds_total";
+        let line = |(part, ns): (&str, u64)| {
+            format!("{name}{{in=\"{part}\"}} {}.{:09}\n", ns / 1_000_000_000, ns % 1_000_000_000)
+        };
+        let parts = [("disk", disk_ns), ("check", check_ns), ("compute", compute_ns)];
+        core::iter::once(format!("# TYPE {name} counter\n")).chain(parts.map(line)).collect()
     }
 
     fn drafts(&self, name: &str, count: fn(&Drafts) -> u64) -> String {

@@ -11,7 +11,7 @@ use crate::route::asked;
 use crate::stack::Stack;
 use crate::{
     Action, Cache, Credential, Delta, Drafts, Finish, JobId, Model, Peer, Sender, Server, ServerConfig,
-    Status, Usage,
+    Status, Times, Usage, Window,
 };
 
 fn whole(bytes: &[u8]) -> crate::http::Request {
@@ -227,6 +227,8 @@ fn metrics_tell_counts_and_the_kind_of_cache() {
     bench.status.cache = Cache { kind: "q8_0", bytes: 4096, pages: 9, free_pages: 5 };
     bench.status.cached_tokens = 64;
     bench.status.modelled = Drafts { drafted: 7, right: 3 };
+    bench.status.times = Times { all_ns: 3_500_000_001, disk_ns: 2_000_000_000, check_ns: 500_000_001 };
+    bench.status.window = Window { bytes: 4096, filled_bytes: 512 };
     bench.send("GET /metrics HTTP/1.1\r\n\r\n");
     let text = bench.text();
     for line in [
@@ -238,6 +240,11 @@ fn metrics_tell_counts_and_the_kind_of_cache() {
         "# TYPE vial_drafted_tokens_total counter",
         "vial_drafted_tokens_total{by=\"model\"} 7",
         "vial_right_drafted_tokens_total{by=\"model\"} 3",
+        "# TYPE vial_pass_seconds_total counter",
+        "vial_pass_seconds_total{in=\"disk\"} 2.000000000",
+        "vial_pass_seconds_total{in=\"check\"} 0.500000001",
+        "vial_pass_seconds_total{in=\"compute\"} 1.000000000",
+        "vial_window_filled_bytes 512",
     ] {
         assert!(text.lines().any(|found| found == line), "{line}: {text}");
     }

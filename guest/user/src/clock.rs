@@ -45,7 +45,9 @@ impl Clock {
         (self.unix_ns > 0).then(|| self.unix_ns.saturating_add(passed))
     }
 
-    fn ns_of(&self, ticks: u64) -> u64 {
+    /// Nanoseconds of so many ticks of the counter.
+    #[must_use]
+    pub fn ns_of(&self, ticks: u64) -> u64 {
         let ns = u128::from(ticks) * 1_000_000 / u128::from(self.tsc_khz);
         u64::try_from(ns).unwrap_or(u64::MAX)
     }

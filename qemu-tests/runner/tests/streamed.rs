@@ -130,6 +130,29 @@ fn an_appliance_takes_the_memory_that_was_planned() {
 }
 
 #[test]
+fn what_an_appliance_does_is_watched_while_it_does_it() {
+    let Some(bench) = Bench::new(&[]) else { return };
+    let (appliance, _) = bench.start("96M");
+    let looks = std::thread::scope(|scope| {
+        let body = json!({ "prompt": "The", "max_tokens": 40, "temperature": 0 });
+        let appliance = &appliance;
+        scope.spawn(move || assert_eq!(appliance.send("/v1/completions", &body).unwrap().0, 200));
+        let url = appliance.url("");
+        let top = bench.vial.run(&["top", &url, "--count", "3", "--interval", "0.5", "--json"]).unwrap();
+        assert!(top.status.success(), "{}", String::from_utf8_lossy(&top.stderr));
+        String::from_utf8(top.stdout).unwrap()
+    });
+    let looks: Vec<Value> = looks.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of = |look: &Value, name: &str| look[name].as_f64().unwrap();
+    assert_eq!(looks.len(), 3);
+    for name in ["answer_tokens_per_second", "passes_per_second", "checked_bytes_per_second", "check", "busy"]
+    {
+        assert!(looks.iter().any(|look| of(look, name) > 0.0), "{name}: {looks:?}");
+    }
+    assert!(looks.iter().all(|look| of(look, "window_bytes") > 0.0 && look["is_healthy"] == true));
+}
+
+#[test]
 fn a_model_larger_than_memory_is_drafted_for_by_one_in_memory() {
     let Ok(model) = std::env::var("VIAL_TEST_MODEL") else { return };
     let (Some(bench), Some(alone)) = (Bench::new(&["--draft", &model]), Bench::new(&[])) else { return };

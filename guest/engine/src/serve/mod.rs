@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use vial_abi::Mark;
 use vial_model::generate::{DraftCounts, Event, Request, RequestId, Speculation, Usage};
 use vial_model::transformer::Engine;
-use vial_net::{Action, ApiError, Cache, Drafts, Generation, JobId, Sender, Server, Status};
+use vial_net::{Action, ApiError, Cache, Drafts, Generation, JobId, Sender, Server, Status, Window};
 use vial_user::clock::Clock;
 use vial_user::virtio::{DeviceError, Net};
 use vial_user::{Heap, console, syscall};
@@ -21,9 +21,10 @@ use crate::form::Reader;
 use crate::load::Loaded;
 use crate::requests::{input_refusal, refusal, request};
 use crate::scope::Scopes;
+use crate::streamed::{self, Spent};
 
-/// What a client is told once a leaf has differed.
-const UNHEALTHY: &str = "the weights on the disk differ from what was sealed; this appliance answers no more";
+/// What a client is told once a leaf has differed, or could not be read.
+const UNHEALTHY: &str = "the weights on the disk cannot be read or differ from what was sealed; this appliance answers no more";
 
 /// Everything the loop joins.
 #[derive(Debug)]
@@ -92,7 +93,7 @@ impl Appliance<'_> {
         is_busy |= self.weights.poll();
         if !self.loaded.batcher.is_idle() {
             is_busy = true;
-            for event in self.step() {
+            for event in self.step(turns) {
                 self.tell(event, turns);
             }
             self.server
@@ -105,11 +106,13 @@ impl Appliance<'_> {
     }
 
     /// One pass: of the model, or of the draft model once it is there.
-    fn step(&mut self) -> Vec<Event> {
+    fn step(&mut self, turns: &mut Turns) -> Vec<Event> {
         let started_ns = self.clock.now_ns();
         let batcher = &mut self.loaded.batcher;
         let events = self.weights.step(batcher, self.engine);
-        batcher.note_pass(self.clock.now_ns().saturating_sub(started_ns));
+        let pass_ns = self.clock.now_ns().saturating_sub(started_ns);
+        batcher.note_pass(pass_ns);
+        turns.status.times.all_ns += pass_ns;
         events
     }
 
@@ -117,11 +120,18 @@ impl Appliance<'_> {
         let (streams, waiting) = self.loaded.batcher.load();
         (turns.status.streams, turns.status.waiting) = (streams, waiting);
         turns.status.checked_bytes = self.weights.checked_bytes();
+        turns.status.checked_leaves = self.weights.checked_leaves();
+        let (Spent { disk, check }, clock) = (self.weights.spent(), &self.clock);
+        let times = &mut turns.status.times;
+        (times.disk_ns, times.check_ns) = (clock.ns_of(disk), clock.ns_of(check));
+        let streamed::Window { bytes, filled_bytes } = self.weights.window();
+        turns.status.window = Window { bytes, filled_bytes };
         turns.status.planned_bytes = self.loaded.planned_bytes;
         turns.status.peak_bytes = self.heap.peak_bytes() as u64;
         let (kv, (free_pages, _)) = (&self.loaded.kv, self.loaded.batcher.free_pages());
         turns.status.cache = Cache { kind: kv.kind.name(), bytes: kv.bytes(), pages: kv.pages, free_pages };
-        let Speculation { looked_up, modelled, .. } = self.loaded.batcher.speculation();
+        let Speculation { passes, rows, tokens, looked_up, modelled, .. } = self.loaded.batcher.speculation();
+        (turns.status.passes, turns.status.rows, turns.status.told) = (passes, rows, tokens);
         let drafts = |counts: DraftCounts| Drafts { drafted: counts.drafted, right: counts.right };
         (turns.status.looked_up, turns.status.modelled) = (drafts(looked_up), drafts(modelled));
     }

@@ -8,6 +8,9 @@ pub trait Disk {
     /// Longest read in bytes.
     fn slot_bytes(&self) -> usize;
 
+    /// Bytes of all slots.
+    fn window_bytes(&self) -> u64;
+
     /// Slots no read has.
     fn free_slots(&self) -> usize;
 
@@ -42,6 +45,10 @@ pub trait CopyOut: Sync {
 impl Disk for Block {
     fn slot_bytes(&self) -> usize {
         self.slot_bytes()
+    }
+
+    fn window_bytes(&self) -> u64 {
+        self.window_bytes()
     }
 
     fn free_slots(&self) -> usize {

@@ -13,6 +13,7 @@ use super::disk::{CopyOut as _, Disk};
 use super::order::Order;
 use super::reads::{ReadError, Reads, When};
 use super::sealed::Sealed;
+use super::timing::{Spent, Timing};
 
 /// A file on a disk that is read ahead. Once a leaf differs or cannot be read, nothing comes any more.
 #[derive(Debug)]
@@ -22,7 +23,10 @@ pub(super) struct Intake<D> {
     pub(super) file: Sealed,
     pub(super) order: Order,
     pub(super) reads: Reads,
+    pub(super) timing: Timing,
     pub(super) checked_bytes: u64,
+    pub(super) checked_leaves: u64,
+    pub(super) spent: Spent,
     pub(super) failure: Option<WeightsError>,
 }
 
@@ -47,13 +51,13 @@ impl<D: Disk> Intake<D> {
 
     fn read_ahead(&mut self) -> Result<(), ReadError> {
         while let Some(leaves) = self.order.next(self.disk.slot_bytes()) {
-            if !self.reads.start(&mut self.disk, &self.file, (When::Ahead, leaves))? {
+            if !self.reads.start(&mut self.disk, &self.file, self.timing, (When::Ahead, leaves))? {
                 break;
             }
             self.order.advance(leaves.len);
         }
         self.disk.notify();
-        self.reads.poll(&mut self.disk, &self.file)
+        self.reads.poll(&mut self.disk, &self.file, self.timing)
     }
 
     /// Why nothing comes any more.
@@ -90,27 +94,49 @@ impl<D: Disk> Intake<D> {
         };
         let (mut asked, mut done) = (0, 0);
         while done < to.len() {
-            let read = self.read_on(when, leaves, &mut asked);
-            self.note(read);
-            self.check()?;
-            let left = leaves.part(done, to.len());
-            let count = self.reads.ready(when, left.len.div_ceil(self.disk.slot_bytes()));
-            if count == 0 {
-                spin_loop();
-                continue;
-            }
+            let (left, before) = (leaves.part(done, to.len()), (self.timing.now)());
+            let count = self.wait(when, (leaves, &mut asked), left)?;
+            let between = (self.timing.now)();
             let len = left.len.min(count * self.disk.slot_bytes());
             self.take(team, (when, count), left.part(0, len), &mut to[done..done + len])?;
+            self.spent.disk += between.saturating_sub(before);
+            self.spent.check += (self.timing.now)().saturating_sub(between);
             done += len;
         }
         Ok(())
+    }
+
+    /// Waits until some of the reads that `left` begins with are filled; how many.
+    fn wait(
+        &mut self,
+        when: When,
+        (leaves, asked): (Leaves, &mut usize),
+        left: Leaves,
+    ) -> Result<usize, WeightsError> {
+        let started = (self.timing.now)();
+        loop {
+            let read = self.read_on(when, leaves, asked);
+            self.note(read.and_then(|()| self.has_slots(when, left, started)));
+            self.check()?;
+            let count = self.reads.ready(when, left.len.div_ceil(self.disk.slot_bytes()));
+            if count > 0 {
+                return Ok(count);
+            }
+            spin_loop();
+        }
+    }
+
+    /// Refuses to wait for ever for a slot, where the disk gives none back.
+    fn has_slots(&self, when: When, left: Leaves, started: u64) -> Result<(), ReadError> {
+        let is_lost = self.reads.front(when).is_none() && self.timing.is_over(started);
+        if is_lost { Err(ReadError::Failed(left)) } else { Ok(()) }
     }
 
     /// Asks for more of `leaves`, if nobody did ahead, and for what comes after.
     fn read_on(&mut self, when: When, leaves: Leaves, asked: &mut usize) -> Result<(), ReadError> {
         while when == When::Now && *asked < leaves.len {
             let part = leaves.part(*asked, self.disk.slot_bytes());
-            if !self.reads.start(&mut self.disk, &self.file, (when, part))? {
+            if !self.reads.start(&mut self.disk, &self.file, self.timing, (when, part))? {
                 break;
             }
             *asked += part.len;
@@ -162,6 +188,7 @@ impl<D: Disk> Intake<D> {
         let leaf = differs.into_inner();
         if leaf == u64::MAX {
             self.checked_bytes += to.len() as u64;
+            self.checked_leaves += to.len().div_ceil(leaf_bytes) as u64;
             return Ok(());
         }
         self.failure = Some(WeightsError::Differs { leaf });

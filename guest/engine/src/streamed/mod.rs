@@ -11,6 +11,7 @@ mod reads;
 mod sealed;
 #[cfg(test)]
 mod tests;
+mod timing;
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -25,6 +26,8 @@ use self::intake::Intake;
 use self::order::Order;
 use self::reads::Reads;
 pub use self::sealed::Sealed;
+pub(crate) use self::timing::TRIES;
+pub use self::timing::{Spent, Timing, Window};
 
 /// Where a range lies whose leaves are in memory.
 #[derive(Clone, Copy, Debug)]
@@ -51,14 +54,22 @@ pub struct Streamed<D> {
 impl<D: Disk> Streamed<D> {
     /// The file on a disk, kept as was planned. `None` if there is no memory for the set.
     #[must_use]
-    pub fn new(disk: D, lanes: Lanes, file: Sealed, streaming: &Streaming) -> Option<Self> {
+    pub fn new(
+        (disk, timing): (D, Timing),
+        lanes: Lanes,
+        file: Sealed,
+        streaming: &Streaming,
+    ) -> Option<Self> {
         let most = streaming.most();
         let (mut set, len) = (Vec::new(), usize::try_from(Streaming::set_bytes(most)).ok()?);
         set.try_reserve_exact(len).ok()?;
         set.resize(len, 0);
         let order = Order::new(streaming);
         let reads = Reads::default();
-        let intake = Intake { disk, lanes, file, order, reads, checked_bytes: 0, failure: None };
+        let spent = Spent::default();
+        let (checked_bytes, checked_leaves, failure) = (0, 0, None);
+        let intake =
+            Intake { disk, lanes, file, order, reads, timing, checked_bytes, checked_leaves, spent, failure };
         let places = Vec::with_capacity(vial_tensor::PRODUCTS_MAX);
         Some(Self { intake, most, set, used: 0, places, staying: BTreeMap::new() })
     }
@@ -67,6 +78,25 @@ impl<D: Disk> Streamed<D> {
     #[must_use]
     pub fn checked_bytes(&self) -> u64 {
         self.intake.checked_bytes
+    }
+
+    /// Leaves that were.
+    #[must_use]
+    pub fn checked_leaves(&self) -> u64 {
+        self.intake.checked_leaves
+    }
+
+    /// What passes waited for.
+    #[must_use]
+    pub fn spent(&self) -> Spent {
+        self.intake.spent
+    }
+
+    /// What the disk reads into.
+    #[must_use]
+    pub fn window(&self) -> Window {
+        let Intake { disk, reads, .. } = &self.intake;
+        Window { bytes: disk.window_bytes(), filled_bytes: reads.filled_bytes() }
     }
 
     /// Why no more will come.

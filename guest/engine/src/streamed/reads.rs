@@ -7,9 +7,8 @@ use vial_user::virtio::DeviceError;
 
 use super::disk::Disk;
 use super::sealed::Sealed;
+use super::timing::{TRIES, Timing};
 
-/// How often a read that fails is tried.
-const TRIES: u32 = 3;
 /// Slots that reads ahead leave free, so that what is wanted now does not wait for them to be used.
 const KEPT_FREE: usize = 2;
 
@@ -29,6 +28,8 @@ pub(super) struct Read {
     pub(super) slot: usize,
     is_filled: bool,
     failed: u32,
+    /// When the disk was asked, in ticks.
+    asked: u64,
 }
 
 /// Why no bytes come.
@@ -75,19 +76,28 @@ impl Reads {
         &mut self,
         disk: &mut impl Disk,
         file: &Sealed,
+        timing: Timing,
         (when, leaves): (When, Leaves),
     ) -> Result<bool, ReadError> {
-        if when == When::Ahead && disk.free_slots() <= KEPT_FREE {
+        // Slots that the disk does not give back do not stop reading ahead.
+        if when == When::Ahead && !self.ahead.is_empty() && disk.free_slots() <= KEPT_FREE {
             return Ok(false);
         }
         let (offset, len) = file.on_disk(leaves);
         let Some(slot) = disk.start(offset, len)? else { return Ok(false) };
-        self.queue_mut(when).push_back(Read { leaves, slot, is_filled: false, failed: 0 });
+        let asked = (timing.now)();
+        self.queue_mut(when).push_back(Read { leaves, slot, is_filled: false, failed: 0, asked });
         Ok(true)
     }
 
-    /// Takes in what has arrived; what failed is started again.
-    pub(super) fn poll(&mut self, disk: &mut impl Disk, file: &Sealed) -> Result<(), ReadError> {
+    /// Takes in what has arrived; what failed, or does not come, is started again.
+    pub(super) fn poll(
+        &mut self,
+        disk: &mut impl Disk,
+        file: &Sealed,
+        timing: Timing,
+    ) -> Result<(), ReadError> {
+        let now = (timing.now)();
         while let Some(filled) = disk.poll()? {
             if let Some(at) = self.orphans.iter().position(|slot| *slot == filled.slot) {
                 self.orphans.swap_remove(at);
@@ -96,10 +106,20 @@ impl Reads {
             }
             let mut reads = self.now.iter_mut().chain(&mut self.ahead);
             match reads.find(|read| read.slot == filled.slot && !read.is_filled) {
-                Some(read) if filled.result.is_err() => read.again(disk, file)?,
+                Some(read) if filled.result.is_err() => {
+                    disk.release(read.slot);
+                    read.slot = read.again(disk, file, now)?.ok_or(ReadError::Failed(read.leaves))?;
+                }
                 Some(read) => read.is_filled = true,
                 // The driver tells each read once, so there is none such.
                 None => {}
+            }
+        }
+        let late = |read: &&mut Read| !read.is_filled && now.saturating_sub(read.asked) > timing.patience;
+        for read in self.now.iter_mut().chain(&mut self.ahead).filter(late) {
+            // The old slot is the disk's until it answers after all; without another the old read goes on.
+            if let Some(slot) = read.again(disk, file, now)? {
+                self.orphans.push(core::mem::replace(&mut read.slot, slot));
             }
         }
         Ok(())
@@ -113,6 +133,12 @@ impl Reads {
     /// How many of the first `most` reads are filled without one before them that is not.
     pub(super) fn ready(&self, when: When, most: usize) -> usize {
         self.queue(when).iter().take(most).take_while(|read| read.is_filled).count()
+    }
+
+    /// Bytes that wait to be used.
+    pub(super) fn filled_bytes(&self) -> u64 {
+        let filled = self.now.iter().chain(&self.ahead).filter(|read| read.is_filled);
+        filled.map(|read| read.leaves.len as u64).sum()
     }
 
     /// The slots of the first reads, in order.
@@ -138,13 +164,16 @@ impl Reads {
 }
 
 impl Read {
-    fn again(&mut self, disk: &mut impl Disk, file: &Sealed) -> Result<(), ReadError> {
+    /// Asks the disk again; gives the new slot, if there is one.
+    fn again(&mut self, disk: &mut impl Disk, file: &Sealed, now: u64) -> Result<Option<usize>, ReadError> {
         self.failed += 1;
-        disk.release(self.slot);
+        self.asked = now;
+        if self.failed >= TRIES {
+            return Err(ReadError::Failed(self.leaves));
+        }
         let (offset, len) = file.on_disk(self.leaves);
-        let slot = if self.failed < TRIES { disk.start(offset, len)? } else { None };
-        self.slot = slot.ok_or(ReadError::Failed(self.leaves))?;
+        let slot = disk.start(offset, len)?;
         disk.notify();
-        Ok(())
+        Ok(slot)
     }
 }

@@ -3,6 +3,7 @@
 use alloc::vec;
 use alloc::vec::Vec;
 use core::ops::Range;
+use core::sync::atomic::{AtomicU64, Ordering};
 use vial_model::weights::{Weights as _, WeightsError};
 use vial_plan::Streaming;
 use vial_tensor::{Alone, Team};
@@ -11,7 +12,10 @@ use vial_user::virtio::block::Filled;
 use vial_weights::tree::TreeBuilder;
 use vial_weights::{Lanes, Tree};
 
-use super::{CopyOut, Disk, Sealed, Streamed};
+extern crate std;
+use std::sync::OnceLock;
+
+use super::{CopyOut, Disk, Sealed, Streamed, Timing};
 
 const LEAF: u64 = 128 << 10;
 const DISK_OFFSET: u64 = 4096;
@@ -21,7 +25,20 @@ const FILE_LEN: usize = 10 * 131_072 + 1000;
 const SLOTS: usize = 4;
 const SLOT: usize = 2 * 131_072;
 
-fn content() -> Vec<u8> {
+/// A clock that goes on by one each time somebody looks: a read has so many looks to come.
+const TIMING: Timing = Timing { now: tick, patience: 500 };
+
+fn tick() -> u64 {
+    static TICKS: AtomicU64 = AtomicU64::new(0);
+    TICKS.fetch_add(1, Ordering::Relaxed)
+}
+
+fn content() -> &'static [u8] {
+    static CONTENT: OnceLock<Vec<u8>> = OnceLock::new();
+    CONTENT.get_or_init(made)
+}
+
+fn made() -> Vec<u8> {
     (0..=250_u8)
         .cycle()
         .zip((0..=4_u8).cycle().flat_map(|page| [page; 4099]))
@@ -40,6 +57,12 @@ struct FakeDisk {
     reads: Vec<u64>,
     /// Reads from there fail so often.
     failing: (u64, usize),
+    /// Reads from there are not answered so often.
+    silent: (u64, usize),
+    /// The slots of those.
+    kept: Vec<usize>,
+    /// Whether it answers nothing any more.
+    is_dead: bool,
 }
 
 impl FakeDisk {
@@ -49,7 +72,18 @@ impl FakeDisk {
         bytes.resize(bytes.len().next_multiple_of(512), 0xEE);
         let slots = vec![vec![0; SLOT]; SLOTS];
         let free = (0..SLOTS).collect();
-        Self { bytes, slots, free, started: vec![], looks: 0, reads: vec![], failing: (u64::MAX, 0) }
+        Self {
+            bytes,
+            slots,
+            free,
+            started: vec![],
+            looks: 0,
+            reads: vec![],
+            failing: (u64::MAX, 0),
+            silent: (u64::MAX, 0),
+            kept: vec![],
+            is_dead: false,
+        }
     }
 }
 
@@ -64,6 +98,10 @@ impl CopyOut for Slots<'_> {
 impl Disk for FakeDisk {
     fn slot_bytes(&self) -> usize {
         SLOT
+    }
+
+    fn window_bytes(&self) -> u64 {
+        (SLOTS * SLOT) as u64
     }
 
     fn free_slots(&self) -> usize {
@@ -82,7 +120,7 @@ impl Disk for FakeDisk {
 
     fn poll(&mut self) -> Result<Option<Filled>, DeviceError> {
         self.looks += 1;
-        if self.looks.is_multiple_of(2) {
+        if self.looks.is_multiple_of(2) || self.is_dead {
             return Ok(None);
         }
         let Some((slot, offset, len)) = self.started.pop() else { return Ok(None) };
@@ -90,6 +128,11 @@ impl Disk for FakeDisk {
         if offset - DISK_OFFSET == self.failing.0 && self.failing.1 > 0 {
             self.failing.1 -= 1;
             return Ok(Some(Filled { slot, result: Err(DeviceError::Failed { status: 1 }) }));
+        }
+        if offset - DISK_OFFSET == self.silent.0 && self.silent.1 > 0 {
+            self.silent.1 -= 1;
+            self.kept.push(slot);
+            return Ok(None);
         }
         let at = usize::try_from(offset).unwrap();
         self.slots[slot][..len].copy_from_slice(&self.bytes[at..at + len]);
@@ -114,12 +157,12 @@ fn order() -> Vec<Range<u64>> {
 fn streamed(staying: u64) -> Streamed<FakeDisk> {
     let bytes = content();
     let mut tree = TreeBuilder::new(Lanes::Baseline, FILE);
-    tree.add(&bytes);
+    tree.add(bytes);
     let (values, root) = tree.finish().unwrap();
     let tree = Tree::new(values.leak(), FILE, &root).unwrap();
     let file = Sealed { tree, disk_offset: DISK_OFFSET };
     let streaming = Streaming::new(order(), FILE, 7 * LEAF, staying);
-    Streamed::new(FakeDisk::new(), Lanes::Baseline, file, &streaming).unwrap()
+    Streamed::new((FakeDisk::new(), TIMING), Lanes::Baseline, file, &streaming).unwrap()
 }
 
 fn require(weights: &mut Streamed<FakeDisk>, ranges: &[Range<u64>]) -> Result<(), WeightsError> {
@@ -221,6 +264,53 @@ fn a_read_that_fails_is_tried_again_and_not_for_ever() {
     weights.intake.disk.failing = (4 * LEAF, 3);
     assert_eq!(pass(&mut weights), Err(WeightsError::Read { leaf: 4 }));
     assert_eq!(pass(&mut weights), Err(WeightsError::Read { leaf: 4 }));
+}
+
+#[test]
+fn a_read_that_does_not_come_is_asked_for_again_and_not_for_ever() {
+    let mut weights = streamed(0);
+    weights.intake.disk.silent = (4 * LEAF, 2);
+    pass(&mut weights).unwrap();
+    // What comes after all is nobody's any more, and its slot is free again.
+    let answered: Vec<_> = weights.intake.disk.kept.drain(..).collect();
+    assert_eq!(answered.len(), 2);
+    weights.intake.disk.started.extend(answered.into_iter().map(|slot| (slot, DISK_OFFSET, 512)));
+    pass(&mut weights).unwrap();
+    pass(&mut weights).unwrap();
+    weights.intake.disk.silent = (4 * LEAF, 3);
+    assert_eq!(pass(&mut weights), Err(WeightsError::Read { leaf: 4 }));
+}
+
+#[test]
+fn a_disk_that_answers_nothing_at_all_is_given_up() {
+    let mut weights = streamed(0);
+    pass(&mut weights).unwrap();
+    weights.intake.disk.is_dead = true;
+    assert!(matches!(pass(&mut weights), Err(WeightsError::Read { .. })));
+}
+
+#[test]
+fn slots_that_are_not_given_back_are_done_without_and_none_at_all_is_no_disk() {
+    for taken in 1..=SLOTS {
+        let mut weights = streamed(0);
+        let slots: Vec<_> = weights.intake.disk.free.drain(..taken).collect();
+        let expected = if taken < SLOTS { Ok(()) } else { Err(WeightsError::Read { leaf: 0 }) };
+        assert_eq!(pass(&mut weights), expected, "{slots:?}");
+    }
+}
+
+#[test]
+fn what_passes_waited_for_is_counted() {
+    let mut weights = streamed(0);
+    pass(&mut weights).unwrap();
+    let (spent, leaves) = (weights.spent(), weights.checked_leaves());
+    assert!(spent.disk > 0 && spent.check > 0, "{spent:?}");
+    assert_eq!(leaves, weights.checked_bytes().div_ceil(LEAF));
+    assert_eq!(weights.window().bytes, 4 * 2 * LEAF);
+    for _ in 0..8 {
+        weights.poll();
+    }
+    assert!((LEAF..=2 * 2 * LEAF).contains(&weights.window().filled_bytes), "{:?}", weights.window());
 }
 
 #[test]

@@ -24,6 +24,8 @@ pub struct DraftCounts {
 pub struct Speculation {
     /// Passes of the model.
     pub passes: u64,
+    /// Rows of those: tokens of prompts and of answers, and what was drafted.
+    pub rows: u64,
     /// Passes of the draft model.
     pub draft_passes: u64,
     /// Tokens of answers.
@@ -171,6 +173,7 @@ impl<V: Vocabulary> Batcher<V> {
     pub(super) fn count(&mut self, shares: &[Share], events: &[Event]) {
         let told = events.iter().filter(|event| matches!(event, Event::Token { .. })).count();
         self.speculation.passes += 1;
+        self.speculation.rows += self.rows as u64;
         self.speculation.tokens += told as u64;
         if let Last::Checked { tokens, .. } = &mut self.last {
             *tokens = told;

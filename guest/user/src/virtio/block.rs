@@ -84,6 +84,12 @@ impl Block {
         self.slots.bytes
     }
 
+    /// Bytes of all slots.
+    #[must_use]
+    pub fn window_bytes(&self) -> u64 {
+        (self.slots.count * self.slots.bytes) as u64
+    }
+
     /// How many reads can be started now.
     #[must_use]
     pub fn free_slots(&self) -> usize {
