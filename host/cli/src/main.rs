@@ -11,6 +11,7 @@ mod draft;
 mod engine;
 mod failure;
 mod form;
+mod http;
 mod inspect;
 mod key;
 mod kv;
@@ -21,6 +22,7 @@ mod screen;
 mod shape;
 mod terminal;
 mod timeline;
+mod top;
 mod verify;
 
 use clap::{Parser, Subcommand};
@@ -47,6 +49,8 @@ enum Command {
     Plan(plan::Args),
     /// Boot an image as an appliance.
     Run(run::Args),
+    /// Watch what an appliance is doing.
+    Top(top::Args),
     /// Check what an appliance far away is.
     Verify(verify::Args),
     /// Print what an appliance of an image must show.
@@ -65,6 +69,7 @@ fn main() -> ExitCode {
         Command::Inspect(args) => inspect::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Run(args) => run::run(&args),
+        Command::Top(args) => top::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Measure(args) => measure::run(&args),
         Command::Key(args) => key::run(&args),

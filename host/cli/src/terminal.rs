@@ -13,7 +13,7 @@ pub(crate) enum Style {
 }
 
 impl Style {
-    /// `text` in this style, or as it is where standard error is no terminal or `NO_COLOR` is set.
+    /// `text` in this style, or as it is where standard error or output is no terminal, or `NO_COLOR` is set.
     pub(crate) fn paint(self, text: &str) -> String {
         let code = match self {
             Self::Good => "32",
@@ -25,7 +25,8 @@ impl Style {
 }
 
 fn has_colours() -> bool {
-    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    let is_terminal = std::io::stderr().is_terminal() && std::io::stdout().is_terminal();
+    is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// A line for people, on standard error.
@@ -36,6 +37,15 @@ pub(crate) fn say(line: &str) {
 /// A line of data, on standard output.
 pub(crate) fn print(line: &str) {
     println!("{line}");
+}
+
+/// Lines of data in the place of the last `before`, or below them where standard output is no terminal; gives how many.
+pub(crate) fn redraw(lines: &[String], before: usize) -> usize {
+    if std::io::stdout().is_terminal() && before > 0 {
+        print!("\x1b[{before}A\x1b[J");
+    }
+    lines.iter().for_each(|line| print(line));
+    lines.len()
 }
 
 /// Asks for a line, on standard error.

@@ -8,6 +8,7 @@ use vial_image::SealedImage;
 use vial_weights::tree::Hex;
 
 use crate::failure::{Failure, REFUSED};
+use crate::http::get;
 use crate::shape::Shape;
 use crate::terminal::{json, print};
 use crate::{measure, screen};
@@ -98,9 +99,5 @@ fn reference(args: &Args) -> Result<Reference, Failure> {
 
 fn fetch(url: &str, nonce: &[u8; 64]) -> Result<Vec<u8>, Failure> {
     let address = format!("{}/v1/attestation?nonce={}", url.trim_end_matches('/'), Hex(nonce));
-    let config = ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).max_redirects(0).build();
-    let hint = "is the appliance running, and is this its address (http://HOST:PORT)?";
-    let failed = |error: ureq::Error| Failure::new(format!("{url}: {error}"), hint);
-    let mut response = ureq::Agent::new_with_config(config).get(&address).call().map_err(failed)?;
-    response.body_mut().with_config().limit(EVIDENCE_MAX).read_to_vec().map_err(failed)
+    get(&address, PATIENCE, EVIDENCE_MAX)
 }
