@@ -34,18 +34,21 @@ pub(crate) fn say(line: &str) {
     eprintln!("{line}");
 }
 
-/// A line of data, on standard output.
+/// A line of data, on standard output. A reader that is gone misses it.
 pub(crate) fn print(line: &str) {
-    println!("{line}");
+    let _gone = written(line);
 }
 
-/// Lines of data in the place of the last `before`, or below them where standard output is no terminal; gives how many.
-pub(crate) fn redraw(lines: &[String], before: usize) -> usize {
-    if std::io::stdout().is_terminal() && before > 0 {
-        print!("\x1b[{before}A\x1b[J");
-    }
-    lines.iter().for_each(|line| print(line));
-    lines.len()
+fn written(line: &str) -> std::io::Result<()> {
+    writeln!(std::io::stdout(), "{line}")
+}
+
+/// Lines of data in the place of the last `before`, or below them where standard output is no terminal; gives how many, or `None`
+/// where the reader is gone.
+pub(crate) fn redraw(lines: &[String], before: usize) -> Option<usize> {
+    let is_drawn = std::io::stdout().is_terminal() && before > 0;
+    let back = if is_drawn { format!("\x1b[{before}A\x1b[J") } else { String::new() };
+    written(&format!("{back}{}", lines.join("\n"))).ok().map(|()| lines.len())
 }
 
 /// Asks for a line, on standard error.

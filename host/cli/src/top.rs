@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use crate::failure::Failure;
 use crate::http::get;
-use crate::terminal::{Style, json, print, redraw};
+use crate::terminal::{Style, json, redraw};
 
 /// Longest answer of `/metrics`.
 const METRICS_MAX: u64 = 64 << 10;
@@ -79,10 +79,10 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         std::thread::sleep(Duration::from_secs_f64(args.interval));
         let now = sample(&args.url)?;
         let look = Look::between(&before, &now);
-        if args.json {
-            print(&json(&look));
-        } else {
-            lines = redraw(&look.lines(&args.url), lines);
+        let shown = if args.json { vec![json(&look)] } else { look.lines(&args.url) };
+        match redraw(&shown, if args.json { 0 } else { lines }) {
+            Some(drawn) => lines = drawn,
+            None => return Ok(()),
         }
         before = now;
     }
