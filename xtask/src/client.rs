@@ -65,9 +65,14 @@ fn ask(address: SocketAddr, head: &str, body: &str) -> Result<BufReader<TcpStrea
 
 /// Waits until the server is healthy.
 pub(crate) fn healthy(address: SocketAddr) -> Result<()> {
+    text(address, "/health").map(drop)
+}
+
+/// Headers and body at a path.
+pub(crate) fn text(address: SocketAddr, path: &str) -> Result<String> {
     let mut rest = String::new();
-    ask(address, "GET /health", "")?.read_to_string(&mut rest)?;
-    Ok(())
+    ask(address, &format!("GET {path}"), "")?.read_to_string(&mut rest)?;
+    Ok(rest)
 }
 
 /// Sends a streamed chat request; `tell` gets each piece of text when it arrives.

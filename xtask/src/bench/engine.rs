@@ -32,6 +32,9 @@ pub(super) struct Choice {
     /// Tokens that are there before prompt and decode begin, in the engine's table.
     #[arg(long, default_value_t = 0)]
     depth: u32,
+    /// Memory of appliances in MiB, in the table of streaming.
+    #[arg(long, value_delimiter = ',', default_value = "256")]
+    pub(super) memory: Vec<u64>,
 }
 
 impl Choice {

@@ -2,6 +2,7 @@
 
 mod accuracy;
 mod architectures;
+mod cgroup;
 mod decode;
 mod engine;
 mod formats;
@@ -11,6 +12,7 @@ mod memory;
 mod parts;
 mod seal;
 mod start;
+mod streaming;
 mod streams;
 mod structured;
 mod table;
@@ -55,6 +57,8 @@ enum What {
     Formats,
     /// Eight streams beside one, the gaps between their tokens, and what drafts give.
     Streams,
+    /// Models larger than memory: read and checked in every pass, beside the disk alone.
+    Streaming,
     /// Small models of every architecture: how far the peer's logits are.
     Architectures,
     /// Values of 300 JSON Schemas: whether they are valid, and the share of masks in the time.
@@ -105,6 +109,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     if wants(What::Streams) {
         streams::run(&bench, &options.engine)?;
+    }
+    if wants(What::Streaming) {
+        streaming::run(&bench, &options.engine)?;
     }
     if wants(What::Architectures) {
         architectures::run(&bench)?;

@@ -24,7 +24,8 @@ use crate::scope::Scopes;
 use crate::streamed::{self, Spent};
 
 /// What a client is told once a leaf has differed, or could not be read.
-const UNHEALTHY: &str = "the weights on the disk cannot be read or differ from what was sealed; this appliance answers no more";
+const UNHEALTHY: &str =
+    "the weights on the disk cannot be read or differ from what was sealed; this appliance answers no more";
 
 /// Everything the loop joins.
 #[derive(Debug)]

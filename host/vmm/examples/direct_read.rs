@@ -1,0 +1,51 @@
+//! Reads a file again and again past the host's page cache, several requests at once, into huge pages, and does nothing with it:
+//! what the disk gives. Prints bytes a second as JSON.
+#![expect(clippy::print_stdout, reason = "an example")]
+
+use core::error::Error;
+use core::sync::atomic::{AtomicU64, Ordering};
+use core::time::Duration;
+use std::path::Path;
+use std::time::Instant;
+use vial_devices::Memory;
+use vial_devices::block::Backend as _;
+use vial_kvm::{allocate, populate};
+use vial_vmm::FileDisk;
+use vm_memory::GuestAddress;
+
+/// As the engine reads.
+const CHUNK: u32 = 512 << 10;
+const THREADS: u64 = 4;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let [file, seconds]: [String; 2] =
+        std::env::args().skip(1).collect::<Vec<_>>().try_into().map_err(|_| "expected FILE SECONDS")?;
+    let (disk, time) = (FileDisk::open(Path::new(&file))?, Duration::from_secs(seconds.parse()?));
+    let bytes = THREADS * u64::from(CHUNK);
+    let memory = allocate(&[(0, bytes.next_multiple_of(2 << 20))])?;
+    populate(&memory, bytes);
+    let (started, next) = (Instant::now(), AtomicU64::new(0));
+    std::thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let (disk, memory, next) = (&disk, &memory, &next);
+            scope.spawn(move || {
+                while started.elapsed() < time {
+                    read(disk, memory, (next, thread));
+                }
+            });
+        }
+    });
+    let read = next.into_inner() * u64::from(CHUNK);
+    println!("{{\"bytes_per_second\":{:.0}}}", read as f64 / started.elapsed().as_secs_f64());
+    Ok(())
+}
+
+/// The next chunk that nobody has read, round the file.
+fn read(disk: &FileDisk, memory: &Memory, (next, thread): (&AtomicU64, u64)) {
+    let chunks = (disk.bytes() / u64::from(CHUNK)).max(1);
+    let offset = next.fetch_add(1, Ordering::Relaxed) % chunks * u64::from(CHUNK);
+    let to = GuestAddress(thread * u64::from(CHUNK));
+    if let Err(error) = disk.read(offset, memory, to, CHUNK) {
+        println!("{{\"error\":\"{error}\"}}");
+    }
+}
