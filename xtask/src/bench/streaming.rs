@@ -215,7 +215,7 @@ fn peer(bench: &Bench, model: &Path, threads: &str, memory: u64) -> Result<Optio
     };
     let mut command = Command::new(peer.program("llama-bench"));
     command.arg("-m").arg(model).args(["-t", threads, "-p", "0", "-n", "4", "-r", "1", "-o", "json"]);
-    command.args(["--mmap", "1", "--repack", "0", "--no-warmup"]);
+    command.args(["--load-mode", "mmap", "--repack", "0", "--no-warmup"]);
     let of = json(&mut group.run(&command))?;
     Ok(of[0]["avg_ts"].as_f64())
 }
