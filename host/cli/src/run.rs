@@ -188,6 +188,9 @@ fn end(args: &Args, ended: &Ended) -> Result<(), Failure> {
     if code == 0 {
         return Ok(());
     }
-    let hint = "the appliance's own line above names what differed";
+    let hint = match code == ExitCode::ModelMemory.value() {
+        true => "`vial plan IMAGE` shows what memory is for, and what would do",
+        false => "the appliance's own line above names what differed",
+    };
     Err(Failure::new(format!("appliance: {reason}"), hint).with_code(code))
 }
