@@ -13,7 +13,7 @@ use vial_weights::Lanes;
 use crate::Stop;
 use crate::arriving::{Arriving, File};
 use crate::front::Front;
-use crate::streamed::{Spent, Streamed, Timing, Window};
+use crate::streamed::{Streamed, Timing};
 
 /// Both files.
 #[derive(Debug)]
@@ -94,21 +94,12 @@ impl Files {
         }
     }
 
-    /// What passes waited for, where weights are streamed.
+    /// The model, where it is streamed.
     #[must_use]
-    pub fn spent(&self) -> Spent {
+    pub fn streamed(&self) -> Option<&Streamed<Block>> {
         match self {
-            Self::Whole(_) => Spent::default(),
-            Self::Streamed { model, .. } => model.spent(),
-        }
-    }
-
-    /// What the disk reads into, where weights are streamed.
-    #[must_use]
-    pub fn window(&self) -> Window {
-        match self {
-            Self::Whole(_) => Window::default(),
-            Self::Streamed { model, .. } => model.window(),
+            Self::Whole(_) => None,
+            Self::Streamed { model, .. } => Some(model),
         }
     }
 

@@ -1,6 +1,8 @@
 //! Boots appliances through the `vial` command, as a user would, and breaks them on purpose.
 #![forbid(unsafe_code)]
 
+pub mod machine;
+
 use anyhow::{Context as _, Result, bail};
 use core::time::Duration;
 use serde_json::Value;

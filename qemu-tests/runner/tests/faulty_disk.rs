@@ -10,25 +10,15 @@ use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
+use vial_abi::ExitCode;
 use vial_abi::launch_page::{Kv, Machine, Measure};
-use vial_abi::{ExitCode, Mark};
 use vial_attest::MachineShape;
-use vial_attest::simulated::SimulatedTee;
 use vial_devices::Memory;
 use vial_devices::block::Backend;
-use vial_image::SealedImage;
-use vial_launch::LoadPlan;
+use vial_runner::machine;
 use vial_runner::{Vial, text};
-use vial_vmm::{Config, Ended, Event, FileDisk, ReportDevice, Vmm};
+use vial_vmm::{Ended, Event, FileDisk, Vmm};
 use vm_memory::{Bytes as _, GuestAddress};
-
-struct Tee(SimulatedTee);
-
-impl ReportDevice for Tee {
-    fn report(&mut self, report_data: &[u8; 64]) -> (Vec<u8>, Vec<u8>) {
-        (self.0.report(report_data), Vec::new())
-    }
-}
 
 /// What a disk does with its read of that number, from 0 after the appliance listens.
 type Fault = Box<dyn Fn(u64) -> Deed + Send + Sync>;
@@ -111,9 +101,6 @@ struct Running {
 
 impl Running {
     fn start(image: &Path, bytes: Option<u64>, fault: Fault) -> Self {
-        let sealed = SealedImage::open(image).unwrap();
-        let plan = LoadPlan::new(sealed.firmware(), &MACHINE.launch_page(sealed.manifest())).unwrap();
-        let tee = Box::new(Tee(SimulatedTee::new(plan.digest()).unwrap()));
         let file = FileDisk::open(image).unwrap();
         let disk = Arc::new(Faulty {
             bytes: bytes.unwrap_or_else(|| file.bytes()),
@@ -127,19 +114,15 @@ impl Running {
         let address = listener.local_addr().unwrap();
         let connections = (0..3).map(|_| TcpStream::connect(address).unwrap()).collect();
         let backend = Arc::clone(&disk);
-        let config = Config { plan, memory_bytes: MACHINE.memory_bytes, disk: backend, listener, tee };
-        Self { vmm: Vmm::start(config).unwrap(), disk, connections }
+        let vmm = machine::boot(image, &MACHINE, (backend, listener), |_| ()).unwrap();
+        Self { vmm, disk, connections }
     }
 
     /// Waits until it listens; why it ended, if it does.
     fn listens(&self) -> Option<Ended> {
-        let ended = self.vmm.events.iter().find_map(|event| match event {
-            Event::Ended(ended) => Some(Some(ended)),
-            Event::Mark(Mark::Listening, _) => Some(None),
-            _ => None,
-        });
+        let ended = machine::listens(&self.vmm);
         self.disk.is_listening.store(true, Ordering::Relaxed);
-        ended.unwrap()
+        ended
     }
 
     /// Sends a request on a connection of its own; gives status and body.

@@ -9,19 +9,9 @@ use tempfile::TempDir;
 use vial_abi::launch_page::{Kv, Machine, Measure};
 use vial_abi::{ExitCode, LaunchPage};
 use vial_attest::MachineShape;
-use vial_attest::simulated::SimulatedTee;
-use vial_image::SealedImage;
-use vial_launch::LoadPlan;
 use vial_runner::Vial;
-use vial_vmm::{Config, Ended, Event, FileDisk, ReportDevice, Vmm};
-
-struct Tee(SimulatedTee);
-
-impl ReportDevice for Tee {
-    fn report(&mut self, report_data: &[u8; 64]) -> (Vec<u8>, Vec<u8>) {
-        (self.0.report(report_data), Vec::new())
-    }
-}
+use vial_runner::machine::{self, listens};
+use vial_vmm::{Ended, FileDisk};
 
 const MACHINE: MachineShape = MachineShape {
     cpus: 1,
@@ -44,20 +34,9 @@ fn image() -> Option<(TempDir, PathBuf)> {
 /// Boots the image with its launch page changed; why it ended, or `None` if it began to listen.
 fn boot(change: impl FnOnce(&mut LaunchPage)) -> Option<Ended> {
     let (_folder, path) = image()?;
-    let image = SealedImage::open(&path).unwrap();
-    let mut page = MACHINE.launch_page(image.manifest());
-    change(&mut page);
-    let plan = LoadPlan::new(image.firmware(), &page).unwrap();
-    let tee = Box::new(Tee(SimulatedTee::new(plan.digest()).unwrap()));
     let disk = Arc::new(FileDisk::open(&path).unwrap());
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let config = Config { plan, memory_bytes: MACHINE.memory_bytes, disk, listener, tee };
-    let vmm = Vmm::start(config).unwrap();
-    vmm.events.iter().find_map(|event| match event {
-        Event::Ended(ended) => Some(Some(ended)),
-        Event::Mark(vial_abi::Mark::Listening, _) => Some(None),
-        _ => None,
-    })?
+    listens(&machine::boot(&path, &MACHINE, (disk, listener), change).unwrap())
 }
 
 #[test]

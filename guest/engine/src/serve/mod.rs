@@ -122,11 +122,12 @@ impl Appliance<'_> {
         (turns.status.streams, turns.status.waiting) = (streams, waiting);
         turns.status.checked_bytes = self.weights.checked_bytes();
         turns.status.checked_leaves = self.weights.checked_leaves();
-        let (Spent { disk, check }, clock) = (self.weights.spent(), &self.clock);
-        let times = &mut turns.status.times;
-        (times.disk_ns, times.check_ns) = (clock.ns_of(disk), clock.ns_of(check));
-        let streamed::Window { bytes, filled_bytes } = self.weights.window();
-        turns.status.window = Window { bytes, filled_bytes };
+        if let Some(model) = self.weights.streamed() {
+            let (Spent { disk, check }, times) = (model.spent(), &mut turns.status.times);
+            (times.disk_ns, times.check_ns) = (self.clock.ns_of(disk), self.clock.ns_of(check));
+            let streamed::Window { bytes, filled_bytes } = model.window();
+            turns.status.window = Window { bytes, filled_bytes };
+        }
         turns.status.planned_bytes = self.loaded.planned_bytes;
         turns.status.peak_bytes = self.heap.peak_bytes() as u64;
         let (kv, (free_pages, _)) = (&self.loaded.kv, self.loaded.batcher.free_pages());

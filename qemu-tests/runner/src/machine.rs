@@ -1,0 +1,50 @@
+//! A machine in the test's own process, by the VMM's parts: what a host could do otherwise is an argument.
+
+use anyhow::{Context as _, Result};
+use std::net::TcpListener;
+use std::path::Path;
+use std::sync::Arc;
+use vial_abi::{LaunchPage, Mark};
+use vial_attest::MachineShape;
+use vial_attest::simulated::SimulatedTee;
+use vial_devices::block::Backend;
+use vial_image::SealedImage;
+use vial_launch::LoadPlan;
+use vial_vmm::{Config, Ended, Event, ReportDevice, Vmm};
+
+struct Tee(SimulatedTee);
+
+impl ReportDevice for Tee {
+    fn report(&mut self, report_data: &[u8; 64]) -> (Vec<u8>, Vec<u8>) {
+        (self.0.report(report_data), Vec::new())
+    }
+}
+
+/// Boots an image on a disk, with its launch page changed. Afterwards this process can open nothing.
+///
+/// # Errors
+/// What the image lacks or the system refused.
+pub fn boot(
+    image: &Path,
+    shape: &MachineShape,
+    (disk, listener): (Arc<dyn Backend>, TcpListener),
+    change: impl FnOnce(&mut LaunchPage),
+) -> Result<Vmm> {
+    let image = SealedImage::open(image)?;
+    let mut page = shape.launch_page(image.manifest());
+    change(&mut page);
+    let plan = LoadPlan::new(image.firmware(), &page)?;
+    let tee = Box::new(Tee(SimulatedTee::new(plan.digest()).context("the simulated TEE has no key")?));
+    Ok(Vmm::start(Config { plan, memory_bytes: shape.memory_bytes, disk, listener, tee })?)
+}
+
+/// Waits until the appliance listens; why it ended, if it does.
+#[must_use]
+pub fn listens(vmm: &Vmm) -> Option<Ended> {
+    let ended = vmm.events.iter().find_map(|event| match event {
+        Event::Ended(ended) => Some(Some(ended)),
+        Event::Mark(Mark::Listening, _) => Some(None),
+        _ => None,
+    });
+    ended.unwrap_or_else(|| Some(Ended::Broken("it tells nothing any more".to_owned())))
+}
