@@ -230,6 +230,21 @@ impl Arriving {
         draft.as_mut().map_or(Some(()), Front::reserve)
     }
 
+    /// Brings all of the draft model into memory, which is taken at once, and nothing more of the model: beside a file that grows
+    /// the other could not grow where it lies, and to move it there may be no room.
+    ///
+    /// # Errors
+    /// As [`Self::require_of`]; `None` within if there is no memory.
+    pub fn bring_draft(&mut self) -> Result<Option<()>, WeightsError> {
+        self.fronts.model.ask_no_more();
+        let Some(draft) = &mut self.fronts.draft else { return Ok(Some(())) };
+        if draft.reserve().is_none() {
+            return Ok(None);
+        }
+        let bytes = draft.file_bytes();
+        self.require_of(File::Draft, 0..bytes).map(Some)
+    }
+
     /// Waits for what is in flight, drops it, and gives the disk and the files back.
     ///
     /// # Errors
@@ -261,12 +276,6 @@ impl Arriving {
         }
         self.wanted = File::Model;
         self.failure.as_ref().map_or(Ok(()), |failure| Err(failure.error.clone()))
-    }
-
-    /// Bytes of a file; 0 where there is none.
-    #[must_use]
-    pub fn bytes(&self, file: File) -> u64 {
-        self.fronts.get(file).map_or(0, Front::file_bytes)
     }
 
     /// The bytes of a range of a file that has been required.

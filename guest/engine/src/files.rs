@@ -11,7 +11,7 @@ use vial_user::virtio::Block;
 use vial_weights::Lanes;
 
 use crate::Stop;
-use crate::arriving::{Arriving, File};
+use crate::arriving::Arriving;
 use crate::front::Front;
 use crate::streamed::{Streamed, Timing};
 
@@ -57,12 +57,8 @@ impl Files {
             arriving.reserve().ok_or_else(none)?;
             return Ok(Self::Whole(arriving));
         };
-        let bytes = arriving.bytes(File::Draft);
-        if bytes > 0 {
-            arriving
-                .require_of(File::Draft, 0..bytes)
-                .map_err(|error| Stop::of(ExitCode::ModelForm, &error))?;
-        }
+        let brought = arriving.bring_draft().map_err(|error| Stop::of(ExitCode::ModelForm, &error));
+        brought?.ok_or_else(none)?;
         if let Some(failure) = arriving.failure() {
             return Err(Stop::of(ExitCode::ModelForm, failure));
         }

@@ -90,6 +90,11 @@ impl Front {
         (len > 0).then_some((self.start + self.requested, len))
     }
 
+    /// Lets nothing more be asked for.
+    pub(crate) fn ask_no_more(&mut self) {
+        self.requested = self.tree.file_bytes();
+    }
+
     /// Takes note of a read of so many bytes.
     pub(crate) fn asked(&mut self, len: usize) {
         self.requested += len as u64;
@@ -150,6 +155,9 @@ mod tests {
         }
         assert_eq!(asked, [(4096, LEAF), (4096 + LEAF as u64, LEAF), (4096 + 2 * LEAF as u64, LEAF / 2)]);
         assert_eq!(asked.iter().map(|(_, len)| len).sum::<usize>(), bytes.len());
+        let (_, mut front) = file();
+        front.ask_no_more();
+        assert_eq!(front.next_read(LEAF), None);
     }
 
     #[test]

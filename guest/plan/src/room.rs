@@ -25,7 +25,7 @@ pub struct Refusal {
 pub enum NoRoom {
     /// For what is needed beside caches.
     #[error(
-        "{weights} bytes of weights at once + {activations} of activations + {RESERVE_BYTES} of reserve = {}, of {heap} of heap",
+        "{weights} bytes of weights + {activations} of activations + {RESERVE_BYTES} of reserve = {}, of {heap} of heap",
         weights + activations + RESERVE_BYTES
     )]
     Heap {

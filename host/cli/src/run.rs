@@ -189,7 +189,7 @@ fn end(args: &Args, ended: &Ended) -> Result<(), Failure> {
         return Ok(());
     }
     let hint = match code == ExitCode::ModelMemory.value() {
-        true => "`vial plan IMAGE` shows what memory is for, and what would do",
+        true => "start with more --memory; `vial plan IMAGE` shows what it is for, and what would do",
         false => "the appliance's own line above names what differed",
     };
     Err(Failure::new(format!("appliance: {reason}"), hint).with_code(code))
