@@ -122,7 +122,7 @@ impl Demand<'_> {
             return Err(NoRoom::Heap { heap: run, weights: self.model.bytes, activations });
         }
         let (cache, draft_cache) = self.caches(left)?;
-        Ok(self.of(memory, rows, (cache, draft_cache), (whole_bytes, Keeping::Whole)))
+        Ok(self.assembled(memory, rows, (cache, draft_cache), (whole_bytes, Keeping::Whole)))
     }
 
     /// As little of the model's weights as can be at once. Of what is left, caches get half, or what one whole context needs;
@@ -133,10 +133,11 @@ impl Demand<'_> {
         let Weighed { model, bytes } = self.model;
         let room = left - caches.0.bytes() - caches.1.map_or(0, |cache| cache.bytes());
         let streaming = Streaming::new(model.order(AT_ONCE), bytes, AT_ONCE, room);
-        Ok(self.of(memory, rows, caches, (self.draft_bytes(), Keeping::Streamed(streaming))))
+        Ok(self.assembled(memory, rows, caches, (self.draft_bytes(), Keeping::Streamed(streaming))))
     }
 
-    fn of(
+    /// The plan of these shares.
+    fn assembled(
         &self,
         memory: Memory,
         rows: usize,

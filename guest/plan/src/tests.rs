@@ -160,22 +160,30 @@ fn a_file_longer_than_any_run_of_memory_is_streamed_though_the_sum_would_hold_it
 
 #[test]
 fn what_does_not_fit_says_what_would() {
-    let model = model();
+    // Of so many layers that keys and values take most of the memory.
+    let mut model = model();
+    model.config.layers = 128;
     let demand = Demand { streams: 1, context: 512, ..demand(&model, HUGE, KvKind::F16) };
     let least = demand.least_memory(MEMORY).unwrap();
     let memory = |bytes: u64| Memory { bytes, ..MEMORY };
+    let less = memory(least - (2 << 20));
     demand.plan(memory(least)).unwrap();
-    let Refusal { least: said, least_q8_0, context, .. } =
-        *demand.plan(memory(least - (2 << 20))).unwrap_err();
-    assert_eq!(said, Some(least));
-    if let Some(bytes) = least_q8_0 {
-        assert!(bytes < least);
-        Demand { kv: KvKind::Q8_0, ..demand }.plan(memory(bytes)).unwrap();
-    }
-    if let Some(context) = context {
-        Demand { context, ..demand }.plan(memory(least - (2 << 20))).unwrap();
-        Demand { context: context + 64, ..demand }.plan(memory(least - (2 << 20))).unwrap_err();
-    }
+    let refusal = demand.plan(less).unwrap_err();
+    let (least_q8_0, context) = (refusal.least_q8_0.unwrap(), refusal.context.unwrap());
+    assert!(refusal.least == Some(least) && least_q8_0 < least && (64..512).contains(&context), "{refusal}");
+    let integers = Demand { kv: KvKind::Q8_0, ..demand };
+    integers.plan(memory(least_q8_0)).unwrap();
+    integers.plan(memory(least_q8_0 - (2 << 20))).unwrap_err();
+    Demand { context, ..demand }.plan(less).unwrap();
+    Demand { context: context + 64, ..demand }.plan(less).unwrap_err();
+    let text = refusal.to_string();
+    let said = alloc::format!(
+        "found {}M, expected at least {}M, or {}M with --kv q8_0, or a context of at most {context} tokens: ",
+        less.bytes >> 20,
+        least >> 20,
+        least_q8_0 >> 20
+    );
+    assert!(text.contains(&said), "{text}");
 }
 
 #[test]

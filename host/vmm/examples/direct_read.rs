@@ -26,26 +26,30 @@ fn main() -> Result<(), Box<dyn Error>> {
     populate(&memory, bytes);
     let (started, next) = (Instant::now(), AtomicU64::new(0));
     std::thread::scope(|scope| {
-        for thread in 0..THREADS {
+        let read_on = |thread| {
             let (disk, memory, next) = (&disk, &memory, &next);
-            scope.spawn(move || {
+            move || {
                 while started.elapsed() < time {
-                    read(disk, memory, (next, thread));
+                    read(disk, memory, (next, thread))?;
                 }
-            });
-        }
-    });
+                Ok(())
+            }
+        };
+        let threads: Vec<_> = (0..THREADS).map(|thread| scope.spawn(read_on(thread))).collect();
+        let mut joined = threads.into_iter().map(|thread| thread.join().map_err(|_| "a thread ended"));
+        joined.try_for_each(|result: Result<std::io::Result<()>, _>| -> Result<(), Box<dyn Error>> {
+            Ok(result??)
+        })
+    })?;
     let read = next.into_inner() * u64::from(CHUNK);
     println!("{{\"bytes_per_second\":{:.0}}}", read as f64 / started.elapsed().as_secs_f64());
     Ok(())
 }
 
 /// The next chunk that nobody has read, round the file.
-fn read(disk: &FileDisk, memory: &Memory, (next, thread): (&AtomicU64, u64)) {
+fn read(disk: &FileDisk, memory: &Memory, (next, thread): (&AtomicU64, u64)) -> std::io::Result<()> {
     let chunks = (disk.bytes() / u64::from(CHUNK)).max(1);
     let offset = next.fetch_add(1, Ordering::Relaxed) % chunks * u64::from(CHUNK);
     let to = GuestAddress(thread * u64::from(CHUNK));
-    if let Err(error) = disk.read(offset, memory, to, CHUNK) {
-        println!("{{\"error\":\"{error}\"}}");
-    }
+    disk.read(offset, memory, to, CHUNK)
 }

@@ -161,7 +161,13 @@ fn a_model_larger_than_memory_is_drafted_for_by_one_in_memory() {
     assert_eq!(answers(&appliance), answers(&alone.start("256M").0));
     // It guesses where that pays: on a machine that is busy elsewhere perhaps not at once.
     let has_drafted = || metric(&appliance, "vial_drafted_tokens_total{by=\"model\"}") > 0;
-    assert!((0..10).any(|_| has_drafted() || answers(&appliance).is_empty()) || has_drafted());
+    for _ in 0..10 {
+        if has_drafted() {
+            return;
+        }
+        answers(&appliance);
+    }
+    assert!(has_drafted());
 }
 
 #[test]
