@@ -10,7 +10,7 @@ use vial_attest::simulated::SimulatedTee;
 use vial_devices::block::Backend;
 use vial_image::SealedImage;
 use vial_launch::LoadPlan;
-use vial_vmm::{Config, Ended, Event, ReportDevice, Vmm};
+use vial_vmm::{Config, Ended, Event, FileDisk, ReportDevice, Vmm};
 
 struct Tee(SimulatedTee);
 
@@ -20,17 +20,24 @@ impl ReportDevice for Tee {
     }
 }
 
-/// Boots an image on a disk, with its launch page changed. Afterwards this process can open nothing.
+/// A sealed image and its disk, both open; whose file nobody else needs may go before the boot.
+///
+/// # Errors
+/// It cannot be opened, or is no image.
+pub fn open(image: &Path) -> Result<(SealedImage, FileDisk)> {
+    Ok((SealedImage::open(image)?, FileDisk::open(image)?))
+}
+
+/// Boots an image on a disk, with its launch page changed. Afterwards this process can open nothing, nor remove it.
 ///
 /// # Errors
 /// What the image lacks or the system refused.
 pub fn boot(
-    image: &Path,
+    image: &SealedImage,
     shape: &MachineShape,
     (disk, listener): (Arc<dyn Backend>, TcpListener),
     change: impl FnOnce(&mut LaunchPage),
 ) -> Result<Vmm> {
-    let image = SealedImage::open(image)?;
     let mut page = shape.launch_page(image.manifest());
     change(&mut page);
     let plan = LoadPlan::new(image.firmware(), &page)?;

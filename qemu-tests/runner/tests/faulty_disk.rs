@@ -7,14 +7,13 @@ use core::time::Duration;
 use serde_json::{Value, json};
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use tempfile::TempDir;
 use vial_abi::ExitCode;
 use vial_abi::launch_page::{Kv, Machine, Measure};
 use vial_attest::MachineShape;
 use vial_devices::Memory;
 use vial_devices::block::Backend;
+use vial_image::SealedImage;
 use vial_runner::machine;
 use vial_runner::{Vial, text};
 use vial_vmm::{Ended, Event, FileDisk, Vmm};
@@ -66,12 +65,7 @@ impl Backend for Faulty {
     }
 }
 
-/// An image of the test model for short contexts, and a machine in which it is streamed.
-struct Bench {
-    _folder: TempDir,
-    image: PathBuf,
-}
-
+/// A machine in which the test model is streamed.
 const MACHINE: MachineShape = MachineShape {
     cpus: 2,
     memory_bytes: 96 << 20,
@@ -80,16 +74,14 @@ const MACHINE: MachineShape = MachineShape {
     kv: Kv::F16,
 };
 
-impl Bench {
-    fn new() -> Option<Self> {
-        let (vial, model) = (Vial::from_env()?, std::env::var("VIAL_TEST_MODEL").ok()?);
-        let folder = tempfile::tempdir().unwrap();
-        let image = folder.path().join("model.img");
-        let all =
-            ["build", &model, "-o", text(&image).unwrap(), "--max-context", "256", "--max-streams", "2"];
-        assert!(vial.run(&all).unwrap().status.success());
-        Some(Self { _folder: folder, image })
-    }
+/// An image of the test model for short contexts, whose file is gone already.
+fn image() -> Option<(SealedImage, FileDisk)> {
+    let (vial, model) = (Vial::from_env()?, std::env::var("VIAL_TEST_MODEL").ok()?);
+    let folder = tempfile::tempdir().unwrap();
+    let image = folder.path().join("model.img");
+    let all = ["build", &model, "-o", text(&image).unwrap(), "--max-context", "256", "--max-streams", "2"];
+    assert!(vial.run(&all).unwrap().status.success());
+    Some(machine::open(&image).unwrap())
 }
 
 /// A running appliance, and connections that were opened before: afterwards this process opens none.
@@ -100,8 +92,7 @@ struct Running {
 }
 
 impl Running {
-    fn start(image: &Path, bytes: Option<u64>, fault: Fault) -> Self {
-        let file = FileDisk::open(image).unwrap();
+    fn start((image, file): (SealedImage, FileDisk), bytes: Option<u64>, fault: Fault) -> Self {
         let disk = Arc::new(Faulty {
             bytes: bytes.unwrap_or_else(|| file.bytes()),
             disk: file,
@@ -114,7 +105,7 @@ impl Running {
         let address = listener.local_addr().unwrap();
         let connections = (0..3).map(|_| TcpStream::connect(address).unwrap()).collect();
         let backend = Arc::clone(&disk);
-        let vmm = machine::boot(image, &MACHINE, (backend, listener), |_| ()).unwrap();
+        let vmm = machine::boot(&image, &MACHINE, (backend, listener), |_| ()).unwrap();
         Self { vmm, disk, connections }
     }
 
@@ -157,8 +148,7 @@ impl Running {
 const EXPECTED: &str = " Paris.";
 
 fn boot(fault: Fault) -> Option<Running> {
-    let bench = Bench::new()?;
-    let running = Running::start(&bench.image, None, fault);
+    let running = Running::start(image()?, None, fault);
     assert!(running.listens().is_none());
     Some(running)
 }
@@ -214,18 +204,18 @@ fn a_disk_that_is_silent_for_good_stops_every_answer() {
 
 #[test]
 fn a_disk_that_says_it_is_shorter_is_refused() {
-    let Some(bench) = Bench::new() else { return };
-    let bytes = std::fs::metadata(&bench.image).unwrap().len();
+    let Some(image) = image() else { return };
+    let bytes = image.1.bytes();
     // Without its last part, a backup of the partition table, it would do.
-    let running = Running::start(&bench.image, Some(bytes / 2), Box::new(|_| Deed::Read));
+    let running = Running::start(image, Some(bytes / 2), Box::new(|_| Deed::Read));
     let ended = running.listens().unwrap();
     assert!(matches!(ended, Ended::Exit(code) if code != ExitCode::Stopped), "{ended:?}");
 }
 
 #[test]
 fn a_disk_that_says_it_is_longer_answers_as_before() {
-    let Some(bench) = Bench::new() else { return };
-    let running = Running::start(&bench.image, Some(u64::MAX / 2), Box::new(|_| Deed::Read));
+    let Some(image) = image() else { return };
+    let running = Running::start(image, Some(u64::MAX / 2), Box::new(|_| Deed::Read));
     if running.listens().is_none() {
         assert_answers(running);
     }
