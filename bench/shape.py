@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""A llama-architecture GGUF of a well-known shape with seeded random weights: for speed, memory and arithmetic, not for words.
+"""A GGUF of a well-known shape with seeded random weights: for speed, memory and arithmetic, not for words.
 
-    python3 shape.py {smol135m|llama1b|llama8b} {F16|Q4_0|Q4_1|Q8_0|...|Q4_K_M} OUT.gguf [--layers N]
+    python3 shape.py {smol135m|llama1b|llama8b|olmoe7b|qwen30b} {F16|Q4_0|Q4_1|Q8_0|...|Q4_K_M} OUT.gguf [--layers N]
 
 Blocks are random bytes with scales that give unit-variance activations; one tensor is in memory at a time. `Q4_K_M` is
 llama.cpp's mix: Q4_K, with Q6_K for the output and, in the layers it spends more bits on, for attn_v and ffn_down.
@@ -17,6 +17,11 @@ SHAPES = {
     "smol135m": dict(layers=30, width=576, inner=1536, heads=9, kv_heads=3, vocabulary=49152, base=10000.0, context=8192),
     "llama1b": dict(layers=22, width=2048, inner=5632, heads=32, kv_heads=4, vocabulary=32000, base=10000.0, context=2048),
     "llama8b": dict(layers=32, width=4096, inner=14336, heads=32, kv_heads=8, vocabulary=128256, base=500000.0, context=8192),
+    # OLMoE-1B-7B and Qwen3-30B-A3B: mixtures of experts.
+    "olmoe7b": dict(layers=16, width=2048, inner=1024, heads=16, kv_heads=16, vocabulary=50304, base=10000.0, context=4096,
+                    architecture="olmoe", experts=64, used=8),
+    "qwen30b": dict(layers=48, width=2048, inner=768, heads=32, kv_heads=4, vocabulary=151936, base=1000000.0, context=40960,
+                    architecture="qwen3moe", head=128, experts=128, used=8),
 }
 # Where a block keeps its halves: the scale, and what is taken off.
 HALVES = {T.Q4_0: [0], T.Q4_1: [0, 2], T.Q5_0: [0], T.Q5_1: [0, 2], T.Q8_0: [0], T.Q4_K: [0, 2], T.Q5_K: [0, 2],
@@ -92,10 +97,23 @@ def spends_more(layer, layers):
     return layer < layers // 8 or layer >= 7 * layers // 8 or (layer - layers // 8) % 3 == 2
 
 
+def feed_forward(shape, base, kind):
+    width, inner, experts = shape["width"], shape["inner"], shape.get("experts")
+    stack, suffix = ((experts,), "_exps") if experts else ((), "")
+    if experts:
+        yield "ffn_gate_inp", (experts, width), T.F32
+    yield f"ffn_gate{suffix}", (*stack, inner, width), base
+    yield f"ffn_up{suffix}", (*stack, inner, width), base
+    yield f"ffn_down{suffix}", (*stack, width, inner), kind
+
+
 def tensors(shape, mix):
     """Names, shapes (rows first) and formats; None is F32 ones."""
-    width, inner = shape["width"], shape["inner"]
-    kv = width // shape["heads"] * shape["kv_heads"]
+    width = shape["width"]
+    head = shape.get("head", width // shape["heads"])
+    heads, kv = head * shape["heads"], head * shape["kv_heads"]
+    # OLMoE norms queries and keys whole, Qwen3 by head.
+    normed = {"olmoe": (heads, kv), "qwen3moe": (head, head)}.get(shape.get("architecture"))
     base = T.Q4_K if mix == "Q4_K_M" else T[mix]
     more = T.Q6_K if mix == "Q4_K_M" else base
     last = T.Q6_K if mix in ("Q4_0", "Q4_K_M") else base
@@ -103,11 +121,12 @@ def tensors(shape, mix):
     for layer in range(shape["layers"]):
         kind = more if spends_more(layer, shape["layers"]) else base
         for name, dims, form in [
-            ("attn_norm", (width,), None), ("attn_q", (width, width), base), ("attn_k", (kv, width), base),
-            ("attn_v", (kv, width), kind), ("attn_output", (width, width), base), ("ffn_norm", (width,), None),
-            ("ffn_gate", (inner, width), base), ("ffn_up", (inner, width), base), ("ffn_down", (width, inner), kind),
+            ("attn_norm", (width,), None), ("attn_q", (heads, width), base), ("attn_k", (kv, width), base),
+            ("attn_v", (kv, width), kind), ("attn_output", (width, heads), base), ("ffn_norm", (width,), None),
+            *zip(("attn_q_norm", "attn_k_norm"), [(length,) for length in normed or ()], (None, None)),
+            *feed_forward(shape, base, kind),
         ]:
-            yield f"blk.{layer}.{name}.weight", dims, form and fitting(form, dims[1])
+            yield f"blk.{layer}.{name}.weight", dims, form and fitting(form, dims[-1])
     yield "output_norm.weight", (width,), None
     yield "output.weight", (shape["vocabulary"], width), fitting(last, width)
 
@@ -120,7 +139,15 @@ def metadata(writer, name, shape):
     writer.add_feed_forward_length(shape["inner"])
     writer.add_head_count(shape["heads"])
     writer.add_head_count_kv(shape["kv_heads"])
-    writer.add_rope_dimension_count(shape["width"] // shape["heads"])
+    head = shape.get("head", shape["width"] // shape["heads"])
+    writer.add_rope_dimension_count(head)
+    if "head" in shape:
+        writer.add_key_length(head)
+        writer.add_value_length(head)
+    if "experts" in shape:
+        writer.add_expert_count(shape["experts"])
+        writer.add_expert_used_count(shape["used"])
+        writer.add_expert_feed_forward_length(shape["inner"])
     writer.add_rope_freq_base(shape["base"])
     writer.add_layer_norm_rms_eps(1e-5)
     writer.add_vocab_size(shape["vocabulary"])
@@ -156,7 +183,7 @@ def row_bytes(kind, columns):
 def write(name, mix, path, layers=None, seed=1234):
     shape = dict(SHAPES[name])
     shape["layers"] = layers or shape["layers"]
-    random, writer, plan = Random(seed), GGUFWriter(path, "llama"), list(tensors(shape, mix))
+    random, writer, plan = Random(seed), GGUFWriter(path, shape.get("architecture", "llama")), list(tensors(shape, mix))
     metadata(writer, name, shape)
     tokenizer(writer, shape["vocabulary"])
     for tensor, dims, kind in plan:
@@ -165,8 +192,8 @@ def write(name, mix, path, layers=None, seed=1234):
         elif kind == T.F16:
             writer.add_tensor_info(tensor, dims, np.dtype(np.float16), int(np.prod(dims)) * 2)
         else:
-            size = row_bytes(kind, dims[1])
-            writer.add_tensor_info(tensor, (dims[0], size), np.dtype(np.uint8), dims[0] * size, raw_dtype=kind)
+            dims = (*dims[:-1], row_bytes(kind, dims[-1]))
+            writer.add_tensor_info(tensor, dims, np.dtype(np.uint8), int(np.prod(dims)), raw_dtype=kind)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_ti_data_to_file()
@@ -175,10 +202,10 @@ def write(name, mix, path, layers=None, seed=1234):
         if kind is None:
             writer.write_tensor_data(np.ones(dims, np.float32))
             continue
-        rows = max(1, PIECE // dims[1])
-        pieces = [random.blocks(kind, min(rows, dims[0] - at) * dims[1], deviation).reshape(-1)
-                  for at in range(0, dims[0], rows)]
-        writer.write_tensor_data(np.concatenate(pieces).reshape(dims[0], -1))
+        rows, all_rows = max(1, PIECE // dims[-1]), int(np.prod(dims[:-1]))
+        pieces = [random.blocks(kind, min(rows, all_rows - at) * dims[-1], deviation).reshape(-1)
+                  for at in range(0, all_rows, rows)]
+        writer.write_tensor_data(np.concatenate(pieces).reshape(*dims[:-1], -1))
     writer.close()
 
 
