@@ -1,5 +1,6 @@
 //! The files of weights as passes use them: arriving in memory for good, or streamed through it.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt::Display;
 use vial_abi::ExitCode;
@@ -19,11 +20,11 @@ use crate::streamed::{Streamed, Timing};
 #[derive(Debug)]
 pub enum Files {
     /// All in memory, as soon as it has arrived.
-    Whole(Arriving),
+    Whole(Box<Arriving>),
     /// The model is larger than memory; the draft model is in memory.
     Streamed {
         /// The model.
-        model: Streamed<Block>,
+        model: Box<Streamed<Block>>,
         /// The draft model.
         draft: Option<Front>,
     },
@@ -55,7 +56,7 @@ impl Files {
         };
         let Keeping::Streamed(streaming) = keeping else {
             arriving.reserve().ok_or_else(none)?;
-            return Ok(Self::Whole(arriving));
+            return Ok(Self::Whole(Box::new(arriving)));
         };
         let brought = arriving.bring_draft().map_err(|error| Stop::of(ExitCode::ModelForm, &error));
         brought?.ok_or_else(none)?;
@@ -65,7 +66,7 @@ impl Files {
         let stopped = arriving.stop().map_err(|error| Stop::of(ExitCode::NoDisk, &error));
         let (disk, file, draft) = stopped?;
         let model = Streamed::new((disk, timing), lanes, file.sealed(), streaming).ok_or_else(none)?;
-        Ok(Self::Streamed { model, draft })
+        Ok(Self::Streamed { model: Box::new(model), draft })
     }
 
     /// Bytes that were checked since the start.
@@ -133,11 +134,11 @@ impl Files {
         match self {
             Self::Whole(weights) => match weights.with_draft() {
                 Some((mut model, mut draft)) => batcher.step_with_draft(&mut model, &mut draft, engine),
-                None => batcher.step(weights, engine),
+                None => batcher.step(&mut **weights, engine),
             },
             Self::Streamed { model, draft } => match draft.as_ref().and_then(Front::whole) {
-                Some(mut draft) => batcher.step_with_draft(model, &mut draft, engine),
-                None => batcher.step(model, engine),
+                Some(mut draft) => batcher.step_with_draft(&mut **model, &mut draft, engine),
+                None => batcher.step(&mut **model, engine),
             },
         }
     }

@@ -1,9 +1,12 @@
 //! Small GGUF files made in memory: fixtures for tests and benches, here and in other crates.
 
+mod mixture;
+
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+pub use self::mixture::mixture;
 use crate::sample::Random;
 
 /// Shape of [`llama`]: elements of the residual stream, keys and values, feed-forward, vocabulary, layers.
@@ -43,10 +46,7 @@ pub fn llama_without(seed: u64, left_out: &str) -> GgufWriter {
 }
 
 fn llama_metadata() -> GgufWriter {
-    let tokens = tokens();
-    let texts: Vec<&str> = tokens.iter().map(String::as_str).collect();
-    let types: Vec<i32> = (0..288).map(|at| if at < 256 + 2 { 1 } else { 3 }).collect();
-    GgufWriter::new()
+    let file = GgufWriter::new()
         .string("general.architecture", "llama")
         .u32("llama.block_count", LAYERS)
         .u32("llama.context_length", 512)
@@ -56,8 +56,16 @@ fn llama_metadata() -> GgufWriter {
         .u32("llama.attention.head_count_kv", 2)
         .f32("llama.attention.layer_norm_rms_epsilon", 1e-5)
         .f32("llama.rope.freq_base", 10_000.0)
-        .string("general.name", "tiny")
-        .string("tokenizer.ggml.model", "gpt2")
+        .string("general.name", "tiny");
+    with_tokenizer(file)
+}
+
+/// Every byte, a few words, control tokens, and ChatML.
+fn with_tokenizer(file: GgufWriter) -> GgufWriter {
+    let tokens = tokens();
+    let texts: Vec<&str> = tokens.iter().map(String::as_str).collect();
+    let types: Vec<i32> = (0..288).map(|at| if at < 256 + 2 { 1 } else { 3 }).collect();
+    file.string("tokenizer.ggml.model", "gpt2")
         .string("tokenizer.ggml.pre", "smollm")
         .strings("tokenizer.ggml.tokens", &texts)
         .i32s("tokenizer.ggml.token_type", &types)

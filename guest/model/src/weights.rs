@@ -54,6 +54,12 @@ pub trait Weights {
     /// As [`Self::require`].
     fn keep(&mut self, range: Range<u64>) -> Result<(), WeightsError>;
 
+    /// Tells what will be required next in turn, of what no pass requires for certain: rows of the embedding, experts. May be
+    /// read at once, and is not promised to be required.
+    fn announce(&mut self, ranges: &[Range<u64>]) {
+        let _ = ranges;
+    }
+
     /// Most bytes that there is room for at once. Larger matrices are required some rows at a time.
     fn most(&self) -> u64;
 
@@ -113,6 +119,8 @@ pub struct Narrow<'a> {
     required: BTreeMap<u64, Vec<u8>>,
     /// All that was ever required, in turn.
     pub asked: Vec<Range<u64>>,
+    /// All that was ever announced, in turn.
+    pub announced: Vec<Range<u64>>,
 }
 
 impl<'a> Narrow<'a> {
@@ -125,6 +133,7 @@ impl<'a> Narrow<'a> {
             kept: BTreeMap::new(),
             required: BTreeMap::new(),
             asked: Vec::new(),
+            announced: Vec::new(),
         }
     }
 }
@@ -144,6 +153,10 @@ impl Weights for Narrow<'_> {
         self.file.keep(range.clone())?;
         self.kept.entry(range.start).or_insert_with(|| self.file.bytes(range).to_vec());
         Ok(())
+    }
+
+    fn announce(&mut self, ranges: &[Range<u64>]) {
+        self.announced.extend_from_slice(ranges);
     }
 
     fn most(&self) -> u64 {

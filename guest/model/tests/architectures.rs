@@ -3,12 +3,13 @@
 #![expect(clippy::tests_outside_test_module, reason = "an integration test is one")]
 #![expect(clippy::unwrap_used, reason = "a test")]
 
+use core::ops::Range;
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use vial_model::gguf::Gguf;
 use vial_model::kv::{KvCache, KvPlan, KvWish};
-use vial_model::transformer::{ARCHITECTURES, Engine, Pass, Row, Transformer};
+use vial_model::transformer::{ARCHITECTURES, Engine, ExpertStacks, Pass, Row, Transformer};
 use vial_model::weights::{Narrow, Resident, Weights};
 use vial_tensor::{Alone, Isa, Team};
 
@@ -122,8 +123,25 @@ fn every_architecture_has_the_same_logits_with_little_room_for_weights() {
         let ids = &ids[..40];
         let whole = bits(logits(&file, ids, 16));
         for most in [1, 20_000, 200_000] {
-            let found = logits_of(&mut Narrow::new(&file, most), &file, ids, 16);
+            let mut weights = Narrow::new(&file, most);
+            let found = logits_of(&mut weights, &file, ids, 16);
             assert!(bits(found) == whole, "{name}: {most}");
+            assert_all_is_known_before(&weights, &file, most, name);
         }
+    }
+}
+
+/// What is required lies in the order of every pass, or was announced before, in turn.
+fn assert_all_is_known_before(weights: &Narrow<'_>, file: &[u8], most: u64, name: &str) {
+    let model = Transformer::from_gguf(&Gguf::parse(file, file.len() as u64).unwrap()).unwrap();
+    let order: BTreeSet<u64> = model.order(most).iter().map(|range| range.start).collect();
+    // Rows of an embedding that is the output too are pieces of it where pieces are rows.
+    let others = |ranges: &[Range<u64>]| {
+        ranges.iter().filter(|range| !order.contains(&range.start)).cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(others(&weights.asked), others(&weights.announced), "{name}: {most}");
+    for ExpertStacks { stacks, experts, .. } in model.expert_stacks() {
+        assert!(weights.announced.iter().any(|range| stacks[2].contains(&range.start)), "{name}");
+        assert!(experts > 1);
     }
 }

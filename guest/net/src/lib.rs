@@ -36,4 +36,4 @@ pub use http::{Parsed, Request, parse};
 pub use json::JsonText;
 pub use sender::{Credential, Peer, Sender};
 pub use server::{Action, JobId, Model, Server, ServerConfig};
-pub use status::{Cache, Drafts, Status, Times, Window};
+pub use status::{Cache, Drafts, ExpertHits, Status, Times, Window};

@@ -36,6 +36,8 @@ pub struct Status {
     pub times: Times,
     /// What the disk reads weights into where they are streamed.
     pub window: Window,
+    /// Whence experts came.
+    pub experts: ExpertHits,
     /// Most bytes of memory that the plan lets be in use.
     pub planned_bytes: u64,
     /// Most bytes of memory that were ever in use.
@@ -66,6 +68,15 @@ pub struct Window {
     pub bytes: u64,
     /// Those that wait to be used.
     pub filled_bytes: u64,
+}
+
+/// Whence experts came that tokens chose, of a model that is streamed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ExpertHits {
+    /// They were in memory.
+    pub memory: u64,
+    /// They had to be read.
+    pub disk: u64,
 }
 
 /// Drafted tokens.
@@ -122,7 +133,11 @@ impl Status {
         );
         let drafted = self.drafts("vial_drafted_tokens_total", |drafts| drafts.drafted);
         let right = self.drafts("vial_right_drafted_tokens_total", |drafts| drafts.right);
-        lines.iter().map(line).chain([cache, self.seconds(), drafted, right]).collect()
+        let experts = format!(
+            "# TYPE vial_experts_total counter\nvial_experts_total{{from=\"memory\"}} {}\nvial_experts_total{{from=\"disk\"}} {}\n",
+            self.experts.memory, self.experts.disk
+        );
+        lines.iter().map(line).chain([cache, experts, self.seconds(), drafted, right]).collect()
     }
 
     /// Where passes spend their time.

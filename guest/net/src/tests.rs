@@ -10,8 +10,8 @@ use crate::http::{Parsed, parse};
 use crate::route::asked;
 use crate::stack::Stack;
 use crate::{
-    Action, Cache, Credential, Delta, Drafts, Finish, JobId, Model, Peer, Sender, Server, ServerConfig,
-    Status, Times, Usage, Window,
+    Action, Cache, Credential, Delta, Drafts, ExpertHits, Finish, JobId, Model, Peer, Sender, Server,
+    ServerConfig, Status, Times, Usage, Window,
 };
 
 fn whole(bytes: &[u8]) -> crate::http::Request {
@@ -229,6 +229,7 @@ fn metrics_tell_counts_and_the_kind_of_cache() {
     bench.status.modelled = Drafts { drafted: 7, right: 3 };
     bench.status.times = Times { all_ns: 3_500_000_001, disk_ns: 2_000_000_000, check_ns: 500_000_001 };
     bench.status.window = Window { bytes: 4096, filled_bytes: 512 };
+    bench.status.experts = ExpertHits { memory: 3, disk: 5 };
     bench.send("GET /metrics HTTP/1.1\r\n\r\n");
     let text = bench.text();
     for line in [
@@ -245,6 +246,8 @@ fn metrics_tell_counts_and_the_kind_of_cache() {
         "vial_pass_seconds_total{in=\"check\"} 0.500000001",
         "vial_pass_seconds_total{in=\"compute\"} 1.000000000",
         "vial_window_filled_bytes 512",
+        "vial_experts_total{from=\"memory\"} 3",
+        "vial_experts_total{from=\"disk\"} 5",
     ] {
         assert!(text.lines().any(|found| found == line), "{line}: {text}");
     }

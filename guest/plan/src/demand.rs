@@ -133,6 +133,7 @@ impl Demand<'_> {
         let Weighed { model, bytes } = self.model;
         let room = left - caches.0.bytes() - caches.1.map_or(0, |cache| cache.bytes());
         let streaming = Streaming::new(model.order(AT_ONCE), bytes, AT_ONCE, room);
+        let streaming = streaming.with_experts(model.expert_stacks());
         Ok(self.assembled(memory, rows, caches, (self.draft_bytes(), Keeping::Streamed(streaming))))
     }
 

@@ -10,6 +10,7 @@ extern crate alloc;
 extern crate std;
 
 mod demand;
+mod experts;
 mod leaves;
 mod memory;
 mod plan;
@@ -19,6 +20,7 @@ mod streaming;
 mod tests;
 
 pub use demand::{Demand, Weighed};
+pub use experts::ExpertRoom;
 pub use leaves::Leaves;
 pub use memory::Memory;
 pub use plan::{Keeping, Plan};

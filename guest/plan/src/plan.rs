@@ -45,7 +45,8 @@ impl Plan {
         let streamed = match &self.keeping {
             Keeping::Whole => 0,
             Keeping::Streamed(streaming) => {
-                Streaming::set_bytes(streaming.most()) + streaming.staying_bytes()
+                let set = Streaming::set_bytes(streaming.most());
+                set + streaming.staying_bytes() + streaming.experts().bytes()
             }
         };
         self.whole_bytes + streamed

@@ -2,9 +2,10 @@
 
 use alloc::vec::Vec;
 use core::ops::Range;
+use vial_model::transformer::ExpertStacks;
 use vial_weights::LEAF_BYTES;
 
-use crate::Leaves;
+use crate::{ExpertRoom, Leaves};
 
 /// What passes require in turn, of a file that is larger than the memory for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +15,10 @@ pub struct Streaming {
     ranges: Vec<Range<u64>>,
     /// The first so many stay in memory once they have come.
     staying: usize,
+    /// Bytes that are left beside them.
+    left: u64,
+    /// What those hold.
+    experts: ExpertRoom,
 }
 
 impl Streaming {
@@ -30,7 +35,25 @@ impl Streaming {
             rest.is_some()
         };
         let staying = ranges.iter().take_while(fits).count();
-        Self { most, file_bytes, ranges, staying }
+        Self { most, file_bytes, ranges, staying, left, experts: ExpertRoom::default() }
+    }
+
+    /// The same with experts of these layers, which stay for a while in what is left beside what every pass requires.
+    #[must_use]
+    pub fn with_experts(self, layers: Vec<ExpertStacks>) -> Self {
+        Self { experts: ExpertRoom::new(layers, self.left), ..self }
+    }
+
+    /// The experts, and the room for some of them.
+    #[must_use]
+    pub fn experts(&self) -> &ExpertRoom {
+        &self.experts
+    }
+
+    /// Bytes that a pass of one token reads, where every expert is chosen as often as any other.
+    #[must_use]
+    pub fn token_bytes(&self) -> u64 {
+        self.pass_bytes() + self.experts.token_bytes(self.file_bytes)
     }
 
     /// Bytes of memory for what is required at once, which does not begin and end with leaves.
@@ -69,7 +92,7 @@ impl Streaming {
         self.leaf_bytes(&self.ranges[..self.staying])
     }
 
-    /// Bytes that every pass reads, in whole leaves; neighbours share a leaf, which is read for each.
+    /// Bytes that every pass reads, in whole leaves, without experts; neighbours share a leaf, which is read for each.
     #[must_use]
     pub fn pass_bytes(&self) -> u64 {
         self.leaf_bytes(&self.ranges[self.staying..])

@@ -80,6 +80,9 @@ struct Shown {
     window_bytes: u64,
     /// Weights that stay in memory.
     resident_bytes: u64,
+    /// Experts of each layer where weights are streamed, and how many of them stay until others are chosen; 0 for none.
+    experts: u64,
+    resident_experts: u64,
     kv: &'static str,
     kv_bytes: u64,
     kv_pages: usize,
@@ -91,7 +94,7 @@ struct Shown {
     reserve_bytes: u64,
     /// Bytes of the heap that are in use at most.
     used_bytes: u64,
-    /// Bytes that a pass of one token reads, and of them those of experts.
+    /// Bytes that a pass of one token reads, and of them those of experts, if all are chosen as often.
     pass_bytes: u64,
     expert_bytes: u64,
     disk_bytes_per_second: u64,
@@ -181,9 +184,9 @@ impl Shown {
             Keeping::Streamed(streaming) => Some(streaming),
         };
         let of = |value: fn(&Streaming) -> u64| streaming.map_or(0, value);
-        let model = demand.model.model;
-        let expert_bytes = streaming.map_or(0, |_| model.expert_bytes_per_token());
-        let pass_bytes = of(Streaming::pass_bytes) + expert_bytes;
+        let pass_bytes = of(Streaming::token_bytes);
+        let room = streaming.map(|streaming| streaming.experts().clone()).unwrap_or_default();
+        let expert_bytes = pass_bytes - of(Streaming::pass_bytes);
         let rate = (pass_bytes > 0).then(|| args.disk_rate as f64 / pass_bytes as f64);
         Self {
             memory_bytes: args.memory,
@@ -195,7 +198,9 @@ impl Shown {
             at_once_bytes: of(Streaming::most),
             longest_piece_bytes: of(Streaming::longest),
             window_bytes: streaming.map_or(0, |streaming| Streaming::set_bytes(streaming.most())),
-            resident_bytes: plan.whole_bytes + of(Streaming::staying_bytes),
+            resident_bytes: plan.whole_bytes + of(Streaming::staying_bytes) + room.bytes(),
+            experts: room.layers().first().map_or(0, |layer| layer.experts),
+            resident_experts: room.each(),
             kv: plan.cache.kind.name(),
             kv_bytes: plan.cache_bytes(),
             kv_pages: plan.cache.pages,
@@ -257,9 +262,12 @@ impl Shown {
 
     fn experts(&self) -> String {
         let of = || {
-            format!("  with one token; {} of it experts, which the router chooses", mib(self.expert_bytes))
+            let (bytes, stay, all) = (mib(self.expert_bytes), self.resident_experts, self.experts);
+            format!(
+                "  with one token; {bytes} of it experts, if all are chosen as often: {stay} of {all} a layer stay"
+            )
         };
-        if self.expert_bytes > 0 { of() } else { String::new() }
+        if self.experts > 0 { of() } else { String::new() }
     }
 
     /// What the disk allows.

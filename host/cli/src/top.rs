@@ -63,6 +63,9 @@ struct Look {
     busy: f64,
     window_bytes: f64,
     window_filled_bytes: f64,
+    /// Experts that tokens chose, and the part of them that was in memory.
+    experts_per_second: f64,
+    experts_from_memory: f64,
     kv_pages: f64,
     kv_free_pages: f64,
     planned_memory_bytes: f64,
@@ -120,6 +123,8 @@ impl Look {
         let by = |name: &str| {
             ["lookup", "model"].map(|by| rate(&format!("vial_{name}_total{{by=\"{by}\"}}"))).iter().sum()
         };
+        let [near, far] =
+            ["memory", "disk"].map(|from| more(&format!("vial_experts_total{{from=\"{from}\"}}")));
         let [disk, check, compute] = ["disk", "check", "compute"].map(part);
         let in_passes = (disk + check + compute).max(1e-9);
         let passes = more("vial_passes_total");
@@ -139,6 +144,8 @@ impl Look {
             busy: ((disk + check + compute) / seconds).min(1.0),
             window_bytes: now.of("vial_window_bytes"),
             window_filled_bytes: now.of("vial_window_filled_bytes"),
+            experts_per_second: (near + far) / seconds,
+            experts_from_memory: near / (near + far).max(1.0),
             kv_pages: now.of("vial_kv_pages"),
             kv_free_pages: now.of("vial_kv_free_pages"),
             planned_memory_bytes: now.of("vial_planned_memory_bytes"),
@@ -156,7 +163,7 @@ impl Look {
             true => format!("; window {} full", bar(self.window_filled_bytes / self.window_bytes)),
             false => String::new(),
         };
-        vec![
+        let mut lines = vec![
             format!("{url}  {health}  {} answered, {} waiting", self.streams, self.waiting),
             format!("tokens   {:8.1} a second of answers", self.answer_tokens_per_second),
             format!("passes   {:8.2} a second, of {:.1} tokens", self.passes_per_second, self.rows_per_pass),
@@ -187,7 +194,12 @@ impl Look {
                 mib(self.peak_memory_bytes),
                 mib(self.planned_memory_bytes)
             ),
-        ]
+        ];
+        if self.experts_per_second > 0.0 {
+            let (all, near) = (self.experts_per_second, 100.0 * self.experts_from_memory);
+            lines.push(format!("experts  {all:8.0} a second, {near:.0} % of them in memory"));
+        }
+        lines
     }
 }
 
@@ -214,6 +226,7 @@ mod tests {
             2,
             "vial_healthy 1\nvial_passes_total 14\nvial_told_tokens_total 9\nvial_pass_rows_total 8\n\
              vial_pass_seconds_total{in=\"disk\"} 0.250000000\n\
+             vial_experts_total{from=\"memory\"} 3\nvial_experts_total{from=\"disk\"} 9\n\
              vial_pass_seconds_total{in=\"compute\"} 0.75\nvial_checked_weights_bytes_total 2097152\n",
         );
         let look = Look::between(&before, &now);
@@ -225,6 +238,7 @@ mod tests {
         near(look.disk, 0.25);
         near(look.busy, 0.5);
         let lines = look.lines("http://x").join("\n");
+        assert!(lines.contains("6 a second, 25 % of them in memory"), "{lines}");
         assert!(lines.contains("1.0 MiB a second") && lines.contains("disk 25 %, check 0 %"), "{lines}");
     }
 

@@ -9,7 +9,9 @@ use alloc::vec::Vec;
 use vial_abi::Mark;
 use vial_model::generate::{DraftCounts, Event, Request, RequestId, Speculation, Usage};
 use vial_model::transformer::Engine;
-use vial_net::{Action, ApiError, Cache, Drafts, Generation, JobId, Sender, Server, Status, Window};
+use vial_net::{
+    Action, ApiError, Cache, Drafts, ExpertHits, Generation, JobId, Sender, Server, Status, Window,
+};
 use vial_user::clock::Clock;
 use vial_user::virtio::{DeviceError, Net};
 use vial_user::{Heap, console, syscall};
@@ -122,12 +124,7 @@ impl Appliance<'_> {
         (turns.status.streams, turns.status.waiting) = (streams, waiting);
         turns.status.checked_bytes = self.weights.checked_bytes();
         turns.status.checked_leaves = self.weights.checked_leaves();
-        if let Some(model) = self.weights.streamed() {
-            let (Spent { disk, check }, times) = (model.spent(), &mut turns.status.times);
-            (times.disk_ns, times.check_ns) = (self.clock.ns_of(disk), self.clock.ns_of(check));
-            let streamed::Window { bytes, filled_bytes } = model.window();
-            turns.status.window = Window { bytes, filled_bytes };
-        }
+        self.update_streamed(turns);
         turns.status.planned_bytes = self.loaded.planned_bytes;
         turns.status.peak_bytes = self.heap.peak_bytes() as u64;
         let (kv, (free_pages, _)) = (&self.loaded.kv, self.loaded.batcher.free_pages());
@@ -136,6 +133,16 @@ impl Appliance<'_> {
         (turns.status.passes, turns.status.rows, turns.status.told) = (passes, rows, tokens);
         let drafts = |counts: DraftCounts| Drafts { drafted: counts.drafted, right: counts.right };
         (turns.status.looked_up, turns.status.modelled) = (drafts(looked_up), drafts(modelled));
+    }
+
+    fn update_streamed(&self, turns: &mut Turns) {
+        let Some(model) = self.weights.streamed() else { return };
+        let (Spent { disk, check }, times) = (model.spent(), &mut turns.status.times);
+        (times.disk_ns, times.check_ns) = (self.clock.ns_of(disk), self.clock.ns_of(check));
+        let streamed::Window { bytes, filled_bytes } = model.window();
+        turns.status.window = Window { bytes, filled_bytes };
+        let streamed::Hits { memory, disk } = model.hits();
+        turns.status.experts = ExpertHits { memory, disk };
     }
 
     fn note_weights(&self, turns: &mut Turns) {

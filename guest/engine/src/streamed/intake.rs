@@ -5,10 +5,11 @@ use core::hint::spin_loop;
 use core::ops::Range;
 use core::sync::atomic::{AtomicU64, Ordering};
 use vial_model::weights::WeightsError;
-use vial_plan::Leaves;
+use vial_plan::{Leaves, Streaming};
 use vial_tensor::{Team, for_each_chunk};
 use vial_weights::{LEAF_BYTES, Lanes};
 
+use super::announced::Announced;
 use super::disk::{CopyOut as _, Disk};
 use super::order::Order;
 use super::reads::{ReadError, Reads, When};
@@ -22,6 +23,7 @@ pub(super) struct Intake<D> {
     pub(super) lanes: Lanes,
     pub(super) file: Sealed,
     pub(super) order: Order,
+    pub(super) announced: Announced,
     pub(super) reads: Reads,
     pub(super) timing: Timing,
     pub(super) checked_bytes: u64,
@@ -31,6 +33,28 @@ pub(super) struct Intake<D> {
 }
 
 impl<D: Disk> Intake<D> {
+    /// The file on a disk, of which nothing is read yet.
+    pub(super) fn new(
+        (disk, timing): (D, Timing),
+        lanes: Lanes,
+        file: Sealed,
+        streaming: &Streaming,
+    ) -> Self {
+        Self {
+            reads: Reads::new(kept_free(&disk, streaming)),
+            disk,
+            lanes,
+            file,
+            order: Order::new(streaming),
+            announced: Announced::default(),
+            timing,
+            checked_bytes: 0,
+            checked_leaves: 0,
+            spent: Spent::default(),
+            failure: None,
+        }
+    }
+
     /// Takes in what has arrived and reads on ahead, as far as slots go.
     pub(super) fn poll(&mut self) {
         if self.failure.is_none() {
@@ -49,7 +73,14 @@ impl<D: Disk> Intake<D> {
         self.failure = Some(WeightsError::Read { leaf });
     }
 
+    /// Asks for what was announced, and for what comes after.
     fn read_ahead(&mut self) -> Result<(), ReadError> {
+        while let Some(leaves) = self.announced.next(self.disk.slot_bytes()) {
+            if !self.reads.start(&mut self.disk, &self.file, self.timing, (When::Now, leaves))? {
+                break;
+            }
+            self.announced.advance(leaves.len);
+        }
         while let Some(leaves) = self.order.next(self.disk.slot_bytes()) {
             if !self.reads.start(&mut self.disk, &self.file, self.timing, (When::Ahead, leaves))? {
                 break;
@@ -58,6 +89,13 @@ impl<D: Disk> Intake<D> {
         }
         self.disk.notify();
         self.reads.poll(&mut self.disk, &self.file, self.timing)
+    }
+
+    /// Lets leaves that will be wanted next, and of which no order tells, be read at once.
+    pub(super) fn announce(&mut self, leaves: impl Iterator<Item = Leaves>) {
+        self.reads.forget(&mut self.disk, When::Now);
+        self.announced = Announced::new(leaves);
+        self.poll();
     }
 
     /// Why nothing comes any more.
@@ -90,12 +128,17 @@ impl<D: Disk> Intake<D> {
                 self.seek(number, leaves);
                 When::Ahead
             }
-            None => When::Now,
+            None => {
+                if !self.announced.is_first(leaves) {
+                    self.announce(core::iter::once(leaves));
+                }
+                When::Now
+            }
         };
-        let (mut asked, mut done) = (0, 0);
+        let mut done = 0;
         while done < to.len() {
             let (left, before) = (leaves.part(done, to.len()), (self.timing.now)());
-            let count = self.wait(when, (leaves, &mut asked), left)?;
+            let count = self.wait(when, left)?;
             let between = (self.timing.now)();
             let len = left.len.min(count * self.disk.slot_bytes());
             self.take(team, (when, count), left.part(0, len), &mut to[done..done + len])?;
@@ -103,19 +146,17 @@ impl<D: Disk> Intake<D> {
             self.spent.check += (self.timing.now)().saturating_sub(between);
             done += len;
         }
+        if when == When::Now {
+            self.announced.pop();
+        }
         Ok(())
     }
 
     /// Waits until some of the reads that `left` begins with are filled; how many.
-    fn wait(
-        &mut self,
-        when: When,
-        (leaves, asked): (Leaves, &mut usize),
-        left: Leaves,
-    ) -> Result<usize, WeightsError> {
+    fn wait(&mut self, when: When, left: Leaves) -> Result<usize, WeightsError> {
         let started = (self.timing.now)();
         loop {
-            let read = self.read_on(when, leaves, asked);
+            let read = self.read_ahead();
             self.note(read.and_then(|()| self.has_slots(when, left, started)));
             self.check()?;
             let count = self.reads.ready(when, left.len.div_ceil(self.disk.slot_bytes()));
@@ -130,18 +171,6 @@ impl<D: Disk> Intake<D> {
     fn has_slots(&self, when: When, left: Leaves, started: u64) -> Result<(), ReadError> {
         let is_lost = self.reads.front(when).is_none() && self.timing.is_over(started);
         if is_lost { Err(ReadError::Failed(left)) } else { Ok(()) }
-    }
-
-    /// Asks for more of `leaves`, if nobody did ahead, and for what comes after.
-    fn read_on(&mut self, when: When, leaves: Leaves, asked: &mut usize) -> Result<(), ReadError> {
-        while when == When::Now && *asked < leaves.len {
-            let part = leaves.part(*asked, self.disk.slot_bytes());
-            if !self.reads.start(&mut self.disk, &self.file, self.timing, (when, part))? {
-                break;
-            }
-            *asked += part.len;
-        }
-        self.read_ahead()
     }
 
     /// Lets reads ahead begin with `leaves`, those of number `number`, if they do not. Tensors do not overlap, so two ranges with
@@ -193,5 +222,13 @@ impl<D: Disk> Intake<D> {
         }
         self.failure = Some(WeightsError::Differs { leaf });
         self.check()
+    }
+}
+
+/// Slots that reads ahead leave free: half of them where experts come between, which are known only when they are wanted.
+fn kept_free(disk: &impl Disk, streaming: &Streaming) -> usize {
+    match streaming.experts().layers().is_empty() {
+        true => 2,
+        false => usize::try_from(disk.window_bytes()).unwrap_or(0) / disk.slot_bytes() / 2,
     }
 }

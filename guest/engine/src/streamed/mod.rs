@@ -1,10 +1,12 @@
 //! Weights larger than memory: every pass reads them again, and each leaf is checked each time.
 //!
 //! The disk reads ahead into the slots of the DMA window, in the order in which passes require weights, through all layers and
-//! on into the next pass. What is required is copied out of the slots by all cpus, each leaf is hashed while it is in that
+//! on into the next pass; rows of the embedding and experts are read when a pass knows which. What is required is copied out of the slots by all cpus, each leaf is hashed while it is in that
 //! cpu's cache, and only then is anything computed on it. Memory that is left holds the first of them for good.
 
+mod announced;
 mod disk;
+mod experts;
 mod intake;
 mod order;
 mod reads;
@@ -17,14 +19,14 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::ops::Range;
 use vial_model::weights::{Weights, WeightsError};
-use vial_plan::Streaming;
+use vial_plan::{Leaves, Streaming};
 use vial_tensor::{Alone, Team};
 use vial_weights::Lanes;
 
 pub use self::disk::{CopyOut, Disk};
+use self::experts::Experts;
+pub use self::experts::Hits;
 use self::intake::Intake;
-use self::order::Order;
-use self::reads::Reads;
 pub use self::sealed::Sealed;
 pub(crate) use self::timing::TRIES;
 pub use self::timing::{Spent, Timing, Window};
@@ -49,6 +51,8 @@ pub struct Streamed<D> {
     places: Vec<Place>,
     /// Ranges that stay, by where they start: their leaves, and where in those they begin.
     staying: BTreeMap<u64, (Vec<u8>, usize)>,
+    /// Those that stay for a while.
+    experts: Experts,
 }
 
 impl<D: Disk> Streamed<D> {
@@ -64,14 +68,10 @@ impl<D: Disk> Streamed<D> {
         let (mut set, len) = (Vec::new(), usize::try_from(Streaming::set_bytes(most)).ok()?);
         set.try_reserve_exact(len).ok()?;
         set.resize(len, 0);
-        let order = Order::new(streaming);
-        let reads = Reads::default();
-        let spent = Spent::default();
-        let (checked_bytes, checked_leaves, failure) = (0, 0, None);
-        let intake =
-            Intake { disk, lanes, file, order, reads, timing, checked_bytes, checked_leaves, spent, failure };
-        let places = Vec::with_capacity(vial_tensor::PRODUCTS_MAX);
-        Some(Self { intake, most, set, used: 0, places, staying: BTreeMap::new() })
+        let intake = Intake::new((disk, timing), lanes, file, streaming);
+        let (places, experts) =
+            (Vec::with_capacity(vial_tensor::PRODUCTS_MAX), Experts::new(streaming.experts()));
+        Some(Self { intake, most, set, used: 0, places, staying: BTreeMap::new(), experts })
     }
 
     /// Bytes that were read and checked since the start, each time anew.
@@ -90,6 +90,12 @@ impl<D: Disk> Streamed<D> {
     #[must_use]
     pub fn spent(&self) -> Spent {
         self.intake.spent
+    }
+
+    /// Whence experts came.
+    #[must_use]
+    pub fn hits(&self) -> Hits {
+        self.experts.hits
     }
 
     /// What the disk reads into.
@@ -129,7 +135,9 @@ impl<D: Disk> Streamed<D> {
         let no_room = || WeightsError::Room { range: range.clone(), room_bytes: room };
         self.intake.bring(team, range, self.set.get_mut(from..end).ok_or_else(no_room)?)?;
         self.used = end;
-        self.places.push(Place { start: range.start, at: from + leaves.place(range.start) });
+        let at = from + leaves.place(range.start);
+        self.experts.fill(range, &self.set[at..][..leaves.place(range.end) - leaves.place(range.start)]);
+        self.places.push(Place { start: range.start, at });
         Ok(())
     }
 }
@@ -148,10 +156,24 @@ impl<D: Disk> Weights for Streamed<D> {
         self.places.clear();
         for range in ranges {
             let (leaves, order) = (self.intake.leaves(range)?, &self.intake.order);
-            let stays = order.number(range.start, leaves).is_some_and(|number| order.stays(number));
-            if stays { self.stay(team, range)? } else { self.add(team, range)? }
+            match order.number(range.start, leaves) {
+                Some(number) if order.stays(number) => self.stay(team, range)?,
+                None if self.experts.bytes(range).is_some() => self.intake.check()?,
+                _ => self.add(team, range)?,
+            }
         }
         Ok(())
+    }
+
+    fn announce(&mut self, ranges: &[Range<u64>]) {
+        self.experts.announce(ranges);
+        let is_wanted = |range: &&Range<u64>| self.experts.bytes(range).is_none();
+        let known = |range: &Range<u64>| self.intake.leaves(range).ok().map(|leaves| (range.start, leaves));
+        let is_of_no_order =
+            |(start, leaves): &(u64, Leaves)| self.intake.order.number(*start, *leaves).is_none();
+        let wanted = ranges.iter().filter(is_wanted).filter_map(known).filter(is_of_no_order);
+        let leaves: Vec<_> = wanted.map(|(_, leaves)| leaves).collect();
+        self.intake.announce(leaves.into_iter());
     }
 
     /// Of the leaves that a vector lies in only its own bytes stay.
@@ -177,7 +199,7 @@ impl<D: Disk> Weights for Streamed<D> {
         let (bytes, at) = match (place, self.staying.get(&range.start)) {
             (Some(place), _) => (&self.set, place.at),
             (None, Some((bytes, at))) => (bytes, *at),
-            (None, None) => return &[],
+            (None, None) => return self.experts.bytes(&range).unwrap_or_default(),
         };
         bytes.get(at..at + len).unwrap_or_default()
     }

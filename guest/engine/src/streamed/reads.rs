@@ -9,9 +9,6 @@ use super::disk::Disk;
 use super::sealed::Sealed;
 use super::timing::{TRIES, Timing};
 
-/// Slots that reads ahead leave free, so that what is wanted now does not wait for them to be used.
-const KEPT_FREE: usize = 2;
-
 /// Which reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum When {
@@ -48,8 +45,10 @@ impl From<DeviceError> for ReadError {
 }
 
 /// Reads of one disk, each kind in the order in which it is wanted.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Reads {
+    /// Slots that reads ahead leave free, so that what is wanted now does not wait for them to be used.
+    kept_free: usize,
     now: VecDeque<Read>,
     ahead: VecDeque<Read>,
     /// Slots of reads in flight that nobody wants any more.
@@ -57,6 +56,12 @@ pub(super) struct Reads {
 }
 
 impl Reads {
+    /// None yet; reads ahead leave `kept_free` slots free.
+    pub(super) fn new(kept_free: usize) -> Self {
+        let (now, ahead, orphans) = (VecDeque::new(), VecDeque::new(), Vec::new());
+        Self { kept_free, now, ahead, orphans }
+    }
+
     fn queue(&self, when: When) -> &VecDeque<Read> {
         match when {
             When::Now => &self.now,
@@ -80,7 +85,7 @@ impl Reads {
         (when, leaves): (When, Leaves),
     ) -> Result<bool, ReadError> {
         // Slots that the disk does not give back do not stop reading ahead.
-        if when == When::Ahead && !self.ahead.is_empty() && disk.free_slots() <= KEPT_FREE {
+        if when == When::Ahead && !self.ahead.is_empty() && disk.free_slots() <= self.kept_free {
             return Ok(false);
         }
         let (offset, len) = file.on_disk(leaves);

@@ -18,6 +18,7 @@ mod tests;
 pub use architecture::{ARCHITECTURES, Activation, Architecture, Defaults, Experts, HeadNorm, Window};
 pub use config::{Attending, Config, Pairing, Rope, Routing, SlidingWindow, StreamScales, Temperature, Yarn};
 pub use error::{ModelError, PassError};
+pub use order::ExpertStacks;
 pub use pass::{Engine, Pass, Row};
 
 use self::layout::{Layer, Layout, Matrix};

@@ -1,5 +1,7 @@
 //! Streams from a disk that answers in whatever order, late, or not at all.
 
+mod experts;
+
 use alloc::vec;
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -154,15 +156,17 @@ fn order() -> Vec<Range<u64>> {
     vec![5..LEAF + 9, LEAF + 9..2 * LEAF, 2 * LEAF..8 * LEAF + 77, 8 * LEAF + 77..FILE - 3]
 }
 
-fn streamed(staying: u64) -> Streamed<FakeDisk> {
+fn sealed() -> Sealed {
     let bytes = content();
     let mut tree = TreeBuilder::new(Lanes::Baseline, FILE);
     tree.add(bytes);
     let (values, root) = tree.finish().unwrap();
-    let tree = Tree::new(values.leak(), FILE, &root).unwrap();
-    let file = Sealed { tree, disk_offset: DISK_OFFSET };
+    Sealed { tree: Tree::new(values.leak(), FILE, &root).unwrap(), disk_offset: DISK_OFFSET }
+}
+
+fn streamed(staying: u64) -> Streamed<FakeDisk> {
     let streaming = Streaming::new(order(), FILE, 7 * LEAF, staying);
-    Streamed::new((FakeDisk::new(), TIMING), Lanes::Baseline, file, &streaming).unwrap()
+    Streamed::new((FakeDisk::new(), TIMING), Lanes::Baseline, sealed(), &streaming).unwrap()
 }
 
 fn require(weights: &mut Streamed<FakeDisk>, ranges: &[Range<u64>]) -> Result<(), WeightsError> {

@@ -93,6 +93,9 @@ impl<W: Weights> Step<'_, W> {
         room.sums[..len].fill(0.0);
         let choices = core::mem::take(&mut room.choices);
         let mut by_expert = choices.chunk_by(|one, other| one.expert == other.expert);
+        if routed.is_ok() {
+            self.announce(tensors, by_expert.clone().map(|choices| choices[0].expert));
+        }
         let done =
             routed.and_then(|()| by_expert.try_for_each(|choices| self.expert(tensors, choices, &mut room)));
         self.pass.room.branch[..len].copy_from_slice(&room.sums[..len]);
@@ -109,6 +112,13 @@ impl<W: Weights> Step<'_, W> {
         Source { engine, scales, weights: self.weights }.product(branch, &tensors.router, out)?;
         room.choose(engine.isa, routing, rows);
         Ok(())
+    }
+
+    /// Tells at once what all chosen experts will require.
+    fn announce(&mut self, tensors: &Experts, chosen: impl Iterator<Item = usize>) {
+        let most = self.weights.most();
+        let ranges: Vec<_> = chosen.flat_map(|expert| tensors.order(expert, most)).collect();
+        self.weights.announce(&ranges);
     }
 
     /// Adds one expert's share to the rows that chose it.

@@ -1,5 +1,6 @@
 //! The ends of a pass: embeddings in, logits out.
 
+use alloc::vec::Vec;
 use vial_tensor::{add, dequantize_row, rms_norm, soft_cap};
 
 use super::products::Source;
@@ -13,6 +14,9 @@ impl<W: Weights> Step<'_, W> {
     pub(super) fn embed(&mut self) -> Result<(), PassError> {
         let (isa, config) = (self.engine.isa, &self.model.config);
         let (embedding, vocabulary) = (&self.model.layout.embedding, config.vocabulary);
+        let known = self.rows.iter().map(|row| row.token as usize).filter(|token| *token < vocabulary);
+        let ranges: Vec<_> = known.map(|token| embedding.row(token)).collect();
+        self.weights.announce(&ranges);
         for (row, out) in self.rows.iter().zip(self.pass.room.stream.chunks_mut(config.width)) {
             let token = row.token as usize;
             if token >= vocabulary {
