@@ -25,6 +25,9 @@ pub enum Purpose {
     Boot,
     /// By a remote verifier.
     Attestation,
+    /// By a remote verifier too, of an appliance that answers nothing any more: weights that it read differed from what was
+    /// sealed, or could not be read.
+    Unhealthy,
 }
 
 impl Purpose {
@@ -34,6 +37,7 @@ impl Purpose {
         match self {
             Self::Boot => 1,
             Self::Attestation => 2,
+            Self::Unhealthy => 3,
         }
     }
 
@@ -43,6 +47,7 @@ impl Purpose {
         match value {
             1 => Some(Self::Boot),
             2 => Some(Self::Attestation),
+            3 => Some(Self::Unhealthy),
             _ => None,
         }
     }
@@ -80,7 +85,7 @@ impl RuntimeData {
 /// What the engine gives the kernel to be bound: the rest comes from the handoff.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReportRequest {
-    /// Only [`Purpose::Attestation`] is served to ring 3 by the kernel.
+    /// [`Purpose::Boot`] is firmware's: the kernel serves the others to ring 3.
     pub purpose: Purpose,
     /// The verifier's nonce, zero-padded.
     pub nonce: [u8; 64],

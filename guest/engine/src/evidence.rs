@@ -20,13 +20,12 @@ pub struct Bound {
     pub channel_key: [u8; 32],
 }
 
-/// Evidence over `nonce` as JSON.
+/// Evidence over `nonce` as JSON, of an appliance in good health or not.
 ///
 /// # Errors
 /// The TEE gave no report.
-pub fn json(bound: &Bound, nonce: &[u8; 64]) -> Result<Vec<u8>, ApiError> {
-    let request =
-        ReportRequest { purpose: Purpose::Attestation, nonce: *nonce, channel_key: bound.channel_key };
+pub fn json(bound: &Bound, nonce: &[u8; 64], purpose: Purpose) -> Result<Vec<u8>, ApiError> {
+    let request = ReportRequest { purpose, nonce: *nonce, channel_key: bound.channel_key };
     let mut response = [0; REPORT_OUT_BYTES];
     let refused = || ApiError::server("the TEE gave no report");
     let used = syscall::report(&request, &mut response).map_err(|_| refused())?;
@@ -39,7 +38,7 @@ pub fn json(bound: &Bound, nonce: &[u8; 64]) -> Result<Vec<u8>, ApiError> {
         certificates: hex(response.certificates),
         event_log: hex(bound.event_log),
         manifest: hex(bound.manifest),
-        purpose: Purpose::Attestation.value(),
+        purpose: purpose.value(),
         nonce: hex(nonce),
         channel_key: hex(&bound.channel_key),
     };

@@ -11,7 +11,7 @@ use vial_abi::report::{Purpose, REQUEST_BYTES, ReportRequest, RuntimeData};
 /// [`CallError::BadArgument`] for an unknown purpose, and for the boot report's, which is firmware's.
 pub fn report_data(handoff: &Handoff, request: &[u8; REQUEST_BYTES]) -> Result<[u8; 64], CallError> {
     let request = ReportRequest::decode(request).map_err(|_| CallError::BadArgument)?;
-    if request.purpose != Purpose::Attestation {
+    if request.purpose == Purpose::Boot {
         return Err(CallError::BadArgument);
     }
     let data = RuntimeData {
@@ -43,6 +43,12 @@ mod tests {
             preimage.resize(preimage.len() + count, byte);
         }
         assert_eq!(found.as_slice(), Sha512::digest(&preimage).as_slice());
+    }
+
+    #[test]
+    fn each_purpose_has_report_data_of_its_own() {
+        let of = |purpose| report_data(&handoff(512 << 20, 2), &request(purpose)).unwrap();
+        assert_ne!(of(Purpose::Attestation), of(Purpose::Unhealthy));
     }
 
     #[test]

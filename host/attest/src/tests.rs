@@ -185,11 +185,16 @@ fn a_changed_nonce_key_purpose_manifest_or_log_is_refused_by_name() {
     assert_eq!(refused(&change(&|it| it.nonce[0] ^= 1)), "nonce");
     assert_eq!(refused(&change(&|it| it.channel_key[0] ^= 1)), "report data");
     assert_eq!(refused(&change(&|it| it.purpose = Purpose::Boot)), "purpose");
+    assert_eq!(refused(&change(&|it| it.purpose = Purpose::Unhealthy)), "purpose");
     assert_eq!(refused(&change(&|it| it.manifest[9] ^= 1)), "manifest digest");
     assert_eq!(refused(&change(&|it| it.event_log[100] ^= 1)), "event log");
     assert_eq!(refused(&change(&|it| it.event_log.truncate(300))), "event log");
     assert_eq!(refused(&change(&|it| it.tee = "sev-snp".to_string())), "report signature");
     assert_eq!(refused(&evidence_over(&log(), Purpose::Boot, MEASUREMENT)), "purpose");
+    let mut unhealthy = evidence_over(&log(), Purpose::Unhealthy, MEASUREMENT);
+    assert_eq!(refused(&unhealthy), "purpose");
+    unhealthy.purpose = Purpose::Attestation;
+    assert_eq!(refused(&unhealthy), "report data");
     assert_eq!(refused(&evidence_over(&log(), Purpose::Attestation, [0; 48])), "launch measurement");
 }
 

@@ -167,6 +167,7 @@ fn ready(args: &Args, address: SocketAddr, timeline: &Timeline) {
         timeline.lines().iter().for_each(|line| say(line));
         let what = Style::Good.paint("listening");
         say(&format!("{what} http://{address}  (KV cache {kv}; SIMULATED TEE; Ctrl-C stops)"));
+        say(&Style::Dim.paint(&format!("watch it: vial top http://{address}")));
     }
 }
 

@@ -1,5 +1,6 @@
 //! The one screen of `vial verify`.
 
+use vial_abi::report::Purpose;
 use vial_attest::{Check, Verdict};
 
 use crate::terminal::Style;
@@ -30,6 +31,7 @@ pub(crate) fn lines(output: &Output<'_>) -> Vec<String> {
         lines.push(format!("{} {}", Style::Bad.paint("refused:"), refused.name));
         lines.push(format!("  found     {}", refused.found));
         lines.push(format!("  expected  {}  ({})", refused.expected, refused.source));
+        lines.extend(unhealthy(refused).map(str::to_owned));
         return lines;
     }
     lines.push(format!("  {:<19} {}  (bound by the report)", "channel key", cut(&verdict.channel_key)));
@@ -37,6 +39,12 @@ pub(crate) fn lines(output: &Output<'_>) -> Vec<String> {
     lines.push("This does not prove".to_owned());
     lines.extend(output.not_proven.iter().map(|line| format!("  - {line}")));
     lines
+}
+
+/// What an appliance means that reports so.
+fn unhealthy(refused: &Check) -> Option<&'static str> {
+    let text = "  The appliance answers no more: weights that it read differed from what was sealed, or could not be read.";
+    (refused.name == "purpose" && refused.found == format!("{:?}", Purpose::Unhealthy)).then_some(text)
 }
 
 fn headline(output: &Output<'_>) -> String {

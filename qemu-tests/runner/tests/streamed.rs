@@ -91,11 +91,25 @@ fn a_model_larger_than_memory_answers_as_one_in_memory_and_is_checked_in_every_p
     }
 }
 
+/// Bytes of the process that are in memory beside its guest's, whose mapping has the length of the guest's memory.
+fn beside_guest(appliance: &Appliance, memory_bytes: u64) -> u64 {
+    let maps = std::fs::read_to_string(format!("/proc/{}/smaps", appliance.process())).unwrap();
+    let of = |name: &'static str| {
+        let lines = maps.lines().filter_map(move |line| line.strip_prefix(name));
+        lines.map(|value| value.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10)
+    };
+    let maps: Vec<(u64, u64)> = of("Size:").zip(of("Rss:")).collect();
+    let guest = |&&(size, _): &&(u64, u64)| size == memory_bytes;
+    assert_eq!(maps.iter().filter(guest).count(), 1, "{maps:?}");
+    maps.iter().filter(|map| !guest(map)).map(|(_, rss)| rss).sum()
+}
+
 /// Two requests at once that fill the cache: its pages get memory at first use.
 fn fill_cache(appliance: &Appliance) {
     std::thread::scope(|scope| {
         for word in ["one ", "two "] {
-            let body = json!({ "prompt": word.repeat(240), "max_tokens": 8 });
+            // Answers that are long enough for the other to come meanwhile, on a busy machine too.
+            let body = json!({ "prompt": word.repeat(210), "max_tokens": 40, "temperature": 0 });
             scope.spawn(move || assert_eq!(appliance.send("/v1/completions", &body).unwrap().0, 200));
         }
     });
@@ -112,6 +126,8 @@ fn an_appliance_takes_the_memory_that_was_planned() {
         let (used, peak) = (of("used_bytes"), metric(&appliance, "vial_peak_memory_bytes"));
         assert_eq!(metric(&appliance, "vial_planned_memory_bytes"), used, "{memory}");
         assert_eq!(metric(&appliance, "vial_kv_bytes{kind=\"f16\"}"), of("kv_bytes"), "{memory}");
+        let beside = beside_guest(&appliance, of("memory_bytes"));
+        assert!((1 << 20..=32 << 20).contains(&beside), "{memory}: the VMM takes {beside} bytes");
         // The reserve may not all be needed, the rest is.
         assert!((used - of("reserve_bytes")..=used).contains(&peak), "{memory}: {peak} of {plan}");
         if plan["is_streamed"].as_bool().unwrap() {
@@ -132,7 +148,7 @@ fn an_appliance_takes_the_memory_that_was_planned() {
 #[test]
 fn what_an_appliance_does_is_watched_while_it_does_it() {
     let Some(bench) = Bench::new(&[]) else { return };
-    let (appliance, _) = bench.start("96M");
+    let (mut appliance, _) = bench.start("96M");
     let looks = std::thread::scope(|scope| {
         let body = json!({ "prompt": "The", "max_tokens": 40, "temperature": 0 });
         let appliance = &appliance;
@@ -150,6 +166,9 @@ fn what_an_appliance_does_is_watched_while_it_does_it() {
         assert!(looks.iter().any(|look| of(look, name) > 0.0), "{name}: {looks:?}");
     }
     assert!(looks.iter().all(|look| of(look, "window_bytes") > 0.0 && look["is_healthy"] == true));
+    // `vial run` shows it too, once all is answered.
+    let shown = appliance.await_event("console").unwrap()["line"].as_str().unwrap().to_owned();
+    assert!(shown.starts_with("passes: ") && shown.contains(" MB a second, "), "{shown}");
 }
 
 #[test]
@@ -170,12 +189,23 @@ fn a_model_larger_than_memory_is_drafted_for_by_one_in_memory() {
     assert!(has_drafted());
 }
 
+/// Exit code of `vial verify`, and the last check it made: its name and what it found.
+fn verdict(bench: &Bench, appliance: &Appliance) -> (Option<i32>, Value, Value) {
+    let (url, image) = (appliance.url(""), text(&bench.image).unwrap());
+    let arguments = ["verify", &url, "--image", image, "--allow-simulated", "--json", "--memory", "96M"];
+    let output = bench.vial.run(&arguments).unwrap();
+    let verdict: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let last = verdict["checks"].as_array().unwrap().last().unwrap().clone();
+    (output.status.code(), last["name"].clone(), last["found"].clone())
+}
+
 #[test]
 fn a_leaf_that_changes_between_passes_stops_every_answer() {
     let Some(bench) = Bench::new(&[]) else { return };
     let (appliance, _) = bench.start("96M");
     answers(&appliance);
     assert_eq!(appliance.ask("/health").unwrap().0, 200);
+    assert_eq!(verdict(&bench, &appliance).0, Some(0));
     let at = bench.vial.offset(&bench.image, "weights").unwrap() + 60_000_000;
     let file = OpenOptions::new().read(true).write(true).open(&bench.image).unwrap();
     let mut byte = [0];
@@ -185,9 +215,10 @@ fn a_leaf_that_changes_between_passes_stops_every_answer() {
     let (status, answer) = appliance.send("/v1/completions", &body).unwrap();
     assert!(status >= 500 && !answer.contains("choices"), "no token leaves: {answer}");
     assert_eq!(appliance.ask("/health").unwrap().0, 503);
-    // Also where the disk holds the right bytes again.
+    // Also where the disk holds the right bytes again, and to whom asks for evidence.
     file.write_all_at(&byte, at).unwrap();
     assert!(appliance.send("/v1/completions", &body).unwrap().0 >= 500);
+    assert_eq!(verdict(&bench, &appliance), (Some(1), json!("purpose"), json!("Unhealthy")));
 }
 
 #[test]

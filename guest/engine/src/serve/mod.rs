@@ -1,12 +1,14 @@
 //! The loop: frames, requests, passes, waiting.
 
 mod frames;
+mod rates;
 mod tell;
 
 use alloc::collections::BTreeMap;
 use alloc::vec;
 use alloc::vec::Vec;
 use vial_abi::Mark;
+use vial_abi::report::Purpose;
 use vial_model::generate::{DraftCounts, Event, Request, RequestId, Speculation, Usage};
 use vial_model::transformer::Engine;
 use vial_net::{
@@ -16,6 +18,7 @@ use vial_user::clock::Clock;
 use vial_user::virtio::{DeviceError, Net};
 use vial_user::{Heap, console, syscall};
 
+use self::rates::Rates;
 use crate::embedding::Embedding;
 use crate::evidence::{self, Bound};
 use crate::files::Files;
@@ -64,6 +67,7 @@ struct Turns {
     embeddings: BTreeMap<JobId, Embedding>,
     has_whole_weights: bool,
     has_first_token: bool,
+    rates: Rates,
 }
 
 impl Appliance<'_> {
@@ -105,6 +109,7 @@ impl Appliance<'_> {
                 .for_each(|action| self.act(action, turns));
         }
         self.note_weights(turns);
+        self.tell_rates(turns);
         Ok(self.send_frames()? || is_busy)
     }
 
@@ -156,6 +161,14 @@ impl Appliance<'_> {
         }
     }
 
+    fn tell_rates(&self, turns: &mut Turns) {
+        if self.weights.streamed().is_some() {
+            self.update(turns);
+            let line = turns.rates.line(&turns.status, self.clock.now_ns());
+            line.into_iter().for_each(|line| console::print(format_args!("{line}")));
+        }
+    }
+
     fn act(&mut self, action: Action, turns: &mut Turns) {
         match action {
             Action::Generate(job, generation, sender) => {
@@ -188,7 +201,7 @@ impl Appliance<'_> {
             Action::Pause(job, is_paused) => {
                 turns.ids(job).into_iter().for_each(|id| self.loaded.batcher.set_paused(id, is_paused));
             }
-            Action::Attest(job, nonce) => match evidence::json(&self.bound, &nonce) {
+            Action::Attest(job, nonce) => match evidence::json(&self.bound, &nonce, turns.purpose()) {
                 Ok(json) => self.server.attested(job, &json),
                 Err(error) => self.server.fail(job, &error),
             },
@@ -238,6 +251,11 @@ impl Appliance<'_> {
 }
 
 impl Turns {
+    /// What reports of this appliance say.
+    fn purpose(&self) -> Purpose {
+        if self.status.unhealthy.is_none() { Purpose::Attestation } else { Purpose::Unhealthy }
+    }
+
     fn ids(&self, job: JobId) -> Vec<RequestId> {
         let found = self.jobs.iter().find(|(_, known)| **known == job);
         found.map_or_else(Vec::new, |(id, _)| vec![*id])
