@@ -9,6 +9,7 @@ use vial_tensor::Team;
 use vial_user::virtio::{Block, DeviceError};
 use vial_weights::Lanes;
 
+use crate::checked::Checked;
 use crate::front::Front;
 use crate::streamed::{TRIES, Timing};
 
@@ -118,21 +119,14 @@ impl Arriving {
         Self { disk, timing, heard: 0, lanes, fronts, wanted: File::Model, in_flight, failure: None }
     }
 
-    /// Bytes that are in memory and checked.
+    /// What was checked of both files.
     #[must_use]
-    pub fn checked_bytes(&self) -> u64 {
+    pub fn checked(&self) -> Checked {
         let Fronts { model, draft } = &self.fronts;
-        model.checked_bytes() + draft.as_ref().map_or(0, Front::checked_bytes)
+        model.checked() + draft.as_ref().map(Front::checked).unwrap_or_default()
     }
 
-    /// Leaves that are.
-    #[must_use]
-    pub fn checked_leaves(&self) -> u64 {
-        let Fronts { model, draft } = &self.fronts;
-        model.checked_leaves() + draft.as_ref().map_or(0, Front::checked_leaves)
-    }
-
-    /// Whether all of them are.
+    /// Whether both files are in memory and checked.
     #[must_use]
     pub fn is_whole(&self) -> bool {
         let Fronts { model, draft } = &self.fronts;

@@ -13,6 +13,7 @@ use vial_weights::Lanes;
 
 use crate::Stop;
 use crate::arriving::Arriving;
+use crate::checked::Checked;
 use crate::front::Front;
 use crate::streamed::{Streamed, Timing};
 
@@ -69,24 +70,13 @@ impl Files {
         Ok(Self::Streamed { model: Box::new(model), draft })
     }
 
-    /// Bytes that were checked since the start.
+    /// What was checked since the start.
     #[must_use]
-    pub fn checked_bytes(&self) -> u64 {
+    pub fn checked(&self) -> Checked {
         match self {
-            Self::Whole(weights) => weights.checked_bytes(),
+            Self::Whole(weights) => weights.checked(),
             Self::Streamed { model, draft } => {
-                model.checked_bytes() + draft.as_ref().map_or(0, Front::checked_bytes)
-            }
-        }
-    }
-
-    /// Leaves that were.
-    #[must_use]
-    pub fn checked_leaves(&self) -> u64 {
-        match self {
-            Self::Whole(weights) => weights.checked_leaves(),
-            Self::Streamed { model, draft } => {
-                model.checked_leaves() + draft.as_ref().map_or(0, Front::checked_leaves)
+                model.checked() + draft.as_ref().map(Front::checked).unwrap_or_default()
             }
         }
     }

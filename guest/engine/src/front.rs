@@ -5,6 +5,7 @@ use core::ops::Range;
 use vial_model::weights::{Resident, WeightsError};
 use vial_weights::{LEAF_BYTES, Lanes, Tree};
 
+use crate::checked::Checked;
 use crate::streamed::Sealed;
 
 /// A file that is read from its start.
@@ -46,10 +47,10 @@ impl Front {
         self.bytes.len() as u64
     }
 
-    /// Leaves that are.
+    /// The same, and leaves that are.
     #[must_use]
-    pub fn checked_leaves(&self) -> u64 {
-        self.checked_bytes().div_ceil(LEAF_BYTES)
+    pub fn checked(&self) -> Checked {
+        Checked { bytes: self.checked_bytes(), leaves: self.checked_bytes().div_ceil(LEAF_BYTES) }
     }
 
     /// Bytes of the file.

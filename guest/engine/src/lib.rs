@@ -20,6 +20,7 @@ extern crate alloc;
 
 pub mod arriving;
 pub mod beginning;
+pub mod checked;
 pub mod conversation;
 pub mod embedding;
 pub mod evidence;

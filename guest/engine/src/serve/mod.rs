@@ -19,6 +19,7 @@ use vial_user::virtio::{DeviceError, Net};
 use vial_user::{Heap, console, syscall};
 
 use self::rates::Rates;
+use crate::checked::Checked;
 use crate::embedding::Embedding;
 use crate::evidence::{self, Bound};
 use crate::files::Files;
@@ -127,8 +128,8 @@ impl Appliance<'_> {
     fn update(&self, turns: &mut Turns) {
         let (streams, waiting) = self.loaded.batcher.load();
         (turns.status.streams, turns.status.waiting) = (streams, waiting);
-        turns.status.checked_bytes = self.weights.checked_bytes();
-        turns.status.checked_leaves = self.weights.checked_leaves();
+        let Checked { bytes, leaves } = self.weights.checked();
+        (turns.status.checked_bytes, turns.status.checked_leaves) = (bytes, leaves);
         self.update_streamed(turns);
         turns.status.planned_bytes = self.loaded.planned_bytes;
         turns.status.peak_bytes = self.heap.peak_bytes() as u64;

@@ -15,6 +15,7 @@ use super::order::Order;
 use super::reads::{ReadError, Reads, When};
 use super::sealed::Sealed;
 use super::timing::{Spent, Timing};
+use crate::checked::Checked;
 
 /// A file on a disk that is read ahead. Once a leaf differs or cannot be read, nothing comes any more.
 #[derive(Debug)]
@@ -26,8 +27,7 @@ pub(super) struct Intake<D> {
     pub(super) announced: Announced,
     pub(super) reads: Reads,
     pub(super) timing: Timing,
-    pub(super) checked_bytes: u64,
-    pub(super) checked_leaves: u64,
+    pub(super) checked: Checked,
     pub(super) spent: Spent,
     pub(super) failure: Option<WeightsError>,
 }
@@ -48,8 +48,7 @@ impl<D: Disk> Intake<D> {
             order: Order::new(streaming),
             announced: Announced::default(),
             timing,
-            checked_bytes: 0,
-            checked_leaves: 0,
+            checked: Checked::default(),
             spent: Spent::default(),
             failure: None,
         }
@@ -216,8 +215,8 @@ impl<D: Disk> Intake<D> {
         self.reads.release(&mut self.disk, when, count);
         let leaf = differs.into_inner();
         if leaf == u64::MAX {
-            self.checked_bytes += to.len() as u64;
-            self.checked_leaves += to.len().div_ceil(leaf_bytes) as u64;
+            let (bytes, leaves) = (to.len() as u64, to.len().div_ceil(leaf_bytes) as u64);
+            self.checked = self.checked + Checked { bytes, leaves };
             return Ok(());
         }
         self.failure = Some(WeightsError::Differs { leaf });

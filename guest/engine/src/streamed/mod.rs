@@ -30,6 +30,7 @@ use self::intake::Intake;
 pub use self::sealed::Sealed;
 pub(crate) use self::timing::TRIES;
 pub use self::timing::{Spent, Timing, Window};
+use crate::checked::Checked;
 
 /// Where a range lies whose leaves are in memory.
 #[derive(Clone, Copy, Debug)]
@@ -74,16 +75,10 @@ impl<D: Disk> Streamed<D> {
         Some(Self { intake, most, set, used: 0, places, staying: BTreeMap::new(), experts })
     }
 
-    /// Bytes that were read and checked since the start, each time anew.
+    /// What was read and checked since the start, each time anew.
     #[must_use]
-    pub fn checked_bytes(&self) -> u64 {
-        self.intake.checked_bytes
-    }
-
-    /// Leaves that were.
-    #[must_use]
-    pub fn checked_leaves(&self) -> u64 {
-        self.intake.checked_leaves
+    pub fn checked(&self) -> Checked {
+        self.intake.checked
     }
 
     /// What passes waited for.

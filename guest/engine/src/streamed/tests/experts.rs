@@ -74,9 +74,9 @@ fn experts_that_were_chosen_last_are_not_read_again() {
     pass(&mut weights, &[0, 1]).unwrap();
     let row = LEAF;
     let read = |weights: &mut Streamed<FakeDisk>, chosen: &[u64]| {
-        let before = weights.checked_bytes();
+        let before = weights.checked().bytes;
         pass(weights, chosen).unwrap();
-        weights.checked_bytes() - before - row
+        weights.checked().bytes - before - row
     };
     assert_eq!(read(&mut weights, &[0, 1]), 0);
     assert!(read(&mut weights, &[0, 2]) >= ALL);
@@ -91,9 +91,9 @@ fn experts_that_were_chosen_last_are_not_read_again() {
 fn without_room_every_pass_reads_its_experts_again() {
     let mut weights = streamed(0);
     pass(&mut weights, &[0, 1]).unwrap();
-    let first = weights.checked_bytes();
+    let first = weights.checked().bytes;
     pass(&mut weights, &[0, 1]).unwrap();
-    assert_eq!(weights.checked_bytes(), 2 * first);
+    assert_eq!(weights.checked().bytes, 2 * first);
     assert_eq!(weights.hits(), Hits { memory: 0, disk: 4 });
 }
 

@@ -205,16 +205,16 @@ fn passes_get_what_they_require_with_whatever_room() {
 fn every_pass_reads_and_checks_again_what_does_not_stay() {
     let mut weights = streamed(0);
     pass(&mut weights).unwrap();
-    let first = weights.checked_bytes();
+    let first = weights.checked().bytes;
     pass(&mut weights).unwrap();
-    let second = weights.checked_bytes() - first;
+    let second = weights.checked().bytes - first;
     // Ranges share leaves at their ends; a vector is read but once.
     assert_eq!(second, first - 2 * LEAF);
     let mut weights = streamed(1 << 30);
     pass(&mut weights).unwrap();
-    let (first, reads) = (weights.checked_bytes(), weights.intake.disk.reads.len());
+    let (first, reads) = (weights.checked().bytes, weights.intake.disk.reads.len());
     pass(&mut weights).unwrap();
-    assert_eq!(weights.checked_bytes() - first, LEAF, "the row of the embedding");
+    assert_eq!(weights.checked().bytes - first, LEAF, "the row of the embedding");
     assert_eq!(weights.intake.disk.reads.len() - reads, 1);
 }
 
@@ -307,9 +307,9 @@ fn slots_that_are_not_given_back_are_done_without_and_none_at_all_is_no_disk() {
 fn what_passes_waited_for_is_counted() {
     let mut weights = streamed(0);
     pass(&mut weights).unwrap();
-    let (spent, leaves) = (weights.spent(), weights.checked_leaves());
+    let (spent, leaves) = (weights.spent(), weights.checked().leaves);
     assert!(spent.disk > 0 && spent.check > 0, "{spent:?}");
-    assert_eq!(leaves, weights.checked_bytes().div_ceil(LEAF));
+    assert_eq!(leaves, weights.checked().bytes.div_ceil(LEAF));
     assert_eq!(weights.window().bytes, 4 * 2 * LEAF);
     for _ in 0..8 {
         weights.poll();
