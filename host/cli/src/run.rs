@@ -29,6 +29,9 @@ pub(crate) struct Args {
     /// Where clients connect; port 0 picks a free one.
     #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
     publish: SocketAddr,
+    /// Read the image through the host's page cache, which holds what is read again where the host has memory to spare.
+    #[arg(long)]
+    cache: bool,
     /// Print events as JSON, one a line.
     #[arg(long)]
     json: bool,
@@ -53,6 +56,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     check_address(args.publish)?;
     let image = SealedImage::open(&args.image)?;
     let vmm = chosen(args.shape.vmm);
+    check_cache(args.cache, vmm)?;
     let machine = args.shape.machine(vmm)?;
     let plan = LoadPlan::new(image.firmware(), &machine.launch_page(image.manifest()));
     let plan = plan.map_err(|error| Failure::new(error.to_string(), "build the image again"))?;
@@ -62,7 +66,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let memory_bytes = machine.memory_bytes;
     let started = match vmm {
         VmmArg::Kvm => {
-            let disk = Arc::new(disk(&image)?);
+            let disk = Arc::new(disk(&image, args.cache)?);
             Vmm::start(Config { plan, memory_bytes, disk, listener, tee })
         }
         VmmArg::Qemu => {
@@ -87,9 +91,16 @@ fn chosen(asked: Option<VmmArg>) -> VmmArg {
     })
 }
 
-fn disk(image: &SealedImage) -> Result<FileDisk, Failure> {
+fn check_cache(is_cached: bool, vmm: VmmArg) -> Result<(), Failure> {
+    let text = "--cache: found it with QEMU, expected it with vial's own VMM only";
+    let is_known = !is_cached || vmm == VmmArg::Kvm;
+    if is_known { Ok(()) } else { Err(Failure::new(text, "leave --cache out")) }
+}
+
+fn disk(image: &SealedImage, is_cached: bool) -> Result<FileDisk, Failure> {
     let failed = |error| format!("{}: {error}", image.path().display());
-    FileDisk::open(image.path()).map_err(|error| Failure::new(failed(error), "check its permissions"))
+    let open = if is_cached { FileDisk::cached } else { FileDisk::open };
+    open(image.path()).map_err(|error| Failure::new(failed(error), "check its permissions"))
 }
 
 /// Until there is an encrypted channel, nobody else may read prompts on their way.

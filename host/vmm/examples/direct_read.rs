@@ -1,5 +1,5 @@
-//! Reads a file again and again past the host's page cache, several requests at once, into huge pages, and does nothing with it:
-//! what the disk gives. Prints bytes a second as JSON.
+//! Reads a file again and again past the host's page cache or through it, several requests at once, into huge pages, and does
+//! nothing with it: what the disk gives. Prints bytes a second as JSON.
 #![expect(clippy::print_stdout, reason = "an example")]
 
 use core::error::Error;
@@ -18,9 +18,11 @@ const CHUNK: u32 = 512 << 10;
 const THREADS: u64 = 4;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let [file, seconds]: [String; 2] =
-        std::env::args().skip(1).collect::<Vec<_>>().try_into().map_err(|_| "expected FILE SECONDS")?;
-    let (disk, time) = (FileDisk::open(Path::new(&file))?, Duration::from_secs(seconds.parse()?));
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    let [file, seconds, way]: [String; 3] =
+        arguments.try_into().map_err(|_| "expected FILE SECONDS direct|cached")?;
+    let open = if way == "cached" { FileDisk::cached } else { FileDisk::open };
+    let (disk, time) = (open(Path::new(&file))?, Duration::from_secs(seconds.parse()?));
     let bytes = THREADS * u64::from(CHUNK);
     let memory = allocate(&[(0, bytes.next_multiple_of(2 << 20))])?;
     populate(&memory, bytes);

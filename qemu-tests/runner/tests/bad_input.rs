@@ -131,6 +131,7 @@ fn images_that_cannot_run_are_refused_by_name() {
     desk.refused_run(&desk.file("text.img", b"hello"), &[], 2, "text.img");
     desk.refused_run(&image, &["--memory", "1M"], 2, "--memory");
     desk.refused_run(&image, &["--cpus", "0"], 2, "--cpus");
+    desk.refused_run(&image, &["--vmm", "qemu", "--cache"], 2, "--cache");
     let newer = desk.path("newer.img");
     std::fs::copy(&image, &newer).unwrap();
     let file = std::fs::OpenOptions::new().write(true).open(&newer).unwrap();

@@ -37,7 +37,12 @@ impl Bench {
 
     /// An appliance with so much memory, and how it says it keeps weights.
     fn start(&self, memory: &str) -> (Appliance, String) {
-        let mut appliance = self.vial.start(&self.image, &["--memory", memory]).unwrap();
+        self.start_so(&["--memory", memory])
+    }
+
+    /// The same with these arguments.
+    fn start_so(&self, arguments: &[&str]) -> (Appliance, String) {
+        let mut appliance = self.vial.start(&self.image, arguments).unwrap();
         let told = loop {
             let event = appliance.await_event("console").unwrap();
             if let Some(told) = event["line"].as_str().unwrap().strip_prefix("weights: ") {
@@ -80,13 +85,13 @@ fn a_model_larger_than_memory_answers_as_one_in_memory_and_is_checked_in_every_p
     let expected = answers(&whole);
     assert!(expected[0].contains("Paris"), "{expected:?}");
     let file = checked_bytes(&whole);
-    for memory in ["96M", "144M"] {
-        let (appliance, told) = bench.start(memory);
-        assert!(told.starts_with("streamed"), "{memory}: {told}");
-        assert_eq!(answers(&appliance), expected, "{memory}");
+    for arguments in [&["--memory", "96M"][..], &["--memory", "144M"], &["--memory", "96M", "--cache"]] {
+        let (appliance, told) = bench.start_so(arguments);
+        assert!(told.starts_with("streamed"), "{arguments:?}: {told}");
+        assert_eq!(answers(&appliance), expected, "{arguments:?}");
         // Twelve tokens twice, and their prompts; what stays is read once.
         let checked = checked_bytes(&appliance);
-        assert!(checked > 10 * file, "{memory}: {checked} of {file}");
+        assert!(checked > 10 * file, "{arguments:?}: {checked} of {file}");
         assert_eq!(appliance.stop().unwrap(), Some(0));
     }
 }

@@ -46,3 +46,10 @@ pub(super) fn forget_files() -> Result<()> {
     Command::new("sync").status().context("sync")?;
     write(drop_caches, "1").with_context(|| format!("write {drop_caches}"))
 }
+
+/// Lets the kernel read a file, so that the next reader finds it in memory that is on nobody's account.
+pub(super) fn remember(file: &Path) -> Result<()> {
+    let mut file = std::fs::File::open(file)?;
+    std::io::copy(&mut file, &mut std::io::sink()).context("read ahead")?;
+    Ok(())
+}

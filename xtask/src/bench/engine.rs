@@ -35,6 +35,9 @@ pub(super) struct Choice {
     /// Memory of appliances in MiB, in the table of streaming.
     #[arg(long, value_delimiter = ',', default_value = "256")]
     pub(super) memory: Vec<u64>,
+    /// Let the host's page cache hold what is streamed: compute is the limit then.
+    #[arg(long)]
+    pub(super) cache: bool,
 }
 
 impl Choice {

@@ -1,6 +1,6 @@
 //! Models larger than memory: weights read and checked in every pass, beside the disk alone and peers in as little memory.
 
-use super::cgroup::{Cgroup, forget_files};
+use super::cgroup::{Cgroup, forget_files, remember};
 use super::decode::json;
 use super::engine::{Choice, generated, ratio};
 use super::lasting::{About, Lasting};
@@ -39,12 +39,24 @@ const SECONDS: &str = "4";
 
 /// Measures every model in turn, in as much memory as is asked for.
 pub(super) fn run(bench: &Bench, choice: &Choice) -> Result<()> {
-    let command = bench.again("streaming") + &format!(" --tokens {}", choice.tokens);
+    let command = bench.again("streaming") + &format!(" --tokens {}", choice.tokens) + way(choice);
+    let (name, title, heading) = match choice.cache {
+        false => (
+            "streaming",
+            "Models larger than memory",
+            "Context of 1024, 2 cpus, image past the host's page cache; one request, chosen by chance, unless said",
+        ),
+        true => (
+            "streaming-cache",
+            "Models larger than memory, in the host's page cache",
+            "Context of 1024, 2 cpus, image and the peer's file in the host's page cache; one request, chosen by chance, unless said",
+        ),
+    };
     let about = About {
-        name: "streaming",
-        title: "Models larger than memory",
+        name,
+        title,
         command: &command,
-        heading: "Context of 1024, 2 cpus, image past the host's page cache; one request, chosen by chance, unless said",
+        heading,
         columns: &COLUMNS,
         keys: 2,
         runs: bench.runs,
@@ -63,6 +75,11 @@ pub(super) fn run(bench: &Bench, choice: &Choice) -> Result<()> {
     }
     table.finish();
     Ok(())
+}
+
+/// How a disk is read, as this command's flag says it.
+fn way(choice: &Choice) -> &'static str {
+    if choice.cache { " --cache" } else { "" }
 }
 
 fn seal(bench: &Bench, model: &Path, image: &Path) -> Result<()> {
@@ -91,12 +108,16 @@ fn row(
 ) -> Result<Vec<String>> {
     let mut found = Found::default();
     for _ in 0..bench.runs {
-        found.disk.push(disk(image)?);
+        if choice.cache {
+            remember(image)?;
+        }
+        found.disk.push(disk(choice, image)?);
         boot(bench, choice, image, memory, &mut found)?;
         // Again, since disks of shared machines are not the same for long; of two the faster counts.
-        found.disk.push(disk(image)?);
+        found.disk.push(disk(choice, image)?);
         for (threads, rates) in ["1", "2"].into_iter().zip(&mut found.peer) {
-            rates.extend(peer(bench, model, threads, memory)?);
+            let ready = if choice.cache { remember(model) } else { forget_files() };
+            rates.extend(peer(bench, ready, model, (threads, memory))?);
         }
     }
     let Found { disk, read, shares, decode, together, prompt, peer } = &found;
@@ -111,8 +132,9 @@ fn row(
 }
 
 /// Bytes a second of the disk alone, by the VMM's own reads.
-fn disk(image: &Path) -> Result<f64> {
-    let of = json(Command::new(example("vial-vmm", "direct_read")?).arg(image).arg(SECONDS))?;
+fn disk(choice: &Choice, image: &Path) -> Result<f64> {
+    let way = if choice.cache { "cached" } else { "direct" };
+    let of = json(Command::new(example("vial-vmm", "direct_read")?).arg(image).args([SECONDS, way]))?;
     of["bytes_per_second"].as_f64().with_context(|| format!("no rate in {of}"))
 }
 
@@ -120,7 +142,7 @@ fn disk(image: &Path) -> Result<f64> {
 fn boot(bench: &Bench, choice: &Choice, image: &Path, memory: u64, found: &mut Found) -> Result<()> {
     let address = client::free_address()?;
     let mut command = vial_run(bench, image, address);
-    command.args(["--cpus", "2", "--memory", &format!("{memory}M")]);
+    command.args(["--cpus", "2", "--memory", &format!("{memory}M")]).args(choice.cache.then_some("--cache"));
     let _server = Server(command.spawn()?);
     client::healthy(address)?;
     // Weights that stay come with the first pass.
@@ -205,10 +227,15 @@ impl Sums {
     }
 }
 
-/// Tokens a second of the peer with the file mapped, as it lies, in as much memory, cold; `None` where it is not measured.
-fn peer(bench: &Bench, model: &Path, threads: &str, memory: u64) -> Result<Option<f64>> {
+/// Tokens a second of the peer with the file mapped, as it lies, in as much memory; `None` where it is not measured.
+fn peer(
+    bench: &Bench,
+    ready: Result<()>,
+    model: &Path,
+    (threads, memory): (&str, u64),
+) -> Result<Option<f64>> {
     let Some(peer) = &bench.peer else { return Ok(None) };
-    let group = match forget_files().and_then(|()| Cgroup::new(memory << 20)) {
+    let group = match ready.and_then(|()| Cgroup::new(memory << 20)) {
         Ok(group) => group,
         Err(error) => {
             println!("llama.cpp is not measured: {error:#}");
