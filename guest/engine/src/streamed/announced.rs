@@ -3,18 +3,20 @@
 use alloc::collections::VecDeque;
 use vial_plan::Leaves;
 
+use super::cursor::Cursor;
+
 /// Leaves that are wanted in turn.
 #[derive(Debug, Default)]
 pub(super) struct Announced {
     leaves: VecDeque<Leaves>,
-    /// What is to be read next, and from which of its bytes on.
-    next: (usize, usize),
+    /// What is to be read next.
+    next: Cursor,
 }
 
 impl Announced {
     /// These, in turn; none of them is read yet.
     pub(super) fn new(leaves: impl Iterator<Item = Leaves>) -> Self {
-        Self { leaves: leaves.collect(), next: (0, 0) }
+        Self { leaves: leaves.collect(), next: Cursor::default() }
     }
 
     /// Whether these are wanted first.
@@ -24,21 +26,18 @@ impl Announced {
 
     /// What is to be read next, at most `most` bytes; `None` if nothing is.
     pub(super) fn next(&self, most: usize) -> Option<Leaves> {
-        let (number, at) = self.next;
-        self.leaves.get(number).map(|leaves| leaves.part(at, most))
+        self.leaves.get(self.next.number).map(|leaves| self.next.part(leaves, most))
     }
 
     /// Goes on behind so many bytes.
     pub(super) fn advance(&mut self, bytes: usize) {
-        let (number, at) = self.next;
-        let is_done = self.leaves.get(number).is_none_or(|leaves| at + bytes >= leaves.len);
-        self.next = if is_done { (number + 1, 0) } else { (number, at + bytes) };
+        self.next.advance(self.leaves.get(self.next.number), bytes);
     }
 
     /// The first have come: all of them had been asked for.
     pub(super) fn pop(&mut self) {
         self.leaves.pop_front();
-        self.next.0 = self.next.0.saturating_sub(1);
+        self.next.number = self.next.number.saturating_sub(1);
     }
 }
 

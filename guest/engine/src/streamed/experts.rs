@@ -27,8 +27,9 @@ struct Slot {
 #[derive(Debug)]
 pub(super) struct Experts {
     room: ExpertRoom,
-    /// As many of each layer.
+    /// `each` of every layer.
     slots: Vec<Slot>,
+    each: usize,
     announcements: u64,
     pub(super) hits: Hits,
 }
@@ -45,7 +46,7 @@ impl Experts {
     pub(super) fn new(room: &ExpertRoom) -> Self {
         let each = usize::try_from(room.each()).unwrap_or(usize::MAX);
         let slots = alloc::vec![Slot::default(); room.layers().len() * each];
-        Self { room: room.clone(), slots, announcements: 0, hits: Hits::default() }
+        Self { room: room.clone(), slots, each, announcements: 0, hits: Hits::default() }
     }
 
     fn place(&self, range: &Range<u64>) -> Option<Place> {
@@ -56,13 +57,13 @@ impl Experts {
     }
 
     fn slots_of(&mut self, layer: usize) -> &mut [Slot] {
-        let each = usize::try_from(self.room.each()).unwrap_or(usize::MAX);
-        &mut self.slots[layer * each..][..each]
+        &mut self.slots[layer * self.each..][..self.each]
     }
 
     fn slot(&self, place: Place) -> Option<&Slot> {
-        let each = usize::try_from(self.room.each()).unwrap_or(usize::MAX);
-        self.slots[place.layer * each..][..each].iter().find(|slot| slot.expert == Some(place.expert))
+        self.slots[place.layer * self.each..][..self.each]
+            .iter()
+            .find(|slot| slot.expert == Some(place.expert))
     }
 
     /// Gives the experts of these ranges room, as far as there is some: in place of those that were chosen longest ago, and of none

@@ -5,6 +5,7 @@
 //! cpu's cache, and only then is anything computed on it. Memory that is left holds the first of them for good.
 
 mod announced;
+mod cursor;
 mod disk;
 mod experts;
 mod intake;

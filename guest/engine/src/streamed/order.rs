@@ -4,6 +4,8 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use vial_plan::{Leaves, Streaming};
 
+use super::cursor::Cursor;
+
 /// Ranges that every pass requires in turn.
 #[derive(Debug)]
 pub(super) struct Order {
@@ -12,8 +14,8 @@ pub(super) struct Order {
     numbers: BTreeMap<u64, usize>,
     /// Those that stay in memory once they have come: the first so many.
     staying: usize,
-    /// What is to be read next, and from which byte of its leaves on.
-    next: (usize, usize),
+    /// What is to be read next.
+    next: Cursor,
 }
 
 impl Order {
@@ -22,7 +24,7 @@ impl Order {
         let (ranges, file_bytes) = (streaming.ranges(), streaming.file_bytes());
         let leaves = ranges.iter().map(|range| Leaves::of(range, file_bytes)).collect();
         let numbers = ranges.iter().enumerate().map(|(number, range)| (range.start, number)).collect();
-        Self { leaves, numbers, staying: streaming.staying(), next: (0, 0) }
+        Self { leaves, numbers, staying: streaming.staying(), next: Cursor::default() }
     }
 
     /// The number of the range that starts there and lies in those leaves, if it is one of them.
@@ -42,29 +44,25 @@ impl Order {
 
     /// Whether reading ahead goes on with the start of `number`.
     pub(super) fn is_next(&self, number: usize) -> bool {
-        self.next == (number, 0)
+        self.next == Cursor::new(number)
     }
 
     /// Lets reading ahead go on with the start of `number`.
     pub(super) fn go_to(&mut self, number: usize) {
-        self.next = (number, 0);
+        self.next = Cursor::new(number);
     }
 
     /// What is to be read next, at most `most` bytes; `None` if nothing is.
     pub(super) fn next(&self, most: usize) -> Option<Leaves> {
-        let (number, at) = self.next;
-        self.leaves.get(number).map(|leaves| leaves.part(at, most))
+        self.leaves.get(self.next.number).map(|leaves| self.next.part(leaves, most))
     }
 
     /// Goes on behind so many bytes: from the last range to the first that does not stay.
     pub(super) fn advance(&mut self, bytes: usize) {
-        let (number, at) = self.next;
-        let is_done = self.leaves.get(number).is_none_or(|leaves| at + bytes >= leaves.len);
-        self.next = match is_done {
-            false => (number, at + bytes),
-            true if number + 1 < self.leaves.len() => (number + 1, 0),
-            true => (self.staying, 0),
-        };
+        self.next.advance(self.leaves.get(self.next.number), bytes);
+        if self.next.number >= self.leaves.len() {
+            self.next = Cursor::new(self.staying);
+        }
     }
 }
 
