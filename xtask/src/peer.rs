@@ -10,8 +10,10 @@ const PACKAGE: &str = "llama-cpp-python";
 const VERSION: &str = "0.3.36";
 /// What building it and its Python bindings need.
 const TOOLS: [&str; 5] = ["cmake==4.4.5", "ninja==1.13.2", "numpy", "diskcache", "jinja2"];
-/// A native build of the programs that are measured; nothing is fetched meanwhile.
-const OPTIONS: [&str; 7] = [
+/// A native build of the programs that are measured; nothing is fetched meanwhile. Without the two flags GCC 12 drops what
+/// llama.cpp writes for `ldtilecfg`, and its AMX code ends with an illegal instruction.
+const OPTIONS: [&str; 8] = [
+    "-DCMAKE_CXX_FLAGS=-fno-tree-dse -fno-dse",
     "-DCMAKE_BUILD_TYPE=Release",
     "-DGGML_NATIVE=ON",
     "-DLLAMA_OPENSSL=OFF",
