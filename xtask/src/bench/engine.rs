@@ -32,6 +32,9 @@ pub(super) struct Choice {
     /// Tokens that are there before prompt and decode begin, in the engine's table.
     #[arg(long, default_value_t = 0)]
     depth: u32,
+    /// Our instruction set, in the engine's table, which then has a name of its own.
+    #[arg(long)]
+    isa: Option<String>,
     /// Memory of appliances in MiB, in the table of streaming.
     #[arg(long, value_delimiter = ',', default_value = "256")]
     pub(super) memory: Vec<u64>,
@@ -50,7 +53,8 @@ impl Choice {
     /// How long prompt and answer are, as options.
     pub(super) fn lengths(&self) -> String {
         let depth = if self.depth > 0 { format!(" --depth {}", self.depth) } else { String::new() };
-        format!(" --prompt {} --tokens {}{depth}", self.prompt, self.tokens)
+        let isa = self.isa.as_ref().map(|isa| format!(" --isa {isa}")).unwrap_or_default();
+        format!(" --prompt {} --tokens {}{depth}{isa}", self.prompt, self.tokens)
     }
 }
 
@@ -92,10 +96,12 @@ pub(super) fn run(bench: &Bench, choice: &Choice) -> Result<()> {
 
 fn table(bench: &Bench, choice: &Choice, shape: &String) -> Result<()> {
     let command = bench.again("engine") + &format!(" --shape {shape}") + &choice.lengths();
-    let title = format!("The engine as a process: {shape}");
+    let by = choice.isa.as_ref().map(|isa| format!(" by {isa}")).unwrap_or_default();
+    let title = format!("The engine as a process: {shape}{by}");
+    let name = format!("engine-{shape}{}", by.replace(" by ", "-"));
     let (behind, name) = match choice.depth {
-        0 => (String::new(), format!("engine-{shape}")),
-        depth => (format!(" behind {depth} tokens"), format!("engine-{shape}-deep")),
+        0 => (String::new(), name),
+        depth => (format!(" behind {depth} tokens"), format!("{name}-deep")),
     };
     let heading = format!(
         "Prompt of {}, decode of {}{behind}; llama.cpp in the better of its settings for each cell",
@@ -185,6 +191,7 @@ pub(super) fn measure(
                 "--depth",
                 &depth,
             ]);
+            command.args(choice.isa.iter().flat_map(|isa| ["--isa", isa]));
             let of = json(command.args(["--rounds", "1", "--json"]))?;
             let number = |name: &str| of[name].as_f64().with_context(|| name.to_owned());
             found.prefill.extend(of["prefill"].as_f64());
