@@ -2,8 +2,9 @@
 
 use crate::platform::CpuId;
 
-/// x87, SSE, AVX and the three states of AVX-512.
-const XCR0_WANTED: u64 = 0b1110_0111;
+/// x87, SSE, AVX, the three states of AVX-512 and the two of AMX.
+const XCR0_WANTED: u64 = 0b110_0000_0000_1110_0111;
+const XCR0_AMX: u64 = 0b110_0000_0000_0000_0000;
 const XCR0_AVX512: u64 = 0b1110_0000;
 const XCR0_AVX: u64 = 0b0100;
 const CR4_OSXSAVE: u64 = 1 << 18;
@@ -61,8 +62,9 @@ fn xcr0(cpu: &impl CpuId) -> u64 {
     let offered = u64::from(low) | u64::from(high) << 32;
     let usable = offered & XCR0_WANTED;
     let has_avx512 = usable & XCR0_AVX512 == XCR0_AVX512 && usable & XCR0_AVX != 0;
-    let states = if has_avx512 { usable } else { usable & !XCR0_AVX512 };
-    states | 0b11
+    let has_amx = usable & XCR0_AMX == XCR0_AMX;
+    let refused = |is_whole: bool, states: u64| if is_whole { 0 } else { states };
+    usable & !refused(has_avx512, XCR0_AVX512) & !refused(has_amx, XCR0_AMX) | 0b11
 }
 
 fn has_kvm_clock(cpu: &impl CpuId) -> bool {
@@ -81,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn avx512_is_taken_whole_or_not_at_all() {
+    fn avx512_and_amx_are_taken_whole_or_not_at_all() {
         let with = |low| {
             let leaves = [(0, [0xD, 0, 0, 0]), (1, [0, 0, 1 << 26, 0]), (0xD, [low, 0, 0, 0])];
             Features::detect(&machine(&leaves)).xcr0
@@ -89,6 +91,9 @@ mod tests {
         assert_eq!(with(0b10_1110_0111), Some(0b1110_0111));
         assert_eq!(with(0b0110_0111), Some(0b0111));
         assert_eq!(with(0b1110_0011), Some(0b0011));
+        assert_eq!(with(0b110_0000_0000_1110_0111), Some(0b110_0000_0000_1110_0111));
+        assert_eq!(with(0b010_0000_0000_1110_0111), Some(0b1110_0111));
+        assert_eq!(with(0b100_0000_0000_0000_0111), Some(0b0111));
     }
 
     #[test]

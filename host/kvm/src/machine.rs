@@ -54,6 +54,7 @@ impl Machine {
     /// # Errors
     /// What KVM refused.
     pub fn new(memory: &Memory) -> Result<Self, KvmError> {
+        ask_for_tiles();
         let kvm = Kvm::new().map_err(refused("open"))?;
         let vm = kvm.create_vm().map_err(refused("create a machine"))?;
         vm.set_tss_address(TSS_PA).map_err(refused("set the task state's place"))?;
@@ -121,6 +122,15 @@ impl Machine {
         }
         Ok(cpu)
     }
+}
+
+/// Asks the kernel to let machines of this process have the state of AMX tiles, which KVM otherwise does not offer them. Where
+/// there is none, or it is refused, machines do without. Source: Linux, Documentation/arch/x86/xstate.rst.
+fn ask_for_tiles() {
+    const ARCH_REQ_XCOMP_GUEST_PERM: libc::c_long = 0x1025;
+    const XFEATURE_XTILEDATA: libc::c_long = 18;
+    // SAFETY: the call changes what machines may use, and no memory.
+    unsafe { libc::syscall(libc::SYS_arch_prctl, ARCH_REQ_XCOMP_GUEST_PERM, XFEATURE_XTILEDATA) };
 }
 
 /// Interrupt `pin` is a message with the devices' vector: fixed, edge.
