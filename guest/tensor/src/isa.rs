@@ -5,7 +5,7 @@ use core::fmt;
 use crate::portable::Portable;
 use crate::simd::{Op, Simd};
 #[cfg(target_arch = "x86_64")]
-use crate::x86::{Avx2, Avx512};
+use crate::x86::{Amx, Avx2, Avx512};
 
 /// An instruction set that this cpu and its system support: there is no way to make one that is not.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -18,6 +18,9 @@ enum Kind {
     Avx2(Avx2),
     #[cfg(target_arch = "x86_64")]
     Avx512(Avx512),
+    /// AVX-512, and tiles for products with many inputs.
+    #[cfg(target_arch = "x86_64")]
+    Amx(Amx),
 }
 
 impl Isa {
@@ -28,12 +31,12 @@ impl Isa {
     /// the call takes as long as a small product.
     #[must_use]
     pub fn detect() -> Self {
-        Self::avx512().or_else(Self::avx2).unwrap_or(Self::PORTABLE)
+        Self::amx().or_else(Self::avx512).or_else(Self::avx2).unwrap_or(Self::PORTABLE)
     }
 
     /// All supported instruction sets, slowest first.
     pub fn supported() -> impl Iterator<Item = Self> {
-        [Some(Self::PORTABLE), Self::avx2(), Self::avx512()].into_iter().flatten()
+        [Some(Self::PORTABLE), Self::avx2(), Self::avx512(), Self::amx()].into_iter().flatten()
     }
 
     /// AVX2 with FMA and F16C, if supported.
@@ -45,13 +48,31 @@ impl Isa {
         None
     }
 
-    /// AVX-512 (F, BW, VL, DQ), if supported.
+    /// AVX-512 (F, BW, VL, DQ, VNNI), if supported.
     #[must_use]
     pub fn avx512() -> Option<Self> {
         #[cfg(target_arch = "x86_64")]
         return Avx512::detect().map(|token| Self(Kind::Avx512(token)));
         #[cfg(not(target_arch = "x86_64"))]
         None
+    }
+
+    /// AMX (TILE, BF16) beside AVX-512, if supported. On Linux this asks the kernel to let the process use it.
+    #[must_use]
+    pub fn amx() -> Option<Self> {
+        #[cfg(target_arch = "x86_64")]
+        return Amx::detect().map(|token| Self(Kind::Amx(token)));
+        #[cfg(not(target_arch = "x86_64"))]
+        None
+    }
+
+    /// The proof of tile registers, where these compute.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) const fn tiles(self) -> Option<Amx> {
+        match self.0 {
+            Kind::Amx(token) => Some(token),
+            Kind::Portable(_) | Kind::Avx2(_) | Kind::Avx512(_) => None,
+        }
     }
 
     /// The name for tables and logs.
@@ -63,6 +84,8 @@ impl Isa {
             Kind::Avx2(_) => "avx2",
             #[cfg(target_arch = "x86_64")]
             Kind::Avx512(_) => "avx512",
+            #[cfg(target_arch = "x86_64")]
+            Kind::Amx(_) => "amx",
         }
     }
 
@@ -73,7 +96,7 @@ impl Isa {
             #[cfg(target_arch = "x86_64")]
             Kind::Avx2(_) => true,
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx512(_) => false,
+            Kind::Avx512(_) | Kind::Amx(_) => false,
         }
     }
 
@@ -86,6 +109,8 @@ impl Isa {
             Kind::Avx2(token) => token.enter(op),
             #[cfg(target_arch = "x86_64")]
             Kind::Avx512(token) => token.enter(op),
+            #[cfg(target_arch = "x86_64")]
+            Kind::Amx(token) => token.avx512().enter(op),
         }
     }
 }
@@ -124,7 +149,9 @@ mod tests {
         let avx512 = std::is_x86_feature_detected!("avx512f")
             && std::is_x86_feature_detected!("avx512bw")
             && std::is_x86_feature_detected!("avx512vl")
-            && std::is_x86_feature_detected!("avx512dq");
+            && std::is_x86_feature_detected!("avx512dq")
+            && std::is_x86_feature_detected!("avx512vnni")
+            && std::is_x86_feature_detected!("bmi2");
         assert_eq!(Isa::avx512().is_some(), avx2 && avx512);
     }
 }

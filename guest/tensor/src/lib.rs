@@ -1,4 +1,4 @@
-//! Numeric kernels of the engine: portable reference, AVX2, AVX-512.
+//! Numeric kernels of the engine: portable reference, AVX2, AVX-512, AMX.
 //!
 //! - [`Quant`], [`Matrix`]: weights as they lie in a GGUF file, checked once;
 //! - [`first_not_finite`]: the one check of their values;
@@ -9,11 +9,13 @@
 //!   layer.
 //!
 //! Activations are f32, and sums are f32 in eight lanes or more, so that answers follow exact arithmetic. Products with
-//! weights of small integers round activations to 16-bit words with a scale for each 256, and keep weights exact. The kernels are written once over sixteen lanes (the private trait `Simd`) and over lanes of words (`WordLanes`);
+//! weights of small integers round activations to 16-bit words with a scale for each 256, and keep weights exact; tile
+//! registers take both as sums of two BF16 halves. The kernels are written once over sixteen lanes (the private trait `Simd`) and over lanes of words (`WordLanes`);
 //! each instruction set says only how one lane operation is done.
 //!
-//! Invariant: no I/O, clock, thread or global. Weights come from a checked copy (the caller's duty); shapes
-//! are asserted at entry, and a wrong shape is a bug of the caller, not of the file.
+//! Invariant: no I/O, clock, thread or global; the one system call asks Linux for the state of tile registers. Weights come
+//! from a checked copy (the caller's duty); shapes are asserted at entry, and a wrong shape is a bug of the caller, not of the
+//! file.
 #![no_std]
 
 extern crate alloc;

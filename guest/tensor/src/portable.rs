@@ -218,7 +218,7 @@ impl Simd for Portable {
         [each(packed, |byte| value(byte & 15)), each(packed, |byte| value(byte >> 4))]
     }
     #[inline(always)]
-    fn prefetch(self, _from: &[u8], _ahead_bytes: usize) {}
+    fn prefetch<T>(self, _from: &[T], _ahead_bytes: usize) {}
     #[inline(always)]
     fn transpose(self, rows: &[Line; 16], to: &mut [Line], stride: usize) {
         for (column, out) in to.iter_mut().step_by(stride).take(16).enumerate() {

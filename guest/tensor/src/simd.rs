@@ -130,7 +130,7 @@ pub(crate) trait Simd: Copy {
     fn lookup(self, values: &[i8; 16], packed: &[u8; 16]) -> [Self::V; 2];
 
     /// Asks for the cache line `ahead_bytes` after the start of `from`, which need not exist.
-    fn prefetch(self, from: &[u8], ahead_bytes: usize);
+    fn prefetch<T>(self, from: &[T], ahead_bytes: usize);
 
     /// Writes lane `c` of row `r` to lane `r` of column `c`; columns are `stride` lines apart in `to`.
     fn transpose(self, rows: &[Line; 16], to: &mut [Line], stride: usize);

@@ -11,8 +11,7 @@ use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::loan::Loan;
-use crate::matmul::Scratch;
-use crate::words::Words;
+use crate::matmul::{Inputs, Scratch};
 
 /// Polls of the gate before a worker parks: about a ms at 40 to 140 cycles a pause. Where weights are streamed jobs are as far
 /// apart as reads of the disk, and a sleep through ring 0 costs more than they take where the host emulates ring 0.
@@ -66,7 +65,7 @@ pub struct Team<'a> {
     parker: &'a dyn Parker,
     seats: Box<[Seat]>,
     /// Inputs of the job.
-    words: Loan<Words>,
+    inputs: Loan<Inputs>,
     /// Job number, [`OPEN`], and the count of cpus [`INSIDE`].
     gate: Gate,
     running: AtomicBool,
@@ -106,7 +105,7 @@ impl<'a> Team<'a> {
         Self {
             parker,
             seats: (0..cpus).map(seat).collect(),
-            words: Loan::new(Words::default()),
+            inputs: Loan::new(Inputs::default()),
             gate: Gate(AtomicU64::new(0)),
             running: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
@@ -178,10 +177,10 @@ impl<'a> Team<'a> {
 
     /// Lends the memory for the inputs of one job to `with`: the team's, which grows to what the largest job needs and is
     /// kept, or new memory for a job inside of another.
-    pub(crate) fn with_words<R>(&self, with: impl FnOnce(&mut Words) -> R) -> R {
-        match self.words.lend() {
-            Some(mut words) => with(&mut words),
-            None => with(&mut Words::default()),
+    pub(crate) fn with_inputs<R>(&self, with: impl FnOnce(&mut Inputs) -> R) -> R {
+        match self.inputs.lend() {
+            Some(mut inputs) => with(&mut inputs),
+            None => with(&mut Inputs::default()),
         }
     }
 

@@ -33,8 +33,10 @@ enum IsaArg {
     Portable,
     /// AVX2 with FMA.
     Avx2,
-    /// AVX-512.
+    /// AVX-512 with VNNI.
     Avx512,
+    /// AVX-512, and AMX for prompts.
+    Amx,
 }
 
 impl EngineArgs {
@@ -57,6 +59,7 @@ impl EngineArgs {
             Some(IsaArg::Portable) => Some(Isa::PORTABLE),
             Some(IsaArg::Avx2) => Isa::avx2(),
             Some(IsaArg::Avx512) => Isa::avx512(),
+            Some(IsaArg::Amx) => Isa::amx(),
         };
         let best = Isa::detect();
         found.ok_or_else(|| Failure::new("--isa: this processor does not have it", format!("it has {best}")))

@@ -49,6 +49,13 @@ fn close(one: &[f32], other: &[f32]) -> bool {
     one.len() == other.len() && one.iter().zip(other).all(|(a, b)| (a - b).abs() < 1e-3)
 }
 
+/// The part of the energy of `expected` by which `found` is apart from it.
+fn apart(found: &[f32], expected: &[f32]) -> f32 {
+    assert_eq!(found.len(), expected.len());
+    let energy: f32 = expected.iter().map(|x| x * x).sum();
+    found.iter().zip(expected).map(|(a, b)| (a - b) * (a - b)).sum::<f32>() / energy
+}
+
 const TOKENS: [u32; 12] = [1, 5, 9, 2, 33, 63, 0, 7, 7, 8, 40, 11];
 
 #[test]
@@ -155,7 +162,12 @@ fn many_rows_at_once_give_what_one_at_a_time_gives_with_windows_and_caps_and_in_
                 let row = bench.model.config.vocabulary;
                 found.extend_from_slice(&logits[3 * row..logits.len() - 3 * row]);
             }
-            assert!(close(&found, &expected), "{kind:?} {isa}");
+            // Tiles leave out 2^-16 of weights and inputs, and then numbers fall to other integers of the cache.
+            let is_close = match Some(isa) == Isa::amx() {
+                true => apart(&found, &expected) < 1e-6,
+                false => close(&found, &expected),
+            };
+            assert!(is_close, "{kind:?} {isa}");
             [many, other].into_iter().for_each(|sequence| bench.cache.close(sequence));
         }
     }
@@ -251,13 +263,12 @@ fn a_cache_of_integers_gives_nearly_what_one_of_halves_gives_on_every_instructio
     };
     let exact = last(&mut halves, Isa::PORTABLE);
     let reference = last(&mut integers, Isa::PORTABLE);
-    let energy: f32 = exact.iter().map(|logit| logit * logit).sum();
-    let error: f32 = exact.iter().zip(&reference).map(|(a, b)| (a - b) * (a - b)).sum();
-    assert!(error > 0.0 && error < 1e-3 * energy, "{error} of {energy}");
+    let error = apart(&reference, &exact);
+    assert!(error > 0.0 && error < 1e-3, "{error}");
     for isa in Isa::supported() {
         let found = last(&mut integers, isa);
         // A number at the edge of two integers may fall to either.
-        let apart: f32 = found.iter().zip(&reference).map(|(a, b)| (a - b) * (a - b)).sum();
-        assert!(apart < 1e-3 * energy, "{isa}: {apart} of {energy}");
+        let apart = apart(&found, &reference);
+        assert!(apart < 1e-3, "{isa}: {apart}");
     }
 }

@@ -6,10 +6,15 @@
 //!   ([`word_rows`], [`word_panel`]) where the format has small integers and registers are eight floats wide, otherwise
 //!   of floats ([`panel`]).
 //!
+//! - Many inputs where there are tile registers: pairs of BF16 halves instead of floats ([`amx`]).
+//!
 //! Cpus claim tiles of the outputs; each output element is written by exactly one of them.
 
+#[cfg(target_arch = "x86_64")]
+mod amx;
 mod fused;
 mod panel;
+mod rows;
 mod tiles;
 mod word_panel;
 mod word_rows;
@@ -23,6 +28,8 @@ pub(crate) use panel::Scratch;
 use self::tiles::{Tile, Tiles};
 use crate::simd::{Op, Simd};
 use crate::words::{Words, has_shared_scales, has_words};
+#[cfg(target_arch = "x86_64")]
+use crate::x86::Amx;
 use crate::{Isa, Matrix, Quant, Team};
 
 /// Most products that share one input.
@@ -32,6 +39,9 @@ pub const PRODUCTS_MAX: usize = 4;
 const TILES_PER_CPU: usize = 16;
 /// Most inputs for which unpacking in registers wins.
 pub(crate) const FUSED_MAX: usize = 8;
+/// Fewest inputs for which unpacking for tile registers wins.
+#[cfg(target_arch = "x86_64")]
+const AMX_LEAST: usize = WORDS_MAX + 1;
 /// The same where they are words with a scale for each unit: a panel of these pays off later.
 pub(crate) const WORDS_MAX: usize = 32;
 
@@ -84,19 +94,50 @@ pub fn matmul_shared(team: &Team<'_>, isa: Isa, x: &[f32], products: &mut [Produ
     let cols = products[0].weights.cols();
     assert!(x.len().is_multiple_of(cols), "{} input elements are not rows of {cols}", x.len());
     let inputs = x.len() / cols;
-    let wants_words = (inputs <= WORDS_MAX || isa.has_word_panels())
-        && products.iter().any(|product| has_words(product.weights.quant()));
-    team.with_words(|words| {
-        if wants_words {
-            isa.run(AsWords { x, cols, words });
-        }
-        let plan = Plan::new(team.cpus(), x, wants_words.then_some(&*words), products);
+    let can_words = products.iter().any(|product| has_words(product.weights.quant()));
+    team.with_inputs(|memory| {
+        let form = memory.form(team, isa, (x, cols), can_words);
+        let plan = Plan::new(team.cpus(), x, form, products);
         if inputs > 0 {
             team.run(&|cpu| {
                 team.with_scratch(cpu, |scratch| isa.run(Claims { plan: &plan, scratch }));
             });
         }
     });
+}
+
+/// Memory for what inputs are turned into.
+#[derive(Debug, Default)]
+pub(crate) struct Inputs {
+    words: Words,
+    #[cfg(target_arch = "x86_64")]
+    halves: amx::Halves,
+}
+
+/// What products take inputs as.
+#[derive(Clone, Copy)]
+enum Form<'a> {
+    Floats,
+    Words(&'a Words),
+    #[cfg(target_arch = "x86_64")]
+    Halves(Amx, &'a amx::Halves),
+}
+
+impl Inputs {
+    /// Turns `x`, `[n, cols]`, into the form that is fastest; `can_words`: some product takes words.
+    fn form(&mut self, team: &Team<'_>, isa: Isa, (x, cols): (&[f32], usize), can_words: bool) -> Form<'_> {
+        let inputs = x.len() / cols;
+        #[cfg(target_arch = "x86_64")]
+        if let Some(amx) = isa.tiles().filter(|_| inputs >= AMX_LEAST) {
+            self.halves.set(team, amx, x, cols);
+            return Form::Halves(amx, &self.halves);
+        }
+        if !can_words || inputs > WORDS_MAX && !isa.has_word_panels() {
+            return Form::Floats;
+        }
+        isa.run(AsWords { x, cols, words: &mut self.words });
+        Form::Words(&self.words)
+    }
 }
 
 /// How tiles are computed.
@@ -107,12 +148,18 @@ enum Kernel {
     WordPanel,
     Fused,
     Panel,
+    #[cfg(target_arch = "x86_64")]
+    Amx,
 }
 
 impl Kernel {
-    /// For `inputs` inputs, as words where the call has them.
-    fn of(quant: Quant, inputs: usize, has_input_words: bool) -> Self {
-        match (has_input_words && has_words(quant), has_shared_scales(quant)) {
+    /// For `inputs` inputs.
+    fn of(quant: Quant, inputs: usize, form: Form<'_>) -> Self {
+        #[cfg(target_arch = "x86_64")]
+        if matches!(form, Form::Halves(..)) {
+            return Self::Amx;
+        }
+        match (matches!(form, Form::Words(_)) && has_words(quant), has_shared_scales(quant)) {
             (true, true) if inputs <= words::INPUTS => Self::Words,
             (true, true) => Self::WordRows,
             (true, false) if inputs <= WORDS_MAX => Self::Words,
@@ -122,9 +169,14 @@ impl Kernel {
         }
     }
 
-    /// Whether rows are unpacked in registers.
-    const fn is_fused(self) -> bool {
-        matches!(self, Self::Words | Self::Fused)
+    /// Rows and inputs of a tile; `rows`: of all products.
+    fn tile(self, cpus: usize, inputs: usize, rows: usize) -> (usize, usize) {
+        match self {
+            Self::Words | Self::Fused => (fused_rows(cpus, rows), inputs.max(1)),
+            Self::WordRows | Self::WordPanel | Self::Panel => panel_tile(cpus, inputs, rows),
+            #[cfg(target_arch = "x86_64")]
+            Self::Amx => amx::tile(cpus, inputs, rows),
+        }
     }
 }
 
@@ -138,13 +190,12 @@ struct Part<'a> {
 /// All tiles of one call.
 struct Plan<'a> {
     x: &'a [f32],
-    /// The inputs as words, where a product wants them.
-    words: Option<&'a Words>,
+    form: Form<'a>,
     parts: [Option<Part<'a>>; PRODUCTS_MAX],
 }
 
 impl<'a> Plan<'a> {
-    fn new(cpus: usize, x: &'a [f32], words: Option<&'a Words>, products: &'a mut [Product<'_>]) -> Self {
+    fn new(cpus: usize, x: &'a [f32], form: Form<'a>, products: &'a mut [Product<'_>]) -> Self {
         let rows: usize = products.iter().map(|product| product.weights.rows()).sum();
         let cols = products[0].weights.cols();
         let inputs = x.len() / cols;
@@ -153,16 +204,12 @@ impl<'a> Plan<'a> {
             let columns = product.columns();
             let Product { weights, out, width, .. } = product;
             assert_eq!(weights.cols(), cols, "products of one input have one width");
-            let kernel = Kernel::of(weights.quant(), inputs, words.is_some());
-            let (tile_rows, tile_inputs) = if kernel.is_fused() {
-                (fused_rows(cpus, rows), inputs.max(1))
-            } else {
-                panel_tile(cpus, inputs, rows)
-            };
+            let kernel = Kernel::of(weights.quant(), inputs, form);
+            let (tile_rows, tile_inputs) = kernel.tile(cpus, inputs, rows);
             let tiles = Tiles::new(out, (*width, columns), inputs, tile_rows, tile_inputs);
             *part = Some(Part { weights: *weights, tiles, kernel });
         }
-        Self { x, words, parts }
+        Self { x, form, parts }
     }
 }
 
@@ -223,16 +270,19 @@ impl Op for Claims<'_, '_> {
         for part in self.plan.parts.iter().flatten() {
             while let Some(tile) = part.tiles.claim() {
                 let chunk = Chunk { weights: &part.weights, x: self.plan.x, tile };
-                let words = self.plan.words;
-                match (part.kernel, words) {
-                    (Kernel::Words, Some(words)) => {
-                        words::compute(s.words(), chunk, words, &mut self.scratch.numbers)
+                match (part.kernel, self.plan.form) {
+                    (Kernel::Words, Form::Words(words)) => {
+                        words::compute(s.words(), chunk, words, &mut self.scratch.numbers);
                     }
-                    (Kernel::WordRows, Some(words)) => {
-                        word_rows::compute(s.words(), chunk, words, &mut self.scratch.word_rows)
+                    (Kernel::WordRows, Form::Words(words)) => {
+                        word_rows::compute(s.words(), chunk, words, &mut self.scratch.word_rows);
                     }
-                    (Kernel::WordPanel, Some(words)) => {
-                        word_panel::compute(s.words(), chunk, words, &mut self.scratch.words)
+                    (Kernel::WordPanel, Form::Words(words)) => {
+                        word_panel::compute(s.words(), chunk, words, &mut self.scratch.words);
+                    }
+                    #[cfg(target_arch = "x86_64")]
+                    (Kernel::Amx, Form::Halves(amx, halves)) => {
+                        amx::compute(amx, chunk, halves, &mut self.scratch.amx);
                     }
                     (Kernel::Panel, _) => panel::compute(s, chunk, self.scratch),
                     _ => fused::compute(s, chunk),

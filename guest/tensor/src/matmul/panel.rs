@@ -8,10 +8,11 @@ use alloc::vec;
 use core::marker::PhantomData;
 use core::ops::Range;
 
+use super::rows::unpack_row;
 use super::{Chunk, word_panel, word_rows, words};
 use crate::lanes::write;
-use crate::simd::{LINE_BYTES, Line, Op, Registers, Simd};
-use crate::unpack::{ForFormat, Format, Scales, Sink, for_float_format, for_format, padded};
+use crate::simd::{Line, Op, Registers, Simd};
+use crate::unpack::{ForFormat, Format, Sink, for_float_format, for_format};
 
 /// Rows of a panel.
 pub(super) const ROWS: usize = WIDTH * 16;
@@ -36,6 +37,9 @@ pub(crate) struct Scratch {
     pub(super) numbers: words::Scratch,
     pub(super) words: word_panel::Scratch,
     pub(super) word_rows: word_rows::Scratch,
+    /// Made when first used: few machines have tiles.
+    #[cfg(target_arch = "x86_64")]
+    pub(super) amx: Option<super::amx::Scratch>,
 }
 
 impl Scratch {
@@ -46,6 +50,8 @@ impl Scratch {
             numbers: words::Scratch::new(),
             words: word_panel::Scratch::new(),
             word_rows: word_rows::Scratch::new(),
+            #[cfg(target_arch = "x86_64")]
+            amx: None,
         }
     }
 }
@@ -101,7 +107,7 @@ impl<F: Format<B>, const B: usize> Op for FillAs<'_, '_, F, B> {
                 for r in 0..16 {
                     // Rows beyond the last repeat it; their products are not written.
                     let bytes = chunk.weights.row((start + r).min(all.end - 1));
-                    let mut spread = Spread { rows: rows.as_mut_slice(), row: r, base: 0 };
+                    let mut spread = Spread { rows: rows.as_mut_slice(), row: r };
                     unpack_row::<F, B, S>(s, bytes, &step, &mut spread);
                 }
                 let first = first - columns.start;
@@ -113,49 +119,16 @@ impl<F: Format<B>, const B: usize> Op for FillAs<'_, '_, F, B> {
     }
 }
 
-/// Gives the units of some columns of a row to `sink`.
-#[inline(always)]
-fn unpack_row<F: Format<B>, const B: usize, S: Simd>(
-    s: S,
-    row: &[u8],
-    columns: &Range<usize>,
-    sink: &mut Spread<'_>,
-) {
-    let (blocks, rest) = row.as_chunks::<B>();
-    let elements = F::UNITS * 16;
-    for group in blocks[columns.start / elements..columns.end / elements].chunks(F::GROUP) {
-        prefetch_after(s, group.as_flattened());
-        let scales = F::scales(s, group);
-        for (place, block) in group.iter().enumerate() {
-            F::unpack(s, block, &scales, place, sink);
-            sink.base += F::UNITS;
-        }
-    }
-    if !columns.end.is_multiple_of(elements) {
-        // Only formats without scales have rows that are not whole blocks.
-        F::unpack(s, &padded(rest), &Scales::ZERO, 0, sink);
-    }
-}
-
-/// Asks for as many bytes as these are, after them: fifteen other rows come first.
-#[inline(always)]
-fn prefetch_after(s: impl Simd, bytes: &[u8]) {
-    for line in (0..bytes.len()).step_by(LINE_BYTES) {
-        s.prefetch(bytes, bytes.len() + line);
-    }
-}
-
 /// Writes the units of one row where the transposition reads them.
 struct Spread<'r> {
     rows: &'r mut [[Line; 16]],
     row: usize,
-    base: usize,
 }
 
 impl<S: Simd> Sink<S> for Spread<'_> {
     #[inline(always)]
     fn take(&mut self, s: S, unit: usize, value: S::V) {
-        s.store(value, &mut self.rows[self.base + unit][self.row].0);
+        s.store(value, &mut self.rows[unit][self.row].0);
     }
 }
 

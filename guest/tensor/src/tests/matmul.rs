@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use super::Random;
 use super::vectors::VECTORS;
+use crate::matmul::WORDS_MAX;
 use crate::words::{STRETCH, UNIT, has_shared_scales, has_words};
 use crate::{Alone, Isa, Matrix, Product, Quant, Team, dequantize_row, matmul, matmul_shared};
 
@@ -16,6 +17,8 @@ const INPUTS: [usize; 11] = [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17];
 const ERROR_MAX: f64 = 1e-6;
 /// And where activations are words: half a step of 1 / 32,767 of the largest of 256, twice for the sums of offsets.
 const WORD_ERROR_MAX: f64 = 1.0 / 32_767.0;
+/// And where both are pairs of BF16 halves: what a pair leaves out, of either, and products of two lower halves.
+const HALF_ERROR_MAX: f64 = 3.0 / 65_536.0;
 /// Activations that share a scale.
 const TOGETHER: usize = UNIT * STRETCH;
 /// And besides: a few units of the smallest subnormal float.
@@ -70,8 +73,10 @@ fn check(team: &Team<'_>, weights: &Matrix<'_>, x: &[f32]) {
     for isa in Isa::supported() {
         let mut out = vec![f32::NAN; expected.len()];
         matmul(team, isa, weights, x, &mut out);
+        let by_halves = Some(isa) == Isa::amx() && inputs > WORDS_MAX;
+        let (error, word_error) = if by_halves { (HALF_ERROR_MAX, 0.0) } else { (ERROR_MAX, word_error) };
         for (i, (found, Exact { value, magnitude, tops })) in out.iter().zip(&expected).enumerate() {
-            let most = magnitude * ERROR_MAX + tops * word_error + UNDERFLOW_MAX;
+            let most = magnitude * error + tops * word_error + UNDERFLOW_MAX;
             let is_close = (f64::from(*found) - value).abs() <= most;
             assert!(
                 is_close || *magnitude > f64::from(f32::MAX),
@@ -133,6 +138,21 @@ fn a_team_that_cuts_the_inputs_gives_the_same() {
         for inputs in [63, 64, 65, 66, 67, 129, 200] {
             check_random(&team, quant, 50, 64, inputs);
         }
+    }
+}
+
+/// Every format where tiles of registers are used, around the sizes of panels: rows, and columns where blocks allow it.
+#[test]
+fn products_of_many_inputs_agree() {
+    let team = Team::new(1, &Alone);
+    for quant in Quant::ALL {
+        let cols = if quant.block_elements() == 1 { 273 } else { 256 + quant.block_elements() };
+        for rows in [1, 15, 31, 33, 129] {
+            check_random(&team, quant, rows, cols, 33);
+        }
+    }
+    for inputs in [32, 33, 47, 64, 127, 129] {
+        check_random(&team, Quant::Q4_K, 33, 512, inputs);
     }
 }
 

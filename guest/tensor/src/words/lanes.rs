@@ -36,6 +36,16 @@ pub(crate) trait WordLanes: Simd {
     /// Bytes moved up by `N` bits.
     fn up_bytes<const N: i32>(self, a: Self::B) -> Self::B;
 
+    /// The lower nibbles of sixteen bytes, then the upper ones.
+    #[inline(always)]
+    fn nibble_words(self, from: &[u8; 16]) -> Self::W {
+        self.unsigned_words(self.nibble_bytes(from))
+    }
+    /// The same with a fifth bit each.
+    #[inline(always)]
+    fn five_bit_words(self, from: &[u8; 16], bits: u32) -> Self::W {
+        self.unsigned_words(self.or_bytes(self.nibble_bytes(from), self.fifth_bytes(bits)))
+    }
     /// The lower nibbles.
     fn low_nibbles(self, a: Self::B) -> Self::W;
     /// The upper nibbles.

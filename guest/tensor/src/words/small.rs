@@ -86,14 +86,13 @@ macro_rules! format {
 /// The sixteen bytes of nibbles at `at`.
 #[inline(always)]
 fn four_bits<S: WordLanes>(s: S, block: &[u8], at: usize) -> S::W {
-    s.unsigned_words(s.nibble_bytes(cut(block, at)))
+    s.nibble_words(cut(block, at))
 }
 
 /// Nibbles at `nibbles`, fifth bits at `bits`.
 #[inline(always)]
 fn five_bits<S: WordLanes>(s: S, block: &[u8], bits: usize, nibbles: usize) -> S::W {
-    let fifths = s.fifth_bytes(u32::from_le_bytes(*cut(block, bits)));
-    s.unsigned_words(s.or_bytes(s.nibble_bytes(cut(block, nibbles)), fifths))
+    s.five_bit_words(cut(block, nibbles), u32::from_le_bytes(*cut(block, bits)))
 }
 
 #[inline(always)]

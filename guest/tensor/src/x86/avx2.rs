@@ -259,8 +259,8 @@ impl Simd for Avx2 {
         [self.look_up(values, low), self.look_up(values, high)]
     }
     #[inline(always)]
-    fn prefetch(self, from: &[u8], ahead_bytes: usize) {
-        let line = from.as_ptr().wrapping_add(ahead_bytes).cast();
+    fn prefetch<T>(self, from: &[T], ahead_bytes: usize) {
+        let line = from.as_ptr().cast::<i8>().wrapping_add(ahead_bytes);
         // SAFETY: the instruction reads nothing into the program and never faults, whatever the address.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(line) }
     }

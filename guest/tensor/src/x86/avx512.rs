@@ -18,7 +18,7 @@ use super::instruction::{lanes, memory};
 use super::{Avx2, detect};
 use crate::simd::{Line, Op, Registers, Simd, Unit};
 
-/// Proves that cpu and system support AVX-512 (F, BW, VL, DQ), AVX2, FMA and F16C.
+/// Proves that cpu and system support AVX-512 (F, BW, VL, DQ, VNNI), AVX2, FMA, F16C and BMI2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Avx512(Avx2);
 
@@ -26,13 +26,19 @@ impl Avx512 {
     pub(crate) fn detect() -> Option<Self> {
         Avx2::detect().filter(|_| detect::avx512()).map(Self)
     }
+
+    /// What it contains.
+    #[inline(always)]
+    pub(super) const fn avx2(self) -> Avx2 {
+        self.0
+    }
 }
 
 /// 0.0 to 15.0.
 const COUNT: Unit = [0., 1., 2., 3., 4., 5., 6., 7., 8., 9., 10., 11., 12., 13., 14., 15.];
 
 impl Simd for Avx512 {
-    type Words = Avx2;
+    type Words = Self;
     type V = __m512;
     type I = __m512i;
     /// Values of the sixteen nibbles.
@@ -41,12 +47,14 @@ impl Simd for Avx512 {
     const REGISTERS: Registers = Registers::Many;
 
     #[inline(always)]
-    fn words(self) -> Avx2 {
-        self.0
+    fn words(self) -> Self {
+        self
     }
     #[inline(always)]
     fn enter<O: Op>(self, op: O) -> O::Out {
-        #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")]
+        // All kernels in one function would share its registers badly.
+        #[inline(never)]
+        #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c,bmi2")]
         fn inner<O: Op>(s: Avx512, op: O) -> O::Out {
             op.run(s)
         }
@@ -212,8 +220,8 @@ impl Simd for Avx512 {
         [self.low(table, bytes), self.high(table, bytes)]
     }
     #[inline(always)]
-    fn prefetch(self, from: &[u8], ahead_bytes: usize) {
-        let line = from.as_ptr().wrapping_add(ahead_bytes).cast();
+    fn prefetch<T>(self, from: &[T], ahead_bytes: usize) {
+        let line = from.as_ptr().cast::<i8>().wrapping_add(ahead_bytes);
         // SAFETY: the instruction reads nothing into the program and never faults, whatever the address.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(line) }
     }

@@ -1,5 +1,6 @@
-//! AVX2 and AVX-512: how each lane operation is done, and whether it may be.
+//! AVX2, AVX-512 and AMX: how each lane operation is done, and whether it may be.
 
+mod amx;
 mod avx2;
 mod avx512;
 mod detect;
@@ -7,6 +8,8 @@ mod eights;
 mod instruction;
 mod orders;
 mod words;
+mod words512;
 
+pub(crate) use self::amx::{Amx, Quad, Tiles};
 pub(crate) use self::avx2::Avx2;
 pub(crate) use self::avx512::Avx512;

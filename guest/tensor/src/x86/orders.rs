@@ -1,7 +1,7 @@
 //! Orders of bytes and lanes, masks and signs, as instructions on words take them.
 
 use crate::simd::Unit;
-use crate::words::UNIT;
+use crate::words::{UNIT, place};
 
 /// The byte of 32 bits that has the bit of each of 32 bytes.
 pub(super) const BYTE_OF_BIT: [u8; UNIT] = {
@@ -43,6 +43,39 @@ pub(super) const fn lower_word(at: u8) -> [u8; UNIT] {
 
 /// Of eight the first and the fifth, the second and the sixth, and so on.
 pub(super) const IN_TURN: [u32; 8] = [0, 4, 1, 5, 2, 6, 3, 7];
+/// The word of each of the quarters of a register.
+pub(super) const fn by_quarters(first: i16, second: i16, third: i16, fourth: i16) -> [i16; UNIT] {
+    let (mut words, mut at) = ([first; UNIT], UNIT / 4);
+    while at < UNIT {
+        words[at] = if at < UNIT / 2 {
+            second
+        } else if at < UNIT / 4 * 3 {
+            third
+        } else {
+            fourth
+        };
+        at += 1;
+    }
+    words
+}
+
+/// The word of each of the halves.
+pub(super) const fn by_halves(first: i16, second: i16) -> [i16; UNIT] {
+    by_quarters(first, first, second, second)
+}
+
+/// The place of each word.
+#[expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "places are below 32")]
+pub(super) const PLACES: [i16; UNIT] = {
+    let (mut words, mut at) = ([0; UNIT], 0);
+    while at < UNIT {
+        words[at] = place(at) as i16;
+        at += 1;
+    }
+    words
+};
+/// Of sixteen the even ones, then the odd ones.
+pub(super) const EVEN_THEN_ODD: [u32; 16] = [0, 2, 4, 6, 8, 10, 12, 14, 1, 3, 5, 7, 9, 11, 13, 15];
 /// Six bits of each byte, the upper two of these, and a nibble.
 pub(super) const SIX: u32 = 0x3F3F_3F3F;
 pub(super) const UPPER_TWO: u32 = 0x3030_3030;
