@@ -47,7 +47,6 @@ impl Halves {
         self.len = cols.div_ceil(WIDTH);
         let quads = (x.len() / cols).div_ceil(SIDE) * self.len;
         self.quads.resize(quads.max(self.quads.len()), Quad::ZERO);
-        let inputs: Vec<_> = x.chunks_exact(cols).collect();
         let quads = &mut self.quads[..quads];
         for_each_chunk(
             team,
@@ -55,8 +54,8 @@ impl Halves {
             self.len,
             || (),
             |side, quads, ()| {
-                let inputs = &inputs[side * SIDE..];
-                amx.avx512().enter(FillInputs { amx, inputs: &inputs[..inputs.len().min(SIDE)], quads });
+                let x = x.chunks(SIDE * cols).nth(side).unwrap_or_default();
+                amx.avx512().enter(FillInputs { amx, x, cols, quads });
             },
         );
     }
@@ -70,7 +69,8 @@ impl Halves {
 /// Thirty-two inputs, or what is left of them, to quads.
 struct FillInputs<'x, 'q> {
     amx: Amx,
-    inputs: &'x [&'x [f32]],
+    x: &'x [f32],
+    cols: usize,
     quads: &'q mut [Quad],
 }
 
@@ -84,7 +84,7 @@ impl Op for FillInputs<'_, '_> {
             for (side, [upper, lower]) in [[first, first_rest], [second, second_rest]].into_iter().enumerate()
             {
                 let mut lines = [[Line::ZERO; 16]; 2];
-                for (at, x) in self.inputs.iter().skip(side * 16).take(16).enumerate() {
+                for (at, x) in self.x.chunks_exact(self.cols).skip(side * 16).take(16).enumerate() {
                     let columns = x.get(number * WIDTH..).unwrap_or_default();
                     let (even, odd) = columns.split_at(columns.len().min(16));
                     let odd = &odd[..odd.len().min(16)];
