@@ -30,7 +30,7 @@ pub(super) fn run(bench: &Bench) -> Result<()> {
     let sequences = folder.path().join("sequences.json");
     std::fs::write(&sequences, listed()?.to_string())?;
     let ways = [DECODE, PREFILL, SMALL_CACHE];
-    let found = distances(bench, &bench.model, &sequences, folder.path(), &ways)?;
+    let found = distances(bench, &bench.model, &sequences, folder.path(), &ways, None)?;
     let mut report = bench.report("accuracy", "Distance to exact arithmetic: SmolLM2-135M-Instruct Q4_1");
     let row = |name: &str| {
         let of = &found[name];
@@ -78,11 +78,12 @@ pub(super) fn distances(
     sequences: &Path,
     folder: &Path,
     ways: &[Way],
+    isa: Option<&String>,
 ) -> Result<Value> {
     let (ours, logits) = (logits_program()?, |number: usize| folder.join(format!("logits.{number}")));
     for (number, way) in ways.iter().enumerate() {
         let mut command = Command::new(&ours);
-        command.arg(model).arg(sequences).arg(logits(number)).args(["2", way.rows, way.kv]);
+        command.arg(model).arg(sequences).arg(logits(number)).args(["2", way.rows, way.kv]).args(isa);
         step(&format!("logits of {}", way.name), &mut command)?;
     }
     let mut script = match &bench.peer {

@@ -32,9 +32,9 @@ pub(super) struct Choice {
     /// Tokens that are there before prompt and decode begin, in the engine's table.
     #[arg(long, default_value_t = 0)]
     depth: u32,
-    /// Our instruction set, in the engine's table, which then has a name of its own.
+    /// Our instruction set, in the tables of engine and formats, which then have names of their own.
     #[arg(long)]
-    isa: Option<String>,
+    pub(super) isa: Option<String>,
     /// Memory of appliances in MiB, in the table of streaming.
     #[arg(long, value_delimiter = ',', default_value = "256")]
     pub(super) memory: Vec<u64>,
@@ -48,6 +48,11 @@ impl Choice {
     pub(super) fn formats(&self, or: &[&str]) -> Vec<String> {
         let named = self.format.clone();
         if named.is_empty() { or.iter().map(ToString::to_string).collect() } else { named }
+    }
+
+    /// Our instruction set, where one is named.
+    pub(super) fn by(&self) -> String {
+        self.isa.as_ref().map(|isa| format!(" by {isa}")).unwrap_or_default()
     }
 
     /// How long prompt and answer are, as options.
@@ -96,7 +101,7 @@ pub(super) fn run(bench: &Bench, choice: &Choice) -> Result<()> {
 
 fn table(bench: &Bench, choice: &Choice, shape: &String) -> Result<()> {
     let command = bench.again("engine") + &format!(" --shape {shape}") + &choice.lengths();
-    let by = choice.isa.as_ref().map(|isa| format!(" by {isa}")).unwrap_or_default();
+    let by = choice.by();
     let title = format!("The engine as a process: {shape}{by}");
     let name = format!("engine-{shape}{}", by.replace(" by ", "-"));
     let (behind, name) = match choice.depth {

@@ -38,11 +38,12 @@ fn table(bench: &Bench, choice: &Choice, shape: &str) -> Result<()> {
     let sequences = folder.path().join("sequences.json");
     std::fs::write(&sequences, random().to_string())?;
     let command = bench.again("formats") + &format!(" --shape {shape}") + &choice.lengths();
-    let title = format!("Every format: distance to exact arithmetic and decode, {shape}");
+    let by = choice.by();
+    let title = format!("Every format: distance to exact arithmetic and decode, {shape}{by}");
     let positions = SEQUENCES * (LENGTH - BEFORE);
     let heading = format!("{positions} positions of random tokens, one row a pass unless said");
     let about = About {
-        name: &format!("formats-{shape}"),
+        name: &format!("formats-{shape}{}", by.replace(" by ", "-")),
         title: &title,
         command: &command,
         heading: &heading,
@@ -54,7 +55,8 @@ fn table(bench: &Bench, choice: &Choice, shape: &str) -> Result<()> {
     let mut table = Lasting::open(&about)?;
     for format in &choice.formats(&FORMATS) {
         let model = generated(shape, format)?;
-        let found = distances(bench, &model, &sequences, folder.path(), &[DECODE, PREFILL])?;
+        let found =
+            distances(bench, &model, &sequences, folder.path(), &[DECODE, PREFILL], choice.isa.as_ref())?;
         let speeds = speeds(bench, choice, &model)?;
         table.put(row(format!("{shape} {format}"), &found, speeds))?;
     }
