@@ -131,7 +131,7 @@ pub(super) fn compute(amx: Amx, mut chunk: Chunk<'_>, halves: &Halves, scratch: 
     let cols = chunk.weights.cols();
     for start in (0..cols).step_by(DEPTH) {
         let columns = start..cols.min(start + DEPTH);
-        let inputs = Inputs::of(&chunk, &columns, halves);
+        let inputs = Slab::of(&chunk, &columns, halves);
         let sides = 0..chunk.tile.rows().len().div_ceil(SIDE);
         for side in sides.clone() {
             let columns = columns.clone();
@@ -154,7 +154,7 @@ struct FillRows<'c, 't> {
     side: usize,
     columns: Range<usize>,
     /// What they will be multiplied with.
-    inputs: &'c Inputs<'c>,
+    inputs: &'c Slab<'c>,
     scratch: &'c mut Scratch,
 }
 
@@ -209,9 +209,9 @@ impl<S: Simd> Sink<S> for Units<'_> {
 }
 
 /// Some columns of the inputs of a tile: of each thirty-two, and no quads where there are fewer.
-struct Inputs<'h>([&'h [Quad]; INPUTS / SIDE]);
+struct Slab<'h>([&'h [Quad]; INPUTS / SIDE]);
 
-impl<'h> Inputs<'h> {
+impl<'h> Slab<'h> {
     fn of(chunk: &Chunk<'_>, columns: &Range<usize>, halves: &'h Halves) -> Self {
         let (inputs, quads) = (chunk.tile.inputs(), columns.start / WIDTH..columns.end.div_ceil(WIDTH));
         let part =
@@ -233,7 +233,7 @@ impl<'h> Inputs<'h> {
 }
 
 /// The panel times the inputs of the tile.
-fn multiply(tiles: &Tiles, inputs: &Inputs<'_>, panel: &[Quad], sums: &mut [Quad], is_first: bool) {
+fn multiply(tiles: &Tiles, inputs: &Slab<'_>, panel: &[Quad], sums: &mut [Quad], is_first: bool) {
     for (inputs, sums) in inputs.0.iter().zip(sums).filter(|(inputs, _)| !inputs.is_empty()) {
         tiles.multiply(&panel[..inputs.len()], inputs, sums, is_first);
     }

@@ -39,7 +39,8 @@ pub const PRODUCTS_MAX: usize = 4;
 const TILES_PER_CPU: usize = 16;
 /// Most inputs for which unpacking in registers wins.
 pub(crate) const FUSED_MAX: usize = 8;
-/// Fewest inputs for which unpacking for tile registers wins.
+/// Fewest inputs for which unpacking for tile registers wins; up to there a product's bits are those of words, whatever is
+/// computed beside it.
 #[cfg(target_arch = "x86_64")]
 const AMX_LEAST: usize = WORDS_MAX + 1;
 /// The same where they are words with a scale for each unit: a panel of these pays off later.

@@ -168,6 +168,8 @@ impl Tiles {
                 left = inout(reg) rows.len() => _,
                 is_first = in(reg) u64::from(is_first),
                 stride = in(reg) 64_usize,
+                out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
+                out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
                 options(nostack),
             );
         }
