@@ -111,7 +111,7 @@ impl<F: WordFormat<B, K>, const B: usize, const K: usize> Op for Fill<'_, '_, F,
         for (row, (to, halves)) in part.rows.clone().zip(rows.iter_mut().zip(halves)) {
             let blocks = chunk.weights.row(row).as_chunks::<B>().0.as_chunks::<K>().0;
             for (at, (to, halves)) in part.stretches.clone().zip(to.iter_mut().zip(halves)) {
-                prefetch(s, &blocks[at], true);
+                prefetch(s, &blocks[at]);
                 unpack::<F, B, K, _>(s, &blocks[at], to, halves);
             }
         }
