@@ -18,9 +18,12 @@ enum Kind {
     Avx2(Avx2),
     #[cfg(target_arch = "x86_64")]
     Avx512(Avx512),
-    /// AVX-512, and tiles for products with many inputs.
+    /// AVX-512, and tiles for products with several inputs.
     #[cfg(target_arch = "x86_64")]
     Amx(Amx),
+    /// The same with tiles for many inputs only.
+    #[cfg(target_arch = "x86_64")]
+    SteadyAmx(Amx),
 }
 
 impl Isa {
@@ -70,8 +73,28 @@ impl Isa {
     #[cfg(target_arch = "x86_64")]
     pub(crate) const fn tiles(self) -> Option<Amx> {
         match self.0 {
-            Kind::Amx(token) => Some(token),
+            Kind::Amx(token) | Kind::SteadyAmx(token) => Some(token),
             Kind::Portable(_) | Kind::Avx2(_) | Kind::Avx512(_) => None,
+        }
+    }
+
+    /// The same where these compute products of a few inputs.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) const fn tiles_of_bytes(self) -> Option<Amx> {
+        match self.0 {
+            Kind::Amx(token) => Some(token),
+            Kind::Portable(_) | Kind::Avx2(_) | Kind::Avx512(_) | Kind::SteadyAmx(_) => None,
+        }
+    }
+
+    /// The same instruction set in the way that gives a product of up to 32 inputs, of weights that are small integers, the
+    /// bits that it has alone. Slower with a few inputs where it is another.
+    #[must_use]
+    pub const fn steady(self) -> Self {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Kind::Amx(token) => Self(Kind::SteadyAmx(token)),
+            _ => self,
         }
     }
 
@@ -85,7 +108,7 @@ impl Isa {
             #[cfg(target_arch = "x86_64")]
             Kind::Avx512(_) => "avx512",
             #[cfg(target_arch = "x86_64")]
-            Kind::Amx(_) => "amx",
+            Kind::Amx(_) | Kind::SteadyAmx(_) => "amx",
         }
     }
 
@@ -96,7 +119,7 @@ impl Isa {
             #[cfg(target_arch = "x86_64")]
             Kind::Avx2(_) => true,
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx512(_) | Kind::Amx(_) => false,
+            Kind::Avx512(_) | Kind::Amx(_) | Kind::SteadyAmx(_) => false,
         }
     }
 
@@ -110,7 +133,7 @@ impl Isa {
             #[cfg(target_arch = "x86_64")]
             Kind::Avx512(token) => token.enter(op),
             #[cfg(target_arch = "x86_64")]
-            Kind::Amx(token) => token.avx512().enter(op),
+            Kind::Amx(token) | Kind::SteadyAmx(token) => token.avx512().enter(op),
         }
     }
 }

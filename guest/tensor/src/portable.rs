@@ -220,6 +220,8 @@ impl Simd for Portable {
     #[inline(always)]
     fn prefetch<T>(self, _from: &[T], _ahead_bytes: usize) {}
     #[inline(always)]
+    fn prefetch_far<T>(self, _from: &[T], _ahead_bytes: usize) {}
+    #[inline(always)]
     fn transpose(self, rows: &[Line; 16], to: &mut [Line], stride: usize) {
         for (column, out) in to.iter_mut().step_by(stride).take(16).enumerate() {
             out.0 = each(rows, |row| row.0[column]);

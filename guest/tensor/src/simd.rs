@@ -131,6 +131,8 @@ pub(crate) trait Simd: Copy {
 
     /// Asks for the cache line `ahead_bytes` after the start of `from`, which need not exist.
     fn prefetch<T>(self, from: &[T], ahead_bytes: usize);
+    /// The same into second-level cache, where that can be said: for what is of use only after more than the first one holds.
+    fn prefetch_far<T>(self, from: &[T], ahead_bytes: usize);
 
     /// Writes lane `c` of row `r` to lane `r` of column `c`; columns are `stride` lines apart in `to`.
     fn transpose(self, rows: &[Line; 16], to: &mut [Line], stride: usize);

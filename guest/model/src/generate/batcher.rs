@@ -191,6 +191,7 @@ impl<V: Vocabulary> Batcher<V> {
             return self.step_embedding(weights, engine, true).into_iter().collect();
         }
         let mut events = Vec::new();
+        let engine = if self.is_steady(&shares) { engine.steady() } else { engine };
         let ended = match self.pass.run(&self.model, weights, &mut self.cache, engine, &rows) {
             Ok(logits) => {
                 let (vocabulary, mut logits) = (self.model.config.vocabulary, logits);
@@ -215,6 +216,14 @@ impl<V: Vocabulary> Batcher<V> {
         events.extend(self.step_embedding(weights, engine, false));
         self.admit();
         events
+    }
+
+    /// Whether rows must have the bits that each has in a pass of its own: a deterministic stream's, and those of a stream that
+    /// decodes alone, so that what is drafted changes nothing. Beside others the bits of a row hang on none of them.
+    fn is_steady(&self, shares: &[Share]) -> bool {
+        let [Share { at, .. }] = shares else { return false };
+        let stream = &self.streams[*at];
+        stream.is_deterministic || stream.is_decoding()
     }
 
     fn fail(&self, shares: &[Share], error: &PassError, events: &mut Vec<Event>) -> Vec<usize> {

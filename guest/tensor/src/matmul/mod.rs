@@ -6,12 +6,16 @@
 //!   ([`word_rows`], [`word_panel`]) where the format has small integers and registers are eight floats wide, otherwise
 //!   of floats ([`panel`]).
 //!
-//! - Many inputs where there are tile registers: pairs of BF16 halves instead of floats ([`amx`]).
+//! - Where there are tile registers: bytes up to so many inputs that panels of words would not pay off ([`bytes`]), and with
+//!   more of them pairs of BF16 halves ([`amx`]).
 //!
 //! Cpus claim tiles of the outputs; each output element is written by exactly one of them.
 
 #[cfg(target_arch = "x86_64")]
 mod amx;
+#[cfg(target_arch = "x86_64")]
+mod bytes;
+mod form;
 mod fused;
 mod panel;
 mod rows;
@@ -23,13 +27,13 @@ mod words;
 
 use core::ops::Range;
 
+pub(crate) use form::Inputs;
 pub(crate) use panel::Scratch;
 
+use self::form::Form;
 use self::tiles::{Tile, Tiles};
 use crate::simd::{Op, Simd};
-use crate::words::{Words, has_shared_scales, has_words};
-#[cfg(target_arch = "x86_64")]
-use crate::x86::Amx;
+use crate::words::{has_shared_scales, has_words};
 use crate::{Isa, Matrix, Quant, Team};
 
 /// Most products that share one input.
@@ -39,10 +43,6 @@ pub const PRODUCTS_MAX: usize = 4;
 const TILES_PER_CPU: usize = 16;
 /// Most inputs for which unpacking in registers wins.
 pub(crate) const FUSED_MAX: usize = 8;
-/// Fewest inputs for which unpacking for tile registers wins; up to there a product's bits are those of words, whatever is
-/// computed beside it.
-#[cfg(target_arch = "x86_64")]
-const AMX_LEAST: usize = WORDS_MAX + 1;
 /// The same where they are words with a scale for each unit: a panel of these pays off later.
 pub(crate) const WORDS_MAX: usize = 32;
 
@@ -95,9 +95,8 @@ pub fn matmul_shared(team: &Team<'_>, isa: Isa, x: &[f32], products: &mut [Produ
     let cols = products[0].weights.cols();
     assert!(x.len().is_multiple_of(cols), "{} input elements are not rows of {cols}", x.len());
     let inputs = x.len() / cols;
-    let can_words = products.iter().any(|product| has_words(product.weights.quant()));
     team.with_inputs(|memory| {
-        let form = memory.form(team, isa, (x, cols), can_words);
+        let form = memory.form(team, isa, (x, cols), products);
         let plan = Plan::new(team.cpus(), x, form, products);
         if inputs > 0 {
             team.run(&|cpu| {
@@ -105,40 +104,6 @@ pub fn matmul_shared(team: &Team<'_>, isa: Isa, x: &[f32], products: &mut [Produ
             });
         }
     });
-}
-
-/// Memory for what inputs are turned into.
-#[derive(Debug, Default)]
-pub(crate) struct Inputs {
-    words: Words,
-    #[cfg(target_arch = "x86_64")]
-    halves: amx::Halves,
-}
-
-/// What products take inputs as.
-#[derive(Clone, Copy)]
-enum Form<'a> {
-    Floats,
-    Words(&'a Words),
-    #[cfg(target_arch = "x86_64")]
-    Halves(Amx, &'a amx::Halves),
-}
-
-impl Inputs {
-    /// Turns `x`, `[n, cols]`, into the form that is fastest; `can_words`: some product takes words.
-    fn form(&mut self, team: &Team<'_>, isa: Isa, (x, cols): (&[f32], usize), can_words: bool) -> Form<'_> {
-        let inputs = x.len() / cols;
-        #[cfg(target_arch = "x86_64")]
-        if let Some(amx) = isa.tiles().filter(|_| inputs >= AMX_LEAST) {
-            self.halves.set(team, amx, x, cols);
-            return Form::Halves(amx, &self.halves);
-        }
-        if !can_words || inputs > WORDS_MAX && !isa.has_word_panels() {
-            return Form::Floats;
-        }
-        isa.run(AsWords { x, cols, words: &mut self.words });
-        Form::Words(&self.words)
-    }
 }
 
 /// How tiles are computed.
@@ -150,15 +115,19 @@ enum Kernel {
     Fused,
     Panel,
     #[cfg(target_arch = "x86_64")]
-    Amx,
+    Bytes,
+    #[cfg(target_arch = "x86_64")]
+    Halves,
 }
 
 impl Kernel {
     /// For `inputs` inputs.
     fn of(quant: Quant, inputs: usize, form: Form<'_>) -> Self {
         #[cfg(target_arch = "x86_64")]
-        if matches!(form, Form::Halves(..)) {
-            return Self::Amx;
+        match form {
+            Form::Halves(..) => return Self::Halves,
+            Form::Bytes(..) if has_words(quant) => return Self::Bytes,
+            _ => {}
         }
         match (matches!(form, Form::Words(_)) && has_words(quant), has_shared_scales(quant)) {
             (true, true) if inputs <= words::INPUTS => Self::Words,
@@ -176,7 +145,9 @@ impl Kernel {
             Self::Words | Self::Fused => (fused_rows(cpus, rows), inputs.max(1)),
             Self::WordRows | Self::WordPanel | Self::Panel => panel_tile(cpus, inputs, rows),
             #[cfg(target_arch = "x86_64")]
-            Self::Amx => amx::tile(cpus, inputs, rows),
+            Self::Bytes => (bytes::rows(cpus, rows), inputs.max(1)),
+            #[cfg(target_arch = "x86_64")]
+            Self::Halves => amx::tile(cpus, inputs, rows),
         }
     }
 }
@@ -225,22 +196,6 @@ fn panel_tile(cpus: usize, inputs: usize, rows: usize) -> (usize, usize) {
     (panel::ROWS, inputs.next_multiple_of(panel::INPUTS))
 }
 
-/// Inputs `[n, cols]` to words.
-struct AsWords<'x, 'w> {
-    x: &'x [f32],
-    cols: usize,
-    words: &'w mut Words,
-}
-
-impl Op for AsWords<'_, '_> {
-    type Out = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
-        self.words.set(s, self.x, self.cols);
-    }
-}
-
 /// A tile with what it is computed from.
 struct Chunk<'t> {
     weights: &'t Matrix<'t>,
@@ -282,7 +237,11 @@ impl Op for Claims<'_, '_> {
                         word_panel::compute(s.words(), chunk, words, &mut self.scratch.words);
                     }
                     #[cfg(target_arch = "x86_64")]
-                    (Kernel::Amx, Form::Halves(amx, halves)) => {
+                    (Kernel::Bytes, Form::Bytes(amx, bytes)) => {
+                        bytes::compute(amx, chunk, bytes, &mut self.scratch.bytes);
+                    }
+                    #[cfg(target_arch = "x86_64")]
+                    (Kernel::Halves, Form::Halves(amx, halves)) => {
                         amx::compute(amx, chunk, halves, &mut self.scratch.amx);
                     }
                     (Kernel::Panel, _) => panel::compute(s, chunk, self.scratch),

@@ -40,6 +40,8 @@ pub(crate) struct Scratch {
     /// Made when first used: few machines have tiles.
     #[cfg(target_arch = "x86_64")]
     pub(super) amx: Option<super::amx::Scratch>,
+    #[cfg(target_arch = "x86_64")]
+    pub(super) bytes: Option<Box<super::bytes::Scratch>>,
 }
 
 impl Scratch {
@@ -52,6 +54,8 @@ impl Scratch {
             word_rows: word_rows::Scratch::new(),
             #[cfg(target_arch = "x86_64")]
             amx: None,
+            #[cfg(target_arch = "x86_64")]
+            bytes: None,
         }
     }
 }

@@ -198,10 +198,28 @@ fn bits_do_not_depend_on_the_inputs_beside() {
         let mut random = Random(5);
         let (bytes, x) = (random.blocks(quant, rows * cols), random.floats(most * cols));
         let weights = Matrix::new(quant, rows, cols, &bytes).unwrap();
-        for isa in Isa::supported() {
+        for isa in Isa::supported().map(Isa::steady) {
             let most = if isa.has_word_panels() { most } else { 32 };
             let all: Vec<u32> = (0..most).flat_map(|n| bits(isa, &weights, &x[n * cols..], 1)).collect();
             for inputs in [2, 3, 4, 5, 6, 7, 9, 15, 16, 17, 31, 32, most] {
+                assert!(bits(isa, &weights, &x, inputs) == all[..inputs * rows], "{quant} {isa} {inputs}");
+            }
+        }
+    }
+}
+
+/// Not of one alone, where tile registers compute several, but of any of several.
+#[test]
+fn bits_do_not_depend_on_how_many_are_beside() {
+    let (rows, cols, most) = (51, 5 * 256, 32);
+    for quant in Quant::ALL.into_iter().filter(|quant| has_words(*quant)) {
+        let mut random = Random(6);
+        let (bytes, x) = (random.blocks(quant, rows * cols), random.floats(most * cols));
+        let weights = Matrix::new(quant, rows, cols, &bytes).unwrap();
+        for isa in Isa::supported() {
+            let pairs = x.chunks(2 * cols).flat_map(|pair| bits(isa, &weights, pair, 2));
+            let all: Vec<u32> = pairs.collect();
+            for inputs in [3, 4, 5, 8, 9, 17, most] {
                 assert!(bits(isa, &weights, &x, inputs) == all[..inputs * rows], "{quant} {isa} {inputs}");
             }
         }

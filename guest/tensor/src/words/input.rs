@@ -6,8 +6,8 @@ use core::ops::Range;
 use super::{STRETCH, UNIT, WordLanes};
 use crate::simd::{Op, Simd};
 
-/// Largest word: symmetric, so that the negative of a word is one.
-const TOP: f32 = 32_767.0;
+/// Largest word: symmetric, so that the negative of a word is one, and so that a word is `256 · a + b` with signed bytes.
+const TOP: f32 = 32_639.0;
 /// Activations of which all are smaller count as zero: the inverse of their scale would not be a number.
 const LEAST: f32 = 1e-30;
 
@@ -146,14 +146,14 @@ mod tests {
         (x[0], x[1], x[2], x[33], x[256]) = (2.0, -1.0, 0.5, -4.0, 8.0);
         let words = words(&x);
         let stretch = &words.input(0).stretches[0];
-        assert_eq!(stretch.words[0][..3], [16_384, 4096, 0]);
-        assert_eq!((stretch.words[0][16], stretch.words[1][16]), (-8192, -32_767));
-        assert!((stretch.scale * 32_767.0 - 4.0).abs() < 1e-6);
+        assert_eq!(stretch.words[0][..3], [16_320, 4080, 0]);
+        assert_eq!((stretch.words[0][16], stretch.words[1][16]), (-8160, -32_639));
+        assert!((stretch.scale * 32_639.0 - 4.0).abs() < 1e-6);
         let [first, second, ..] = stretch.sums;
         assert!((first - 1.5).abs() < 1e-3 && (second + 4.0).abs() < 1e-6);
         let [first, second, third, ..] = words.input(0).halves[0][0];
         assert!((first - 1.5).abs() < 1e-3 && second.abs() < 1e-6 && (third + 4.0).abs() < 1e-6);
-        assert_eq!(words.input(0).stretches[1].words[0][0], 32_767);
+        assert_eq!(words.input(0).stretches[1].words[0][0], 32_639);
     }
 
     #[test]

@@ -17,6 +17,13 @@ fn packed<S: WordLanes>(s: S, nibbles: &[u8], unit: usize) -> S::B {
     s.load_bytes(cut(nibbles, unit / 2 * 32))
 }
 
+/// Lower nibbles of even units, upper ones of odd units, 32 bytes for each two.
+#[inline(always)]
+fn nibbles<S: WordLanes>(s: S, nibbles: &[u8], unit: usize) -> S::B {
+    let packed = packed(s, nibbles, unit);
+    if unit.is_multiple_of(2) { s.and_bytes(packed, 15) } else { s.down_bytes::<4>(packed) }
+}
+
 #[inline(always)]
 fn half_at<S: WordLanes>(s: S, block: &[u8], at: usize) -> f32 {
     s.half(u16::from_le_bytes(*cut(block, at)))
@@ -56,6 +63,7 @@ impl WordFormat<84, 1> for Q2K {
     const RUN: usize = STRETCH;
     const MULTIPLIERS: Multipliers = Multipliers::OfHalves;
     const OFFSETS: usize = 2;
+    const IS_SIGNED: bool = false;
 
     /// A nibble for the scale and one for the minimum of each half of a unit.
     #[inline(always)]
@@ -69,8 +77,8 @@ impl WordFormat<84, 1> for Q2K {
 
     /// Each half of 128 elements has 32 bytes of bit pairs.
     #[inline(always)]
-    fn words<S: WordLanes>(s: S, [block]: &[[u8; 84]; 1], unit: usize) -> S::W {
-        s.unsigned_words(bit_pairs(s, s.load_bytes(cut(block, 16 + unit / 4 * 32)), unit % 4))
+    fn bytes<S: WordLanes>(s: S, [block]: &[[u8; 84]; 1], unit: usize) -> S::B {
+        bit_pairs(s, s.load_bytes(cut(block, 16 + unit / 4 * 32)), unit % 4)
     }
 }
 
@@ -79,6 +87,7 @@ impl WordFormat<110, 1> for Q3K {
     const RUN: usize = STRETCH / 2;
     const MULTIPLIERS: Multipliers = Multipliers::OfHalves;
     const OFFSETS: usize = 0;
+    const IS_SIGNED: bool = true;
 
     #[inline(always)]
     fn numbers<S: WordLanes>(s: S, [block]: &[[u8; 110]; 1], to: &mut Numbers) {
@@ -90,13 +99,22 @@ impl WordFormat<110, 1> for Q3K {
         }
     }
 
-    /// Bit pairs as in `Q2_K`. The third bit of unit `u` is bit `u` of 32 bytes that all units share.
+    #[inline(always)]
+    fn bytes<S: WordLanes>(s: S, [block]: &[[u8; 110]; 1], unit: usize) -> S::B {
+        s.bytes_around(three_bits(s, block, unit), 4)
+    }
+
     #[inline(always)]
     fn words<S: WordLanes>(s: S, [block]: &[[u8; 110]; 1], unit: usize) -> S::W {
-        let pairs = bit_pairs(s, s.load_bytes(cut(block, 32 + unit / 4 * 32)), unit % 4);
-        let thirds = bit_to(s, s.load_bytes(cut(block, 0)), unit, 2);
-        s.words_around(s.or_bytes(pairs, thirds), 4)
+        s.words_around(three_bits(s, block, unit), 4)
     }
+}
+
+/// Bit pairs as in `Q2_K`. The third bit of unit `u` is bit `u` of 32 bytes that all units share.
+#[inline(always)]
+fn three_bits<S: WordLanes>(s: S, block: &[u8; 110], unit: usize) -> S::B {
+    let pairs = bit_pairs(s, s.load_bytes(cut(block, 32 + unit / 4 * 32)), unit % 4);
+    s.or_bytes(pairs, bit_to(s, s.load_bytes(cut(block, 0)), unit, 2))
 }
 
 impl WordFormat<144, 1> for Q4K {
@@ -104,13 +122,18 @@ impl WordFormat<144, 1> for Q4K {
     const RUN: usize = STRETCH;
     const MULTIPLIERS: Multipliers = Multipliers::OfUnits;
     const OFFSETS: usize = 1;
+    const IS_SIGNED: bool = false;
 
     #[inline(always)]
     fn numbers<S: WordLanes>(s: S, [block]: &[[u8; 144]; 1], to: &mut Numbers) {
         s.six_bits(cut(block, 0), to);
     }
 
-    /// Lower nibbles of even units, upper ones of odd units, 32 bytes for each two.
+    #[inline(always)]
+    fn bytes<S: WordLanes>(s: S, [block]: &[[u8; 144]; 1], unit: usize) -> S::B {
+        nibbles(s, &block[16..], unit)
+    }
+
     #[inline(always)]
     fn words<S: WordLanes>(s: S, [block]: &[[u8; 144]; 1], unit: usize) -> S::W {
         let packed = packed(s, &block[16..], unit);
@@ -123,6 +146,7 @@ impl WordFormat<176, 1> for Q5K {
     const RUN: usize = STRETCH;
     const MULTIPLIERS: Multipliers = Multipliers::OfUnits;
     const OFFSETS: usize = 1;
+    const IS_SIGNED: bool = false;
 
     #[inline(always)]
     fn numbers<S: WordLanes>(s: S, [block]: &[[u8; 176]; 1], to: &mut Numbers) {
@@ -131,12 +155,9 @@ impl WordFormat<176, 1> for Q5K {
 
     /// Nibbles as in `Q4_K`. The fifth bit of unit `u` is bit `u` of 32 bytes that all units share.
     #[inline(always)]
-    fn words<S: WordLanes>(s: S, [block]: &[[u8; 176]; 1], unit: usize) -> S::W {
-        let packed = packed(s, &block[48..], unit);
-        let nibbles =
-            if unit.is_multiple_of(2) { s.and_bytes(packed, 15) } else { s.down_bytes::<4>(packed) };
+    fn bytes<S: WordLanes>(s: S, [block]: &[[u8; 176]; 1], unit: usize) -> S::B {
         let fifths = bit_to(s, s.load_bytes(cut(block, 16)), unit, 4);
-        s.unsigned_words(s.or_bytes(nibbles, fifths))
+        s.or_bytes(nibbles(s, &block[48..], unit), fifths)
     }
 }
 
@@ -145,6 +166,7 @@ impl WordFormat<210, 1> for Q6K {
     const RUN: usize = STRETCH / 2;
     const MULTIPLIERS: Multipliers = Multipliers::OfHalves;
     const OFFSETS: usize = 0;
+    const IS_SIGNED: bool = true;
 
     #[inline(always)]
     fn numbers<S: WordLanes>(s: S, [block]: &[[u8; 210]; 1], to: &mut Numbers) {
@@ -153,21 +175,31 @@ impl WordFormat<210, 1> for Q6K {
         s.multipliers(cut(block, 192), to);
     }
 
-    /// Each half of 128 elements has 64 bytes of nibbles and 32 bytes of bit pairs.
+    #[inline(always)]
+    fn bytes<S: WordLanes>(s: S, [block]: &[[u8; 210]; 1], unit: usize) -> S::B {
+        s.bytes_around(six_bits(s, block, unit), 32)
+    }
+
     #[inline(always)]
     fn words<S: WordLanes>(s: S, [block]: &[[u8; 210]; 1], unit: usize) -> S::W {
-        let (half, quarter) = (unit / 4, unit % 4);
-        let bytes = s.load_bytes(cut(block, half * 64 + quarter % 2 * 32));
-        let low = if quarter < 2 { s.and_bytes(bytes, 15) } else { s.down_bytes::<4>(bytes) };
-        let upper = s.load_bytes(cut(block, 128 + half * 32));
-        let upper = match quarter {
-            0 => s.up_bytes::<4>(upper),
-            1 => s.up_bytes::<2>(upper),
-            2 => upper,
-            _ => s.down_bytes::<2>(upper),
-        };
-        s.words_around(s.or_bytes(low, s.and_bytes(upper, 0x30)), 32)
+        s.words_around(six_bits(s, block, unit), 32)
     }
+}
+
+/// Each half of 128 elements has 64 bytes of nibbles and 32 bytes of bit pairs.
+#[inline(always)]
+fn six_bits<S: WordLanes>(s: S, block: &[u8; 210], unit: usize) -> S::B {
+    let (half, quarter) = (unit / 4, unit % 4);
+    let bytes = s.load_bytes(cut(block, half * 64 + quarter % 2 * 32));
+    let low = if quarter < 2 { s.and_bytes(bytes, 15) } else { s.down_bytes::<4>(bytes) };
+    let upper = s.load_bytes(cut(block, 128 + half * 32));
+    let upper = match quarter {
+        0 => s.up_bytes::<4>(upper),
+        1 => s.up_bytes::<2>(upper),
+        2 => upper,
+        _ => s.down_bytes::<2>(upper),
+    };
+    s.or_bytes(low, s.and_bytes(upper, 0x30))
 }
 
 impl WordFormat<136, 1> for Iq4Xs {
@@ -175,6 +207,7 @@ impl WordFormat<136, 1> for Iq4Xs {
     const RUN: usize = STRETCH / 2;
     const MULTIPLIERS: Multipliers = Multipliers::OfUnits;
     const OFFSETS: usize = 0;
+    const IS_SIGNED: bool = true;
 
     #[inline(always)]
     fn numbers<S: WordLanes>(s: S, [block]: &[[u8; 136]; 1], to: &mut Numbers) {
@@ -186,7 +219,7 @@ impl WordFormat<136, 1> for Iq4Xs {
     }
 
     #[inline(always)]
-    fn words<S: WordLanes>(s: S, [block]: &[[u8; 136]; 1], unit: usize) -> S::W {
-        s.signed_words(s.lookup_bytes(s.nibble_bytes(cut(block, 8 + unit * 16)), &IQ4_VALUES))
+    fn bytes<S: WordLanes>(s: S, [block]: &[[u8; 136]; 1], unit: usize) -> S::B {
+        s.lookup_bytes(s.nibble_bytes(cut(block, 8 + unit * 16)), &IQ4_VALUES)
     }
 }

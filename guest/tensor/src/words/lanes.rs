@@ -35,6 +35,10 @@ pub(crate) trait WordLanes: Simd {
     fn down_bytes<const N: i32>(self, a: Self::B) -> Self::B;
     /// Bytes moved up by `N` bits.
     fn up_bytes<const N: i32>(self, a: Self::B) -> Self::B;
+    /// Bytes less `middle`, as signed ones.
+    fn bytes_around(self, a: Self::B, middle: u8) -> Self::B;
+    /// Writes bytes.
+    fn store_bytes(self, a: Self::B, to: &mut [u8; UNIT]);
 
     /// The lower nibbles of sixteen bytes, then the upper ones.
     #[inline(always)]

@@ -82,12 +82,21 @@ pub(crate) trait WordFormat<const BYTES: usize, const BLOCKS: usize> {
     const MULTIPLIERS: Multipliers;
     /// Eights of offsets that may be other than zero: none, one for units, or two for halves of units.
     const OFFSETS: usize;
+    /// Whether [`bytes`](Self::bytes) are signed: they then need no offsets, `weight = scale · byte`.
+    const IS_SIGNED: bool;
 
     /// The numbers of a stretch.
     fn numbers<S: WordLanes>(s: S, blocks: &[[u8; BYTES]; BLOCKS], to: &mut Numbers);
 
-    /// Unit `unit` of a stretch as words.
-    fn words<S: WordLanes>(s: S, blocks: &[[u8; BYTES]; BLOCKS], unit: usize) -> S::W;
+    /// Unit `unit` of a stretch as bytes, as they lie.
+    fn bytes<S: WordLanes>(s: S, blocks: &[[u8; BYTES]; BLOCKS], unit: usize) -> S::B;
+
+    /// The same as words.
+    #[inline(always)]
+    fn words<S: WordLanes>(s: S, blocks: &[[u8; BYTES]; BLOCKS], unit: usize) -> S::W {
+        let bytes = Self::bytes(s, blocks, unit);
+        if Self::IS_SIGNED { s.signed_words(bytes) } else { s.unsigned_words(bytes) }
+    }
 
     /// Words of unit `unit` times their multipliers.
     #[inline(always)]

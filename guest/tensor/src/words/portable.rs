@@ -68,6 +68,14 @@ impl WordLanes for Portable {
         a.map(|byte| byte << N)
     }
     #[inline(always)]
+    fn bytes_around(self, a: Bytes, middle: u8) -> Bytes {
+        a.map(|byte| byte.wrapping_sub(middle))
+    }
+    #[inline(always)]
+    fn store_bytes(self, a: Bytes, to: &mut Bytes) {
+        *to = a;
+    }
+    #[inline(always)]
     fn low_nibbles(self, a: Bytes) -> Words {
         words(a, |byte| i16::from(byte & 15))
     }

@@ -41,42 +41,59 @@ fn two_halves<S: Simd, const B: usize>(s: S, block: &[u8; B]) -> [f32; 2] {
     [s.half(word as u16), s.half((word >> 16) as u16)]
 }
 
-/// Formats around a middle, or with a minimum.
+/// Formats by how a block becomes bytes, and words.
 macro_rules! format {
-    ($name:ident, $bytes:literal, around $middle:literal, $words:expr) => {
+    // Words are as they lie, bytes less the middle.
+    ($name:ident, $block:literal, around $middle:literal, $bytes:expr, $words:expr) => {
         format!(
             $name,
+            $block,
+            (true, 1, |s: S, blocks, to| s.scales_around(scales(blocks), $middle, to)),
             $bytes,
-            1,
-            |s: S, blocks, to| s.scales_around(scales(blocks), $middle, to),
             $words,
-            |s, block| {
+            |s: S, block| {
                 let [scale, _] = two_halves(s, block);
                 [scale, scale * -$middle]
             }
         );
     };
-    ($name:ident, $bytes:literal, with_minimum, $words:expr) => {
-        format!($name, $bytes, 1, with_minimum, $words, two_halves);
+    ($name:ident, $block:literal, with_minimum, $bytes:expr, $words:expr) => {
+        format!($name, $block, (false, 1, with_minimum), $bytes, $words, two_halves);
     };
-    ($name:ident, $bytes:literal, $offsets:literal, $numbers:expr, $words:expr, $pair:expr) => {
-        impl WordFormat<$bytes, STRETCH> for $name {
+    ($name:ident, $block:literal, by $scales:expr, $bytes:expr, $scale:expr) => {
+        format!(
+            $name,
+            $block,
+            (true, 0, $scales),
+            $bytes,
+            |s: S, block| s.signed_words($bytes(s, block)),
+            |s, block| [$scale(s, block), 0.0]
+        );
+    };
+    ($name:ident, $block:literal, ($signed:literal, $offsets:literal, $numbers:expr), $bytes:expr, $words:expr, $pair:expr) => {
+        impl WordFormat<$block, STRETCH> for $name {
             const RUN: usize = 1;
             const MULTIPLIERS: Multipliers = Multipliers::None;
             const OFFSETS: usize = $offsets;
+            const IS_SIGNED: bool = $signed;
 
             #[inline(always)]
-            fn numbers<S: WordLanes>(s: S, blocks: &[[u8; $bytes]; STRETCH], to: &mut Numbers) {
+            fn numbers<S: WordLanes>(s: S, blocks: &[[u8; $block]; STRETCH], to: &mut Numbers) {
                 $numbers(s, blocks, to);
             }
 
             #[inline(always)]
-            fn words<S: WordLanes>(s: S, blocks: &[[u8; $bytes]; STRETCH], unit: usize) -> S::W {
+            fn bytes<S: WordLanes>(s: S, blocks: &[[u8; $block]; STRETCH], unit: usize) -> S::B {
+                $bytes(s, &blocks[unit])
+            }
+
+            #[inline(always)]
+            fn words<S: WordLanes>(s: S, blocks: &[[u8; $block]; STRETCH], unit: usize) -> S::W {
                 $words(s, &blocks[unit])
             }
 
             #[inline(always)]
-            fn single<S: WordLanes>(s: S, block: &[u8; $bytes]) -> ([f32; 2], S::W) {
+            fn single<S: WordLanes>(s: S, block: &[u8; $block]) -> ([f32; 2], S::W) {
                 ($pair(s, block), $words(s, block))
             }
         }
@@ -85,33 +102,42 @@ macro_rules! format {
 
 /// The sixteen bytes of nibbles at `at`.
 #[inline(always)]
-fn four_bits<S: WordLanes>(s: S, block: &[u8], at: usize) -> S::W {
+fn four_bits<S: WordLanes>(s: S, block: &[u8], at: usize) -> S::B {
+    s.nibble_bytes(cut(block, at))
+}
+
+/// The same as words.
+#[inline(always)]
+fn four_bit_words<S: WordLanes>(s: S, block: &[u8], at: usize) -> S::W {
     s.nibble_words(cut(block, at))
 }
 
 /// Nibbles at `nibbles`, fifth bits at `bits`.
 #[inline(always)]
-fn five_bits<S: WordLanes>(s: S, block: &[u8], bits: usize, nibbles: usize) -> S::W {
-    s.five_bit_words(cut(block, nibbles), u32::from_le_bytes(*cut(block, bits)))
+fn five_bits<S: WordLanes>(s: S, block: &[u8], bits: usize, nibbles: usize) -> S::B {
+    let fifths = s.fifth_bytes(u32::from_le_bytes(*cut(block, bits)));
+    s.or_bytes(four_bits(s, block, nibbles), fifths)
 }
 
+/// The same as words.
 #[inline(always)]
-fn eight_bits<S: WordLanes>(s: S, block: &[u8], at: usize) -> S::W {
-    s.signed_words(s.load_bytes(cut(block, at)))
+fn five_bit_words<S: WordLanes>(s: S, block: &[u8], bits: usize, nibbles: usize) -> S::W {
+    s.five_bit_words(cut(block, nibbles), u32::from_le_bytes(*cut(block, bits)))
 }
 
 format!(
     Q8_0,
     34,
-    0,
-    |s: S, blocks, to| s.scales(scales(blocks), to),
-    |s, block| eight_bits(s, block, 2),
-    |s, block| [two_halves(s, block)[0], 0.0]
+    by |s: S, blocks, to| s.scales(scales(blocks), to),
+    |s: S, block: &[u8; 34]| s.load_bytes(cut(block, 2)),
+    |s, block| two_halves(s, block)[0]
 );
-format!(Q4_0, 18, around 8.0, |s, block| four_bits(s, block, 2));
-format!(Q4_1, 20, with_minimum, |s, block| four_bits(s, block, 4));
-format!(Q5_0, 22, around 16.0, |s, block| five_bits(s, block, 2, 6));
-format!(Q5_1, 24, with_minimum, |s, block| five_bits(s, block, 4, 8));
+format!(Q4_0, 18, around 8.0, |s: S, block| s.bytes_around(four_bits(s, block, 2), 8), |s, block| four_bit_words(s, block, 2));
+format!(Q4_1, 20, with_minimum, |s, block| four_bits(s, block, 4), |s, block| four_bit_words(s, block, 4));
+format!(Q5_0, 22, around 16.0, |s: S, block| s.bytes_around(five_bits(s, block, 2, 6), 16), |s, block| five_bit_words(s, block, 2, 6));
+format!(Q5_1, 24, with_minimum, |s, block| five_bits(s, block, 4, 8), |s, block| five_bit_words(
+    s, block, 4, 8
+));
 /// The values of `IQ4_NL` and 128, as bytes: these become words in fewer steps than signed ones.
 const IQ4_RAISED: [i8; 16] = {
     let (mut out, mut at) = (IQ4_VALUES, 0);
@@ -121,17 +147,20 @@ const IQ4_RAISED: [i8; 16] = {
     }
     out
 };
-format!(Iq4Nl, 18, around 128.0, |s: S, block| {
-    s.unsigned_words(s.lookup_bytes(s.nibble_bytes(cut(block, 2)), &IQ4_RAISED))
-});
+format!(
+    Iq4Nl,
+    18,
+    around 128.0,
+    |s: S, block| s.lookup_bytes(four_bits(s, block, 2), &IQ4_VALUES),
+    |s: S, block| s.unsigned_words(s.lookup_bytes(four_bits(s, block, 2), &IQ4_RAISED))
+);
 // Weights of 2^108 and more overflow sums of their products with words, which then are infinite.
 format!(
     Mxfp4,
     17,
-    0,
-    |_: S, blocks: &[[u8; 17]; STRETCH], to: &mut Numbers| {
+    by |_: S, blocks: &[[u8; 17]; STRETCH], to: &mut Numbers| {
         to.scales = blocks.each_ref().map(|block| half_of_power(block[0]));
     },
-    |s: S, block| s.signed_words(s.lookup_bytes(s.nibble_bytes(cut(block, 1)), &FOUR_BIT_FLOATS)),
-    |_, block: &[u8; 17]| [half_of_power(block[0]), 0.0]
+    |s: S, block| s.lookup_bytes(four_bits(s, block, 1), &FOUR_BIT_FLOATS),
+    |_, block: &[u8; 17]| half_of_power(block[0])
 );

@@ -14,7 +14,7 @@ use super::instruction::lanes;
 use super::{Avx512, detect};
 use crate::simd::{Line, Simd as _};
 
-/// Proves that cpu and system support AMX (TILE, BF16), and what [`Avx512`] proves.
+/// Proves that cpu and system support AMX (TILE, BF16, INT8), and what [`Avx512`] proves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Amx(Avx512);
 

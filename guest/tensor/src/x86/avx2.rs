@@ -2,9 +2,9 @@
 #![expect(unsafe_code, reason = "vector instructions behind a token that proves their support")]
 
 use core::arch::x86_64::{
-    __m128i, __m256, __m256i, _CMP_NLT_UQ, _MM_FROUND_TO_NEAREST_INT, _MM_HINT_T0, _mm_add_ps, _mm_add_ss,
-    _mm_and_si128, _mm_cvtph_ps, _mm_cvtsi32_si128, _mm_cvtss_f32, _mm_loadu_si128, _mm_max_ps, _mm_max_ss,
-    _mm_movehdup_ps, _mm_movehl_ps, _mm_prefetch, _mm_set_epi32, _mm_set1_epi8, _mm_shuffle_epi8,
+    __m128i, __m256, __m256i, _CMP_NLT_UQ, _MM_FROUND_TO_NEAREST_INT, _MM_HINT_T0, _MM_HINT_T1, _mm_add_ps,
+    _mm_add_ss, _mm_and_si128, _mm_cvtph_ps, _mm_cvtsi32_si128, _mm_cvtss_f32, _mm_loadu_si128, _mm_max_ps,
+    _mm_max_ss, _mm_movehdup_ps, _mm_movehl_ps, _mm_prefetch, _mm_set_epi32, _mm_set1_epi8, _mm_shuffle_epi8,
     _mm_srli_epi16, _mm_storeu_si128, _mm_unpackhi_epi64, _mm256_add_epi32, _mm256_add_ps, _mm256_and_ps,
     _mm256_and_si256, _mm256_castps_si256, _mm256_castps256_ps128, _mm256_castsi256_ps,
     _mm256_castsi256_si128, _mm256_cmp_ps, _mm256_cmpeq_epi32, _mm256_cvtepi8_epi32, _mm256_cvtepi32_ps,
@@ -263,6 +263,12 @@ impl Simd for Avx2 {
         let line = from.as_ptr().cast::<i8>().wrapping_add(ahead_bytes);
         // SAFETY: the instruction reads nothing into the program and never faults, whatever the address.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(line) }
+    }
+    #[inline(always)]
+    fn prefetch_far<T>(self, from: &[T], ahead_bytes: usize) {
+        let line = from.as_ptr().cast::<i8>().wrapping_add(ahead_bytes);
+        // SAFETY: the instruction reads nothing into the program and never faults, whatever the address.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(line) }
     }
     #[inline(always)]
     fn transpose(self, rows: &[Line; 16], to: &mut [Line], stride: usize) {

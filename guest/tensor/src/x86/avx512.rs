@@ -2,8 +2,8 @@
 #![expect(unsafe_code, reason = "vector instructions behind a token that proves their support")]
 
 use core::arch::x86_64::{
-    __m512, __m512i, _CMP_NLT_UQ, _MM_FROUND_NO_EXC, _MM_FROUND_TO_NEAREST_INT, _MM_HINT_T0, _mm_cvtph_ps,
-    _mm_cvtsi32_si128, _mm_cvtss_f32, _mm_loadu_si128, _mm_prefetch, _mm256_loadu_si256, _mm256_set_epi32,
+    __m512, __m512i, _CMP_NLT_UQ, _MM_FROUND_NO_EXC, _MM_FROUND_TO_NEAREST_INT, _mm_cvtph_ps,
+    _mm_cvtsi32_si128, _mm_cvtss_f32, _mm_loadu_si128, _mm256_loadu_si256, _mm256_set_epi32,
     _mm256_storeu_si256, _mm512_add_epi32, _mm512_add_ps, _mm512_and_si512, _mm512_castpd_ps,
     _mm512_castps_pd, _mm512_castps_si512, _mm512_castsi512_ps, _mm512_cmp_ps_mask, _mm512_cvtepi8_epi32,
     _mm512_cvtepi32_ps, _mm512_cvtepu8_epi32, _mm512_cvtepu16_epi32, _mm512_cvtph_ps, _mm512_cvtps_ph,
@@ -221,9 +221,11 @@ impl Simd for Avx512 {
     }
     #[inline(always)]
     fn prefetch<T>(self, from: &[T], ahead_bytes: usize) {
-        let line = from.as_ptr().cast::<i8>().wrapping_add(ahead_bytes);
-        // SAFETY: the instruction reads nothing into the program and never faults, whatever the address.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(line) }
+        self.avx2().prefetch(from, ahead_bytes);
+    }
+    #[inline(always)]
+    fn prefetch_far<T>(self, from: &[T], ahead_bytes: usize) {
+        self.avx2().prefetch_far(from, ahead_bytes);
     }
     #[inline(always)]
     fn transpose(self, rows: &[Line; 16], to: &mut [Line], stride: usize) {

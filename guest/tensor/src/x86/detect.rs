@@ -22,8 +22,8 @@ const LEAF7_EBX_AVX512: u32 = 1 << 8 | 1 << 16 | 1 << 17 | 1 << 30 | 1 << 31;
 /// Leaf 7 ECX: AVX-512 VNNI.
 const LEAF7_ECX_VNNI: u32 = 1 << 11;
 
-/// Leaf 7 EDX: AMX BF16 and TILE.
-const LEAF7_EDX_AMX: u32 = 1 << 22 | 1 << 24;
+/// Leaf 7 EDX: AMX BF16, TILE and INT8.
+const LEAF7_EDX_AMX: u32 = 1 << 22 | 1 << 24 | 1 << 25;
 
 /// AVX2, FMA and F16C.
 pub(super) fn avx2() -> bool {
@@ -36,7 +36,7 @@ pub(super) fn avx512() -> bool {
         && __cpuid_count(7, 0).ecx & LEAF7_ECX_VNNI == LEAF7_ECX_VNNI
 }
 
-/// AMX TILE and BF16.
+/// AMX TILE, BF16 and INT8.
 ///
 /// A process on Linux must ask for the state of tiles: it is large, and not all have it saved. A program of its own system
 /// has what that switched on.

@@ -10,7 +10,7 @@ use core::arch::x86_64::{
     _mm256_mullo_epi32, _mm256_or_si256, _mm256_set1_epi8, _mm256_set1_epi16, _mm256_set1_epi32,
     _mm256_set1_ps, _mm256_setzero_ps, _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_shuffle_ps,
     _mm256_slli_epi16, _mm256_srai_epi16, _mm256_srli_epi16, _mm256_srlv_epi32, _mm256_storeu_si256,
-    _mm256_sub_epi16, _mm256_xor_ps,
+    _mm256_sub_epi8, _mm256_sub_epi16, _mm256_xor_ps,
 };
 
 use super::Avx2;
@@ -68,6 +68,15 @@ impl WordLanes for Avx2 {
     #[inline(always)]
     fn up_bytes<const N: i32>(self, a: __m256i) -> __m256i {
         self.and_bytes(lanes!(_mm256_slli_epi16::<N>(a)), u8::MAX << N)
+    }
+    #[inline(always)]
+    fn bytes_around(self, a: __m256i, middle: u8) -> __m256i {
+        let middle = lanes!(_mm256_set1_epi8(middle.cast_signed()));
+        lanes!(_mm256_sub_epi8(a, middle))
+    }
+    #[inline(always)]
+    fn store_bytes(self, a: __m256i, to: &mut [u8; UNIT]) {
+        memory!(_mm256_storeu_si256(to.as_mut_ptr().cast(), a));
     }
     #[inline(always)]
     fn low_nibbles(self, a: __m256i) -> [__m256i; 2] {

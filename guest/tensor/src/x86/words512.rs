@@ -128,6 +128,14 @@ impl WordLanes for Avx512 {
         self.avx2().up_bytes::<N>(a)
     }
     #[inline(always)]
+    fn bytes_around(self, a: __m256i, middle: u8) -> __m256i {
+        self.avx2().bytes_around(a, middle)
+    }
+    #[inline(always)]
+    fn store_bytes(self, a: __m256i, to: &mut [u8; UNIT]) {
+        self.avx2().store_bytes(a, to);
+    }
+    #[inline(always)]
     fn nibble_words(self, from: &[u8; 16]) -> __m512i {
         let packed = memory!(_mm_loadu_si128(from.as_ptr().cast()));
         let packed = lanes!(_mm512_broadcast_i32x4(packed));

@@ -2,6 +2,8 @@
 
 use alloc::vec::Vec;
 
+use vial_tensor::Isa;
+
 use super::bench::{Bench, Setup, request, same_tokens, together, tokens};
 use crate::generate::guess::Guess;
 use crate::generate::pace::Pace;
@@ -27,6 +29,24 @@ fn sampled(temperature: f32, seed: u64, max_tokens: usize) -> Request {
 fn answers_are_those_without_drafts_greedy_and_by_chance() {
     let requests = [(0.0, 0), (0.2, 1), (1.0, 2)].map(|(temperature, seed)| sampled(temperature, seed, 120));
     assert!(same_tokens(&together(drafting(7), &requests), &together(drafting(0), &requests)));
+}
+
+/// Rows of one stream, one or several in a pass, give the same bits; several streams may not.
+#[test]
+fn drafts_of_a_stream_alone_change_no_bit_on_any_instruction_set() {
+    let bonus = Sampling { frequency_penalty: -2.0, logprobs: Some(0), ..Sampling::default() };
+    let repeating = Request { sampling: bonus, ..request(&prompt(), 120) };
+    for isa in Isa::supported() {
+        let answer = |drafts| {
+            let mut bench = Bench::new(Setup { isa, ..drafting(drafts) });
+            let id = bench.submit(repeating.clone());
+            bench.run();
+            (bench.answers[&id].logprobs.clone(), bench.passes)
+        };
+        let ((plain, all), (drafted, fewer)) = (answer(0), answer(7));
+        assert!(plain == drafted && plain.len() == 120, "{isa}");
+        assert!(fewer < all, "{isa}: {fewer} passes, {all} without drafts");
+    }
 }
 
 #[test]

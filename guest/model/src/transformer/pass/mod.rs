@@ -40,6 +40,13 @@ pub struct Engine<'a> {
     pub isa: Isa,
 }
 
+impl Engine<'_> {
+    /// The same, in the way in which the bits of a row of up to 32 do not hang on their number.
+    pub(crate) fn steady(self) -> Self {
+        Self { isa: self.isa.steady(), ..self }
+    }
+}
+
 /// Activation memory of passes of up to a fixed number of rows.
 #[derive(Debug)]
 pub struct Pass {
