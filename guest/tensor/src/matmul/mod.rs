@@ -39,8 +39,10 @@ use crate::{Isa, Matrix, Quant, Team};
 /// Most products that share one input.
 pub const PRODUCTS_MAX: usize = 4;
 
-/// Tiles a cpu should find, so that a slow cpu holds up the others little.
-const TILES_PER_CPU: usize = 16;
+/// Tiles a cpu should find, so that a slow cpu holds up the others little; where a tile begins, weights have not been asked for.
+const TILES_PER_CPU: usize = 4;
+/// Most rows of one.
+const TILE_ROWS_MAX: usize = 4096;
 /// Most inputs for which unpacking in registers wins.
 pub(crate) const FUSED_MAX: usize = 8;
 /// The same where they are words with a scale for each unit: a panel of these pays off later.
@@ -142,10 +144,10 @@ impl Kernel {
     /// Rows and inputs of a tile; `rows`: of all products.
     fn tile(self, cpus: usize, inputs: usize, rows: usize) -> (usize, usize) {
         match self {
-            Self::Words | Self::Fused => (fused_rows(cpus, rows), inputs.max(1)),
+            Self::Words | Self::Fused => (tile_rows(cpus, rows, fused::ROWS), inputs.max(1)),
             Self::WordRows | Self::WordPanel | Self::Panel => panel_tile(cpus, inputs, rows),
             #[cfg(target_arch = "x86_64")]
-            Self::Bytes => (bytes::rows(cpus, rows), inputs.max(1)),
+            Self::Bytes => (tile_rows(cpus, rows, bytes::ROWS), inputs.max(1)),
             #[cfg(target_arch = "x86_64")]
             Self::Halves => amx::tile(cpus, inputs, rows),
         }
@@ -185,8 +187,9 @@ impl<'a> Plan<'a> {
     }
 }
 
-fn fused_rows(cpus: usize, rows: usize) -> usize {
-    rows.div_ceil(cpus * TILES_PER_CPU).next_multiple_of(fused::ROWS).clamp(fused::ROWS, 256)
+/// Rows of a tile, a multiple of `side`, where rows follow each other.
+fn tile_rows(cpus: usize, rows: usize, side: usize) -> usize {
+    rows.div_ceil(cpus * TILES_PER_CPU).next_multiple_of(side).clamp(side, TILE_ROWS_MAX)
 }
 
 /// Inputs are cut only when there are too few panels for the cpus: each cut unpacks the rows again.

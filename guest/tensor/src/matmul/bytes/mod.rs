@@ -13,7 +13,7 @@ use core::ops::Range;
 use self::inputs::Inputs;
 pub(crate) use self::inputs::{Bytes, Fill};
 use self::panel::{Panel, Unpack};
-use super::{Chunk, TILES_PER_CPU, WORDS_MAX};
+use super::{Chunk, WORDS_MAX};
 use crate::Quant;
 use crate::lanes::write;
 use crate::simd::{Line, Op, Simd};
@@ -23,7 +23,7 @@ use crate::x86::{Amx, Quad, Tiles};
 /// Rows of a tile.
 const SIDE: usize = 16;
 /// Rows unpacked at once: tiles of inputs are read once for all of them.
-const ROWS: usize = 2 * SIDE;
+pub(super) const ROWS: usize = 2 * SIDE;
 /// Most inputs that share tiles of their own.
 const GROUPS: usize = WORDS_MAX / 2;
 /// Most parts of a stretch that have a scale, and each scale is there for both bytes of inputs.
@@ -49,11 +49,6 @@ impl Scratch {
             offsets: [[Line::ZERO; ROWS]; WORDS_MAX / 16],
         })
     }
-}
-
-/// Rows of a tile that cpus claim.
-pub(super) fn rows(cpus: usize, rows: usize) -> usize {
-    rows.div_ceil(cpus * TILES_PER_CPU).next_multiple_of(ROWS).clamp(ROWS, 256)
 }
 
 /// Whether scales of the format hold for a quarter of 64 columns, not for a half.
