@@ -109,12 +109,13 @@ fn beside_guest(appliance: &Appliance, memory_bytes: u64) -> u64 {
     maps.iter().filter(|map| !guest(map)).map(|(_, rss)| rss).sum()
 }
 
-/// Two requests at once that fill the cache: its pages get memory at first use.
+/// Two requests at once that fill the cache: its pages get memory at first use. Each begins with three pages, so that the one
+/// that comes later begins beside the other, and ends with four.
 fn fill_cache(appliance: &Appliance) {
     std::thread::scope(|scope| {
         for word in ["one ", "two "] {
             // Answers that are long enough for the other to come meanwhile, on a busy machine too.
-            let body = json!({ "prompt": word.repeat(210), "max_tokens": 40, "temperature": 0 });
+            let body = json!({ "prompt": word.repeat(150), "max_tokens": 50, "temperature": 0 });
             scope.spawn(move || assert_eq!(appliance.send("/v1/completions", &body).unwrap().0, 200));
         }
     });
