@@ -1,7 +1,7 @@
 //! Many streams at once: tokens per second of one and of several, the gaps between a stream's tokens while others join, and
 //! what drafts give on a text that repeats itself. Figures are JSON; the other output tells the rest.
 //!
-//! `streams MODEL [THREADS] [STREAMS] [PROMPT] [TOKENS]`; without streams only drafts are measured.
+//! `streams MODEL [THREADS] [STREAMS] [PROMPT] [TOKENS] [ISA]`; without streams only drafts are measured.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "prints what it measures")]
 
 use anyhow::Context as _;
@@ -191,12 +191,19 @@ fn drafts(file: &ModelFile, engine: Engine<'_>, tokens: usize, figures: &mut Fig
 
 fn main() -> anyhow::Result<()> {
     let mut args = std::env::args().skip(1);
-    let path = args.next().context("streams MODEL [THREADS] [STREAMS] [PROMPT] [TOKENS]")?;
+    let path = args.next().context("streams MODEL [THREADS] [STREAMS] [PROMPT] [TOKENS] [ISA]")?;
     let mut number = |default| args.next().map_or(Ok(default), |arg| arg.parse::<usize>());
     let (threads, streams, prompt, tokens) = (number(2)?, number(8)?, number(128)?, number(32)?);
+    let isa = match args.next() {
+        None => Isa::detect(),
+        Some(name) => {
+            let named = Isa::supported().find(|isa| isa.name() == name);
+            named.with_context(|| format!("ISA is {name}, which this processor has not"))?
+        }
+    };
     let file = ModelFile::read(Path::new(&path), &mut |_, _| ())?;
     with_team(threads, |team| {
-        let engine = Engine { team, isa: Isa::detect() };
+        let engine = Engine { team, isa };
         let mut figures = serde_json::Map::new();
         if streams > 0 {
             costs(&file, engine)?;

@@ -32,7 +32,7 @@ pub(super) struct Choice {
     /// Tokens that are there before prompt and decode begin, in the engine's table.
     #[arg(long, default_value_t = 0)]
     depth: u32,
-    /// Our instruction set, in the tables of engine and formats, which then have names of their own.
+    /// Our instruction set, in the tables of engine, formats and streams, which then have names of their own.
     #[arg(long)]
     pub(super) isa: Option<String>,
     /// Memory of appliances in MiB, in the table of streaming.

@@ -31,11 +31,13 @@ pub(super) fn run(bench: &Bench, choice: &Choice) -> Result<()> {
 }
 
 fn table(bench: &Bench, choice: &Choice, program: &Path, shape: &str) -> Result<()> {
-    let command = format!("cargo xtask bench streams --shape {shape}");
-    let title = format!("Many streams at once: {shape}");
+    let by = choice.by();
+    let isa = choice.isa.as_ref().map(|isa| format!(" --isa {isa}")).unwrap_or_default();
+    let command = format!("cargo xtask bench streams --shape {shape}{isa}");
+    let title = format!("Many streams at once: {shape}{by}");
     let heading = format!("{STREAMS} streams, prompts of {PROMPT}, 2 threads");
     let about = About {
-        name: &format!("streams-{shape}"),
+        name: &format!("streams-{shape}{}", by.replace(" by ", "-")),
         title: &title,
         command: &command,
         heading: &heading,
@@ -47,15 +49,15 @@ fn table(bench: &Bench, choice: &Choice, program: &Path, shape: &str) -> Result<
     let mut table = Lasting::open(&about)?;
     for format in &choice.formats(&FORMATS) {
         let model = generated(shape, format)?;
-        let found = (0..bench.runs).map(|_| measure(program, &model)).collect::<Result<Vec<_>>>()?;
+        let found = (0..bench.runs).map(|_| measure(program, &model, choice)).collect::<Result<Vec<_>>>()?;
         table.put(row(format!("{shape} {format}"), &found))?;
     }
     table.finish();
     Ok(())
 }
 
-fn measure(program: &Path, model: &Path) -> Result<Value> {
-    json(Command::new(program).arg(model).args(["2", STREAMS, PROMPT, TOKENS]))
+fn measure(program: &Path, model: &Path, choice: &Choice) -> Result<Value> {
+    json(Command::new(program).arg(model).args(["2", STREAMS, PROMPT, TOKENS]).args(&choice.isa))
 }
 
 /// Medians; ratios are those of single runs.
