@@ -35,7 +35,7 @@ enum IsaArg {
     Avx2,
     /// AVX-512 with VNNI.
     Avx512,
-    /// AVX-512, and AMX for prompts.
+    /// AVX-512, and AMX for prompts and several streams.
     Amx,
 }
 

@@ -15,7 +15,7 @@ const INPUTS: [usize; 11] = [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17];
 
 /// Most by which an element of a product may differ from the exact one, as a part of `Σ |w · x|`.
 const ERROR_MAX: f64 = 1e-6;
-/// And where activations are words: half a step of 1 / 32,767 of the largest of 256, twice for the sums of offsets.
+/// And where activations are words: half a step of 1 / 32,639 of the largest of 256, and nearly as much for the sums of offsets.
 const WORD_ERROR_MAX: f64 = 1.0 / 32_767.0;
 /// And where both are pairs of BF16 halves: what a pair leaves out, of either, and products of two lower halves.
 const HALF_ERROR_MAX: f64 = 3.0 / 65_536.0;

@@ -76,7 +76,7 @@ pub(crate) enum Multipliers {
 /// `RUN` units in a row share a scale: what they have is summed up in integers.
 pub(crate) trait WordFormat<const BYTES: usize, const BLOCKS: usize> {
     /// Units of a run. A lane sums up four products of each: words times their multipliers are at most
-    /// `2^31 / (4 · RUN · 32,767)` in size.
+    /// `2^31 / (4 · RUN · 32,639)` in size.
     const RUN: usize;
     /// What words are multiplied with.
     const MULTIPLIERS: Multipliers;

@@ -32,12 +32,12 @@ impl InputBytes {
     pub(crate) const ZERO: Self = Self([[[0; 16]; 16]; 4]);
 }
 
-/// Products of tiles with one instruction.
+/// Products of two tiles of inputs, and of as many of each sixteen rows, with one instruction.
 macro_rules! multiply {
-    ($instruction:literal, $rows:ident, $inputs:ident, $sums:ident) => {
+    ($instruction:literal, $rows:expr, $inputs:expr, $sums:expr) => {
         // SAFETY: `self` of the caller proves that the instructions are supported and that tiles are sixteen rows of 64
-        // bytes; from `inputs` on 4096 bytes are read, from `rows` on 8192,
-        // and from `sums` on as many are written.
+        // bytes; from `inputs` on two tiles are read, from `rows` on two, and two that lie 4096 bytes after them, and so is
+        // written to `sums`: all of them are within what the caller's references are to.
         unsafe {
             asm!(
                 "tileloadd tmm6, [{inputs} + {stride}]",
@@ -58,24 +58,6 @@ macro_rules! multiply {
                 "tilestored [{sums} + {stride} + 4096], tmm1",
                 "tilestored [{sums} + {stride} + 1024], tmm2",
                 "tilestored [{sums} + {stride} + 5120], tmm3",
-                "tileloadd tmm6, [{inputs} + {stride} + 2048]",
-                "tileloadd tmm4, [{rows} + {stride} + 2048]",
-                "tilezero tmm0",
-                concat!($instruction, " tmm0, tmm4, tmm6"),
-                "tileloadd tmm5, [{rows} + {stride} + 6144]",
-                "tilezero tmm1",
-                concat!($instruction, " tmm1, tmm5, tmm6"),
-                "tileloadd tmm7, [{inputs} + {stride} + 3072]",
-                "tileloadd tmm4, [{rows} + {stride} + 3072]",
-                "tilezero tmm2",
-                concat!($instruction, " tmm2, tmm4, tmm7"),
-                "tileloadd tmm5, [{rows} + {stride} + 7168]",
-                "tilezero tmm3",
-                concat!($instruction, " tmm3, tmm5, tmm7"),
-                "tilestored [{sums} + {stride} + 2048], tmm0",
-                "tilestored [{sums} + {stride} + 6144], tmm1",
-                "tilestored [{sums} + {stride} + 3072], tmm2",
-                "tilestored [{sums} + {stride} + 7168], tmm3",
                 rows = in(reg) $rows,
                 inputs = in(reg) $inputs,
                 sums = in(reg) $sums,
@@ -100,10 +82,14 @@ impl Tiles {
         sums: &mut [Quad; 2],
     ) {
         let (rows, inputs, sums) = (&raw const *rows, &raw const *inputs, &raw mut *sums);
-        if is_signed {
-            multiply!("tdpbssd", rows, inputs, sums);
-        } else {
-            multiply!("tdpbusd", rows, inputs, sums);
+        for half in [0, 2048] {
+            let (rows, inputs, sums) =
+                (rows.wrapping_byte_add(half), inputs.wrapping_byte_add(half), sums.wrapping_byte_add(half));
+            if is_signed {
+                multiply!("tdpbssd", rows, inputs, sums);
+            } else {
+                multiply!("tdpbusd", rows, inputs, sums);
+            }
         }
     }
 }

@@ -9,13 +9,11 @@ use alloc::vec::Vec;
 use super::has_quarters;
 use crate::Quant;
 use crate::simd::{Line, Op, Simd};
-use crate::words::{STRETCH, Stretch, UNIT, Words, has_words};
+use crate::words::{Stretch, UNIT, Words, has_words};
 use crate::x86::InputBytes;
 
 /// Inputs that share vectors of sums.
-const LANES: usize = 16;
-/// Most parts of a stretch.
-const PARTS_MAX: usize = 2 * STRETCH;
+const VECTOR: usize = 16;
 
 /// A stretch of the inputs that share tiles.
 #[derive(Clone, Copy, Debug)]
@@ -31,7 +29,7 @@ pub(super) struct Inputs<const PARTS: usize> {
     stretches: usize,
     portions: Vec<Portion>,
     /// Of each sixteen inputs, of each stretch and each part of it, the sums of activations.
-    sums: Vec<[Line; PARTS_MAX]>,
+    sums: Vec<[Line; super::PARTS]>,
 }
 
 impl<const PARTS: usize> Inputs<PARTS> {
@@ -48,17 +46,17 @@ impl<const PARTS: usize> Inputs<PARTS> {
         // What stays of others is in lanes that nobody reads, or written over: places of zeros are always the same.
         let portions = inputs.div_ceil(Self::SHARED) * self.stretches;
         self.portions.resize(portions.max(self.portions.len()), zero);
-        let sums = inputs.div_ceil(LANES) * self.stretches;
-        self.sums.resize(sums.max(self.sums.len()), [Line::ZERO; PARTS_MAX]);
+        let sums = inputs.div_ceil(VECTOR) * self.stretches;
+        self.sums.resize(sums.max(self.sums.len()), [Line::ZERO; super::PARTS]);
         for input in 0..inputs {
             let (group, lane) = (input / Self::SHARED * self.stretches, input % Self::SHARED);
-            let vector = input / LANES * self.stretches;
+            let vector = input / VECTOR * self.stretches;
             let from = words.input(input);
             for (at, stretch) in from.stretches.iter().enumerate() {
                 fill::<PARTS>(stretch, &mut self.portions[group + at], lane);
                 let sums: &[f32] = if PARTS == 2 { &stretch.sums } else { from.halves[at].as_flattened() };
                 for (to, sum) in self.sums[vector + at].iter_mut().zip(sums) {
-                    to.0[input % LANES] = *sum;
+                    to.0[input % VECTOR] = *sum;
                 }
             }
         }
@@ -75,7 +73,7 @@ impl<const PARTS: usize> Inputs<PARTS> {
     }
 
     /// Sums of the `vector`th sixteen inputs, of all stretches.
-    pub(super) fn sums(&self, vector: usize) -> &[[Line; PARTS_MAX]] {
+    pub(super) fn sums(&self, vector: usize) -> &[[Line; super::PARTS]] {
         &self.sums[vector * self.stretches..][..self.stretches]
     }
 }
