@@ -4,18 +4,17 @@ use alloc::vec::Vec;
 use vial_abi::evidence::{Evidence, FORMAT};
 use vial_abi::report::Purpose;
 
+use crate::authentic::Statement;
+use crate::x509::der_documents;
+
 /// Longest evidence in bytes of JSON.
 const EVIDENCE_MAX: usize = 256 << 10;
 
 /// Evidence whose fields are bytes of the right lengths. Proves nothing yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bytes {
-    /// Name of the TEE.
-    pub tee: alloc::string::String,
-    /// The report.
-    pub report: Vec<u8>,
-    /// Certificates sent with it.
-    pub certificates: Vec<u8>,
+    /// What the TEE gave.
+    pub statement: Statement,
     /// The event log.
     pub event_log: Vec<u8>,
     /// The manifest.
@@ -56,29 +55,36 @@ impl Bytes {
         if evidence.format != FORMAT {
             return Err(EvidenceError { field: "format" });
         }
+        let certificates = field(&evidence.certificates, "certificates")?;
+        let certificates =
+            der_documents(&certificates).map_err(|_| EvidenceError { field: "certificates" })?;
+        let report = field(&evidence.report, "report")?;
         Ok(Self {
-            report: unhex(&evidence.report, "report")?,
-            certificates: unhex(&evidence.certificates, "certificates")?,
-            event_log: unhex(&evidence.event_log, "event_log")?,
-            manifest: unhex(&evidence.manifest, "manifest")?,
+            statement: Statement { tee: evidence.tee, report, certificates },
+            event_log: field(&evidence.event_log, "event_log")?,
+            manifest: field(&evidence.manifest, "manifest")?,
             purpose: Purpose::from_value(evidence.purpose).ok_or(EvidenceError { field: "purpose" })?,
             nonce: fixed(&evidence.nonce, "nonce")?,
             channel_key: fixed(&evidence.channel_key, "channel_key")?,
-            tee: evidence.tee,
         })
     }
 }
 
 fn fixed<const N: usize>(text: &str, field: &'static str) -> Result<[u8; N], EvidenceError> {
-    unhex(text, field)?.try_into().map_err(|_| EvidenceError { field })
+    unhex(text).and_then(|bytes| bytes.try_into().ok()).ok_or(EvidenceError { field })
+}
+
+fn field(text: &str, field: &'static str) -> Result<Vec<u8>, EvidenceError> {
+    unhex(text).ok_or(EvidenceError { field })
 }
 
 /// Bytes of lower-case hex.
-pub(crate) fn unhex(text: &str, field: &'static str) -> Result<Vec<u8>, EvidenceError> {
+#[must_use]
+pub fn unhex(text: &str) -> Option<Vec<u8>> {
     let (pairs, rest) = text.as_bytes().as_chunks::<2>();
     let byte = |[high, low]: &[u8; 2]| Some(digit(*high)?.checked_shl(4)? | digit(*low)?);
     let bytes: Option<Vec<u8>> = pairs.iter().map(byte).collect();
-    bytes.filter(|_| rest.is_empty()).ok_or(EvidenceError { field })
+    bytes.filter(|_| rest.is_empty())
 }
 
 fn digit(character: u8) -> Option<u8> {

@@ -1,7 +1,10 @@
-//! One step of a verification, as it is shown.
+//! The steps of a verification, as they are shown.
 
-use alloc::string::String;
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
+use core::fmt::Display;
 use serde::Serialize;
+use vial_weights::tree::Hex;
 
 /// How a check went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -29,15 +32,82 @@ pub struct Check {
 }
 
 impl Check {
-    /// Compares two texts.
-    pub(crate) fn equal(name: &'static str, found: String, expected: String, source: &'static str) -> Self {
-        let outcome = if found == expected { Outcome::Passed } else { Outcome::Refused };
-        Self { name, outcome, found, expected, source }
-    }
-
     /// Whether it passed.
     #[must_use]
     pub fn has_passed(&self) -> bool {
         self.outcome == Outcome::Passed
+    }
+}
+
+/// The checks of one verification, in the order in which they were made.
+///
+/// Each method gives `None` once it refuses, so that `?` ends a verification at the first thing that is wrong.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Checks(Vec<Check>);
+
+impl Checks {
+    /// Notes whether something holds.
+    pub(crate) fn holds(
+        &mut self,
+        name: &'static str,
+        is_right: bool,
+        found: impl Display,
+        expected: impl Display,
+        source: &'static str,
+    ) -> Option<()> {
+        let outcome = if is_right { Outcome::Passed } else { Outcome::Refused };
+        self.0.push(Check {
+            name,
+            outcome,
+            found: found.to_string(),
+            expected: expected.to_string(),
+            source,
+        });
+        is_right.then_some(())
+    }
+
+    /// Compares two texts.
+    pub(crate) fn equal(
+        &mut self,
+        name: &'static str,
+        found: impl Display,
+        expected: impl Display,
+        source: &'static str,
+    ) -> Option<()> {
+        let (found, expected) = (found.to_string(), expected.to_string());
+        self.holds(name, found == expected, found, expected, source)
+    }
+
+    /// Compares bytes.
+    pub(crate) fn same(
+        &mut self,
+        name: &'static str,
+        found: &[u8],
+        expected: &[u8],
+        source: &'static str,
+    ) -> Option<()> {
+        self.equal(name, Hex(found), Hex(expected), source)
+    }
+
+    /// What was parsed, or a refusal that names the field.
+    pub(crate) fn parsed<T, E: Display>(
+        &mut self,
+        name: &'static str,
+        result: Result<T, E>,
+        expected: &'static str,
+        source: &'static str,
+    ) -> Option<T> {
+        match result {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.holds(name, false, error, expected, source)?;
+                None
+            }
+        }
+    }
+
+    /// All of them.
+    pub(crate) fn into_vec(self) -> Vec<Check> {
+        self.0
     }
 }

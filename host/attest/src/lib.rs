@@ -1,10 +1,10 @@
 //! Evidence into accepted or refused, with every step named.
 //!
-//! Authenticity ([`authentic()`]) is apart from policy ([`verify()`]): first a report is proven to come from a root of trust,
-//! then each field of it is compared with what is expected. Only signed fields are read.
+//! Authenticity ([`snp`], [`tdx`], [`simulated`]) is apart from [`policy`]: first a report is proven to come from a root of
+//! trust, then each field of it is compared with what is expected. Only signed fields are read.
 //!
-//! Pure: no clock, randomness or network; the caller brings nonce, evidence and reference values. Fails closed: a check
-//! that cannot be made is a refusal.
+//! Pure: no clock, randomness or network; the caller brings time, roots and collateral ([`Trust`]), nonce, evidence and
+//! policy. Fails closed: a check that cannot be made is a refusal.
 #![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -14,18 +14,28 @@
 
 extern crate alloc;
 
+mod appliance;
+mod assurance;
 mod authentic;
 mod bytes;
 mod check;
+pub mod policy;
 mod reference;
-pub mod report;
 pub mod simulated;
+pub mod snp;
+pub mod tdx;
 #[cfg(test)]
 mod tests;
+mod trust;
 mod verify;
+mod x509;
 
-pub use authentic::{Authentic, authentic};
-pub use bytes::{Bytes, EvidenceError};
+pub use assurance::Assurance;
+pub use authentic::{Authentic, SEV_SNP, Statement, TDX};
+pub use bytes::{Bytes, EvidenceError, unhex};
 pub use check::{Check, Outcome};
+pub use policy::{Policy, PolicyError, PolicyFile, Profile};
 pub use reference::{MachineShape, Reference, ReferenceError};
-pub use verify::{Policy, Verdict, verify};
+pub use trust::{Trust, seconds};
+pub use verify::{Verdict, appraise, verify};
+pub use x509::{Certificate, pem_documents};

@@ -8,6 +8,10 @@ use vial_launch::{LoadPlan, PlanError};
 use vial_weights::tree::Hex;
 use vial_weights::{Manifest, sha384};
 
+use crate::policy::{PolicyError, PolicyFile};
+
+/// How they are named as the source of a rule.
+const SOURCE: &str = "reference values";
 /// Value of [`Reference::format`].
 const FORMAT: &str = "vial-reference-1";
 
@@ -141,6 +145,29 @@ impl Reference {
             draft_root: manifest.draft.as_ref().map(|draft| hex(&draft.weights.root)),
             draft_model: manifest.draft.as_ref().map(|draft| draft.model.clone()),
         })
+    }
+
+    /// States these values where a policy's file states none.
+    ///
+    /// # Errors
+    /// A value that is not what its name says.
+    pub fn state(&self, file: &mut PolicyFile) -> Result<(), PolicyError> {
+        let draft = self.draft_root.clone().unwrap_or_else(|| "none".to_string());
+        let values = [
+            ("appliance.measurement", &self.launch_measurement),
+            ("appliance.launch_page", &self.launch_page),
+            ("appliance.manifest_digest", &self.manifest_digest),
+            ("appliance.weights_root", &self.weights_root),
+            ("appliance.draft_root", &draft),
+            ("appliance.firmware", &self.firmware),
+            ("appliance.kernel", &self.kernel),
+            ("appliance.engine", &self.engine),
+            ("appliance.bundle", &self.bundle),
+            ("appliance.weights_measured", &self.measure),
+        ];
+        values
+            .into_iter()
+            .try_for_each(|(name, value)| file.default_to(name, core::slice::from_ref(value), SOURCE))
     }
 
     /// Reads what `vial measure` printed.

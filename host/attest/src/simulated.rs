@@ -7,14 +7,18 @@ use alloc::vec::Vec;
 use p384::ecdsa::signature::{Signer as _, Verifier as _};
 use p384::ecdsa::{Signature, SigningKey, VerifyingKey};
 
-use crate::report::{REPORT_BYTES, Report, SIGNED_BYTES, VERSION, put_signature};
+use crate::check::Checks;
+use crate::snp::report::{REPORT_BYTES, Report, SIGNED_BYTES, put_signature};
 
 /// The sentence whose SHA-384 is the secret key.
 pub const SENTENCE: &[u8] = b"vial SIMULATED root of trust: everybody has this key, it proves nothing";
 /// Name of this TEE in evidence.
 pub const NAME: &str = "simulated";
+/// Version of its reports.
+const VERSION: u32 = 2;
 /// Guest policy of its reports: multi-threading allowed, the bit that must be one, no debugging.
 const POLICY: u64 = 0x3_0000;
+const ROOT: &str = "the SIMULATED root";
 /// Stands where a processor has its identity.
 const CHIP: &[u8; 64] = b"SIMULATED - NO PROCESSOR - PROVES NOTHING - SIMULATED - NO TEE -";
 
@@ -55,9 +59,17 @@ impl SimulatedTee {
     }
 }
 
+/// Checks form and signature.
+pub(crate) fn authentic(bytes: &[u8], checks: &mut Checks) -> Option<Report> {
+    let report = checks.parsed("report", Report::parse(bytes), "the report's layout", ROOT)?;
+    let is_right = is_signed(bytes, &report);
+    let found = if is_right { "verifies" } else { "does not verify" };
+    checks.holds("report signature", is_right, found, "ECDSA P-384 under the SIMULATED root", ROOT)?;
+    Some(report)
+}
+
 /// Whether the simulated root signed these report bytes, and says so in them.
-#[must_use]
-pub fn is_signed(bytes: &[u8], report: &Report) -> bool {
+fn is_signed(bytes: &[u8], report: &Report) -> bool {
     let signed = bytes.get(..SIGNED_BYTES).unwrap_or_default();
     let Some(key) = key() else { return false };
     let Ok(signature) = Signature::from_slice(&report.signature) else { return false };

@@ -1,6 +1,6 @@
 //! Accepted evidence, and one refusing twin for each field.
 
-use alloc::string::ToString as _;
+use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 use sha2::{Digest as _, Sha512};
 use vial_abi::evidence::{Evidence, FORMAT};
@@ -11,9 +11,14 @@ use vial_weights::manifest::{Draft, Manifest, Policy as Sealed, Weights};
 use vial_weights::sha384;
 use vial_weights::tree::Hex;
 
-use crate::report::{Report, ReportError};
+use crate::policy::FIELDS;
 use crate::simulated::SimulatedTee;
-use crate::{Bytes, MachineShape, Policy, Reference, ReferenceError, Verdict, verify};
+use crate::snp::Roots;
+use crate::snp::report::{Report, ReportError};
+use crate::{
+    Assurance, Bytes, MachineShape, Policy, PolicyFile, Profile, Reference, ReferenceError, Statement, Trust,
+    Verdict, verify,
+};
 
 fn manifest() -> Manifest {
     Manifest {
@@ -107,9 +112,7 @@ fn evidence_of(manifest: &Manifest, log: &EventLog, purpose: Purpose, measuremen
     };
     let report = SimulatedTee::new(measurement).unwrap().report(&Sha512::digest(data.preimage()).into());
     Bytes {
-        tee: "simulated".to_string(),
-        report,
-        certificates: Vec::new(),
+        statement: Statement { tee: "simulated".to_string(), report, certificates: Vec::new() },
         event_log: log.bytes().to_vec(),
         manifest: manifest.encode(),
         purpose,
@@ -122,8 +125,23 @@ fn evidence() -> Bytes {
     evidence_over(&log(), Purpose::Attestation, MEASUREMENT)
 }
 
-fn policy() -> Policy {
-    Policy { nonce: NONCE, allow_simulated: true, least_tcb: 0, vmpl: 0 }
+/// What `vial verify --allow-simulated` insists on.
+fn file() -> PolicyFile {
+    let mut file = PolicyFile::of_profile(Profile::OwnHost);
+    file.default_to("assurance", &["simulated".to_string()], "a test").unwrap();
+    file
+}
+
+fn policy_of(reference: &Reference) -> Policy {
+    let mut file = file();
+    reference.state(&mut file).unwrap();
+    file.complete().unwrap()
+}
+
+fn verdict_under(evidence: &Bytes, policy: &Policy, nonce: &[u8; 64]) -> Verdict {
+    let amd = Roots::none();
+    let trust = Trust { now: 0, amd: &amd, amd_revocation_lists: &[], intel: None };
+    verify(evidence, policy, Some(nonce), &trust)
 }
 
 fn refused_by(verdict: &Verdict) -> &'static str {
@@ -134,25 +152,40 @@ fn refused_by(verdict: &Verdict) -> &'static str {
 }
 
 fn refused(evidence: &Bytes) -> &'static str {
-    refused_by(&verify(evidence, &reference(), &policy()))
+    refused_by(&verdict_under(evidence, &policy_of(&reference()), &NONCE))
 }
 
 #[test]
 fn whole_evidence_is_accepted_with_every_check_named() {
-    let verdict = verify(&evidence(), &reference(), &policy());
+    let verdict = verdict_under(&evidence(), &policy_of(&reference()), &NONCE);
     assert!(verdict.accepted && verdict.simulated);
+    assert_eq!(verdict.assurance, Some(Assurance::Simulated));
     let checks: Vec<_> = verdict.checks.iter().map(|check| check.name).collect();
     let expected = [
         "report signature",
-        "root of trust",
-        "debug allowed",
-        "privilege level",
-        "platform version",
-        "launch measurement",
+        "assurance",
+        "snp.debug",
+        "snp.vmpl",
+        "snp.smt",
+        "snp.migration",
+        "snp.single_socket",
+        "snp.id_key",
+        "snp.author_key",
+        "snp.host_data",
+        "appliance.measurement",
+        "appliance.manifest_digest",
+        "appliance.weights_root",
+        "appliance.draft_root",
+        "appliance.publisher_key",
+        "appliance.firmware",
+        "appliance.kernel",
+        "appliance.engine",
+        "appliance.bundle",
         "event log",
-        "manifest digest",
-        "weights root",
+        "appliance.launch_page",
+        "appliance.weights_measured",
         "purpose",
+        "freshness",
         "nonce",
         "report data",
     ];
@@ -161,8 +194,15 @@ fn whole_evidence_is_accepted_with_every_check_named() {
 
 #[test]
 fn the_simulated_root_is_refused_unless_allowed() {
-    let strict = Policy { allow_simulated: false, ..policy() };
-    assert_eq!(refused_by(&verify(&evidence(), &reference(), &strict)), "root of trust");
+    for profile in [Profile::OwnHost, Profile::CloudVouched] {
+        let mut file = PolicyFile::of_profile(profile);
+        reference().state(&mut file).unwrap();
+        for field in FIELDS.iter().filter(|field| field.name.starts_with("snp.tcb")) {
+            file.default_to(field.name, &["0".to_string()], "a test").unwrap();
+        }
+        let verdict = verdict_under(&evidence(), &file.complete().unwrap(), &NONCE);
+        assert_eq!(refused_by(&verdict), "assurance");
+    }
 }
 
 #[test]
@@ -170,8 +210,8 @@ fn every_signed_byte_and_the_signature_are_covered() {
     let whole = evidence();
     for at in (0..0x2A0 + 144).step_by(7) {
         let mut changed = whole.clone();
-        changed.report[at] ^= 1;
-        assert_eq!(refused(&changed), "report signature", "byte {at:#x}");
+        changed.statement.report[at] ^= 1;
+        assert!(["report", "report signature"].contains(&refused(&changed)), "byte {at:#x}");
     }
 }
 
@@ -186,22 +226,40 @@ fn a_changed_nonce_key_purpose_manifest_or_log_is_refused_by_name() {
     assert_eq!(refused(&change(&|it| it.channel_key[0] ^= 1)), "report data");
     assert_eq!(refused(&change(&|it| it.purpose = Purpose::Boot)), "purpose");
     assert_eq!(refused(&change(&|it| it.purpose = Purpose::Unhealthy)), "purpose");
-    assert_eq!(refused(&change(&|it| it.manifest[9] ^= 1)), "manifest digest");
-    assert_eq!(refused(&change(&|it| it.event_log[100] ^= 1)), "event log");
+    assert_eq!(refused(&change(&|it| it.manifest[9] ^= 1)), "appliance.manifest_digest");
+    assert_eq!(refused(&change(&|it| it.event_log[100] ^= 1)), "appliance.launch_page");
+    assert_eq!(refused(&change(&|it| it.event_log[220] ^= 1)), "event log");
     assert_eq!(refused(&change(&|it| it.event_log.truncate(300))), "event log");
-    assert_eq!(refused(&change(&|it| it.tee = "sev-snp".to_string())), "report signature");
+    assert_eq!(
+        refused(&change(&|it| it.statement.tee = "sev-snp".to_string())),
+        "certificates of signing keys"
+    );
+    assert_eq!(refused(&change(&|it| it.statement.tee = "tdx".to_string())), "quote");
+    assert_eq!(refused(&change(&|it| it.statement.tee = "sgx".to_string())), "TEE");
     assert_eq!(refused(&evidence_over(&log(), Purpose::Boot, MEASUREMENT)), "purpose");
     let mut unhealthy = evidence_over(&log(), Purpose::Unhealthy, MEASUREMENT);
     assert_eq!(refused(&unhealthy), "purpose");
     unhealthy.purpose = Purpose::Attestation;
     assert_eq!(refused(&unhealthy), "report data");
-    assert_eq!(refused(&evidence_over(&log(), Purpose::Attestation, [0; 48])), "launch measurement");
+    assert_eq!(refused(&evidence_over(&log(), Purpose::Attestation, [0; 48])), "appliance.measurement");
 }
 
 #[test]
 fn a_nonce_of_another_session_is_refused() {
-    let other = Policy { nonce: [1; 64], ..policy() };
-    assert_eq!(refused_by(&verify(&evidence(), &reference(), &other)), "nonce");
+    let verdict = verdict_under(&evidence(), &policy_of(&reference()), &[1; 64]);
+    assert_eq!(refused_by(&verdict), "nonce");
+}
+
+#[test]
+fn stored_evidence_is_refused_where_freshness_is_wanted() {
+    let amd = Roots::none();
+    let trust = Trust { now: 0, amd: &amd, amd_revocation_lists: &[], intel: None };
+    let stored = |policy: &Policy| verify(&evidence(), policy, None, &trust);
+    assert_eq!(refused_by(&stored(&policy_of(&reference()))), "freshness");
+    let mut file = file();
+    reference().state(&mut file).unwrap();
+    file.default_to("freshness", &["any".to_string()], "a test").unwrap();
+    assert!(stored(&file.complete().unwrap()).accepted);
 }
 
 #[test]
@@ -217,35 +275,50 @@ fn reference_values_of_another_image_or_machine_are_refused() {
     let with = |change: &dyn Fn(&mut Reference)| {
         let mut reference = reference();
         change(&mut reference);
-        refused_by(&verify(&evidence(), &reference, &policy()))
+        refused_by(&verdict_under(&evidence(), &policy_of(&reference), &NONCE))
     };
-    assert_eq!(with(&|it| it.launch_measurement.replace_range(0..1, "f")), "launch measurement");
-    assert_eq!(with(&|it| it.manifest_digest.replace_range(0..2, "zz")), "event log");
-    assert_eq!(with(&|it| it.kernel.clear()), "event log");
-    assert_eq!(with(&|it| it.weights_root.replace_range(0..1, "f")), "event log");
-    assert_eq!(with(&|it| it.measure = "full".to_string()), "event log");
-    let other = MachineShape { kv: Kv::Q8_0, ..SHAPE }.launch_page(&manifest()).encode();
-    assert_eq!(with(&|it| it.launch_page = Hex(&sha384(&other)).to_string()), "event log");
+    let other = |text: &mut String| text.replace_range(0..1, "f");
+    assert_eq!(with(&|it| other(&mut it.launch_measurement)), "appliance.measurement");
+    assert_eq!(with(&|it| other(&mut it.manifest_digest)), "appliance.manifest_digest");
+    assert_eq!(with(&|it| other(&mut it.firmware)), "appliance.firmware");
+    assert_eq!(with(&|it| other(&mut it.kernel)), "appliance.kernel");
+    assert_eq!(with(&|it| other(&mut it.engine)), "appliance.engine");
+    assert_eq!(with(&|it| other(&mut it.bundle)), "appliance.bundle");
+    assert_eq!(with(&|it| other(&mut it.weights_root)), "appliance.weights_root");
+    assert_eq!(with(&|it| it.measure = "full".to_string()), "appliance.weights_measured");
+    let page = MachineShape { kv: Kv::Q8_0, ..SHAPE }.launch_page(&manifest()).encode();
+    assert_eq!(with(&|it| it.launch_page = Hex(&sha384(&page)).to_string()), "appliance.launch_page");
+}
+
+#[test]
+fn reference_values_that_are_none_are_refused_by_field() {
+    let with = |change: &dyn Fn(&mut Reference)| {
+        let mut reference = reference();
+        change(&mut reference);
+        reference.state(&mut file()).unwrap_err().to_string()
+    };
+    assert!(with(&|it| it.manifest_digest.replace_range(0..2, "zz")).contains("appliance.manifest_digest"));
+    assert!(with(&|it| it.kernel.clear()).contains("appliance.kernel"));
+    assert!(with(&|it| it.measure = "some".to_string()).contains("appliance.weights_measured"));
 }
 
 #[test]
 fn a_draft_model_is_accepted_under_its_own_root_alone() {
     let evidence =
         |root| evidence_of(&drafted(), &log_of(&drafted(), root), Purpose::Attestation, MEASUREMENT);
-    let verdict = |root, reference: &Reference| verify(&evidence(root), reference, &policy());
+    let verdict = |root, reference: &Reference| verdict_under(&evidence(root), &policy_of(reference), &NONCE);
     let expected = reference_of(&drafted());
     let accepted = verdict(Some([6; 32]), &expected);
     assert!(accepted.accepted);
-    assert_eq!(accepted.checks.iter().filter(|check| check.name == "draft weights root").count(), 1);
-    // Another one was measured, none was, or none is expected.
+    // Another one was measured, or none was.
+    assert_eq!(refused_by(&verdict(Some([1; 32]), &expected)), "event log");
+    assert_eq!(refused_by(&verdict(None, &expected)), "event log");
+    // None is expected, or another one.
     let none = Reference { draft_root: None, draft_model: None, ..expected.clone() };
-    for (measured, reference) in [(Some([1; 32]), &expected), (None, &expected), (Some([6; 32]), &none)] {
-        assert_eq!(refused_by(&verdict(measured, reference)), "event log");
-    }
-    // A log that says what is expected, under a manifest that says something else.
     let other = Reference { draft_root: Some(Hex(&[1; 32]).to_string()), ..expected };
-    assert_eq!(refused_by(&verdict(Some([1; 32]), &other)), "draft weights root");
-    assert_eq!(refused_by(&verdict(None, &none)), "draft weights root");
+    for reference in [none, other] {
+        assert_eq!(refused_by(&verdict(Some([6; 32]), &reference)), "appliance.draft_root");
+    }
 }
 
 #[test]
@@ -270,14 +343,15 @@ fn reference_values_without_a_kind_of_cache_mean_half_floats() {
 
 #[test]
 fn a_report_of_another_form_is_refused_by_field() {
-    let bytes = evidence().report;
+    let bytes = evidence().statement.report;
     let field = |at: usize| {
         let mut changed = bytes.clone();
-        changed[at] ^= 1;
+        changed[at] ^= [4, 2][usize::from(at == 0x0A)];
         Report::parse(&changed).unwrap_err()
     };
     assert_eq!(field(0), ReportError { field: "version" });
     assert_eq!(field(0x34), ReportError { field: "signature algorithm" });
+    assert_eq!(field(0x0A), ReportError { field: "policy's reserved bits" });
     assert_eq!(field(0x190), ReportError { field: "reserved bytes" });
     assert_eq!(field(0x2A0 + 60), ReportError { field: "signature padding" });
     assert_eq!(Report::parse(&bytes[1..]), Err(ReportError { field: "length" }));
@@ -288,9 +362,9 @@ fn json() -> Evidence {
     let it = evidence();
     Evidence {
         format: FORMAT.to_string(),
-        tee: it.tee,
-        report: hex(&it.report),
-        certificates: hex(&it.certificates),
+        tee: it.statement.tee,
+        report: hex(&it.statement.report),
+        certificates: hex(&it.statement.certificates.concat()),
         event_log: hex(&it.event_log),
         manifest: hex(&it.manifest),
         purpose: 2,

@@ -18,7 +18,6 @@ mod kv;
 mod measure;
 mod plan;
 mod run;
-mod screen;
 mod shape;
 mod terminal;
 mod timeline;

@@ -120,7 +120,7 @@ fn an_appliance_with_a_draft_model_verifies_as_such_alone() {
     let (code, verdict) = bench.verify(&appliance, &image);
     assert_eq!((code, &verdict["accepted"]), (Some(0), &json!(true)), "{verdict}");
     let checks = verdict["checks"].as_array().unwrap();
-    let root = checks.iter().find(|check| check["name"] == "draft weights root").unwrap();
+    let root = checks.iter().find(|check| check["name"] == "appliance.draft_root").unwrap();
     let shown = bench.inspect(&image);
     assert_eq!(root["found"], shown["draft"]["weights_root"]);
     assert_eq!(verdict["draft_model"], shown["draft"]["model"]);

@@ -64,7 +64,7 @@ fn evidence_changed_on_its_way_is_refused_by_the_field() {
     let cases = [
         ("nonce", 0, "nonce"),
         ("channel_key", 3, "report data"),
-        ("manifest", 200, "manifest digest"),
+        ("manifest", 200, "appliance.manifest_digest"),
         ("event_log", 400, "event log"),
         ("report", 2 * 0x90, "report signature"),
         ("report", 2 * 0x50, "report signature"),

@@ -1,0 +1,112 @@
+//! `vial verify`: what sees the prompt, far away.
+
+mod expected;
+mod explain;
+mod files;
+mod screen;
+mod subject;
+
+use serde::Serialize;
+use std::path::PathBuf;
+use vial_attest::Verdict;
+
+use crate::failure::{Failure, REFUSED};
+use crate::terminal::{json, print};
+use expected::Expected;
+use subject::Appraised;
+
+/// Check that an appliance is the expected one, and say what that proves and what not.
+///
+/// Exit code 0: accepted; 1: refused; 2: could not check.
+///
+/// The policy states every field that is compared. What no file states comes from the image or its reference values, and then
+/// from a profile; `--explain all` lists the fields, and what each profile says.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    subject: Subject,
+    #[command(flatten)]
+    expected: Expected,
+    #[command(flatten)]
+    collateral: Collateral,
+    /// Print the verdict as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What is verified.
+#[derive(clap::Args)]
+#[group(required = true, multiple = false)]
+struct Subject {
+    /// An appliance's address: http://HOST:PORT
+    url: Option<String>,
+    /// Evidence that was stored: what an appliance answered to /v1/attestation.
+    #[arg(long, value_name = "FILE")]
+    evidence: Option<PathBuf>,
+    /// A report of SEV-SNP or a quote of TDX alone, as its bytes, of whatever machine.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// Say what a field of the policy is for, or `all`.
+    #[arg(long, value_name = "FIELD")]
+    explain: Option<String>,
+}
+
+/// What is signed by the makers of processors, and the time.
+#[derive(clap::Args)]
+struct Collateral {
+    /// Certificates that came with --report, PEM or DER: the chip's (VCEK) or the cloud's (VLEK).
+    #[arg(long, value_name = "FILE", requires = "report")]
+    certificate: Vec<PathBuf>,
+    /// What --report must bind, as hex; without it the policy must not ask for freshness.
+    #[arg(long, value_name = "HEX", requires = "report")]
+    report_data: Option<String>,
+    /// Intel's collateral, as JSON; no quote of TDX is authentic without.
+    #[arg(long, value_name = "FILE")]
+    collateral: Option<PathBuf>,
+    /// Revocation lists of AMD's, DER.
+    #[arg(long, value_name = "FILE")]
+    crl: Vec<PathBuf>,
+    /// Judge as of this time, as 2026-06-20T00:00:00Z, instead of now.
+    #[arg(long, value_name = "TIME")]
+    at: Option<String>,
+}
+
+/// The verdict with what it was made against, as printed.
+#[derive(Serialize)]
+struct Output<'a> {
+    /// The address or file.
+    subject: &'a str,
+    model: Option<&'a str>,
+    /// The model that drafts for it, which sees the prompt too; `null` for none.
+    draft_model: Option<&'a str>,
+    #[serde(flatten)]
+    verdict: &'a Verdict,
+    /// What acceptance does not prove.
+    not_proven: &'a [&'a str],
+}
+
+/// Runs it.
+pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    if let Some(field) = &args.subject.explain {
+        return explain::run(field);
+    }
+    let appraised = subject::appraise(&args.subject, &args.expected, &args.collateral)?;
+    show(args, &appraised);
+    if appraised.verdict.accepted {
+        return Ok(());
+    }
+    Err(Failure::new(String::new(), String::new()).with_code(REFUSED))
+}
+
+fn show(args: &Args, appraised: &Appraised) {
+    let Appraised { subject, verdict, models } = appraised;
+    let not_proven = screen::not_proven(verdict);
+    let model = models.as_ref().map(|models| models.model.as_str());
+    let draft_model = models.as_ref().and_then(|models| models.draft.as_deref());
+    let output = Output { subject, model, draft_model, verdict, not_proven: &not_proven };
+    if args.json {
+        print(&json(&output));
+    } else {
+        screen::lines(&output).iter().for_each(|line| print(line));
+    }
+}

@@ -1,0 +1,161 @@
+//! What is verified: an appliance, evidence that was stored, or a report alone.
+
+use core::time::Duration;
+use std::path::Path;
+use std::time::SystemTime;
+use vial_attest::snp::Roots;
+use vial_attest::snp::report::REPORT_BYTES;
+use vial_attest::tdx::{Collateral as Intel, without_padding};
+use vial_attest::{
+    Bytes, Reference, SEV_SNP, Statement, TDX, Trust, Verdict, appraise as appraise_report, verify,
+};
+use vial_weights::Manifest;
+use vial_weights::tree::Hex;
+
+use super::expected::Expected;
+use super::files::{certificates, read};
+use super::{Collateral, Subject};
+use crate::failure::Failure;
+use crate::http::get;
+
+/// Longest wait for an appliance.
+const PATIENCE: Duration = Duration::from_secs(20);
+const EVIDENCE_MAX: u64 = 256 << 10;
+
+/// Names of what sees the prompt, for people.
+pub(super) struct Models {
+    pub(super) model: String,
+    pub(super) draft: Option<String>,
+}
+
+/// A verdict on something.
+pub(super) struct Appraised {
+    pub(super) subject: String,
+    pub(super) verdict: Verdict,
+    pub(super) models: Option<Models>,
+}
+
+/// Makes the verdict.
+pub(super) fn appraise(
+    subject: &Subject,
+    expected: &Expected,
+    collateral: &Collateral,
+) -> Result<Appraised, Failure> {
+    let held = Held::read(collateral)?;
+    match (&subject.url, &subject.evidence, &subject.report) {
+        (Some(url), _, _) => appliance(url, expected, &held),
+        (_, Some(path), _) => stored(path, expected, &held),
+        (_, _, Some(path)) => report(path, expected, collateral, &held),
+        _ => Err(Failure::new("nothing to verify", "name an address, --evidence or --report")),
+    }
+}
+
+fn appliance(url: &str, expected: &Expected, held: &Held) -> Result<Appraised, Failure> {
+    let reference = expected.reference()?;
+    let policy = expected.of_appliance(reference.as_ref())?;
+    let mut nonce = [0; 64];
+    getrandom::fill(&mut nonce)
+        .map_err(|error| Failure::new(format!("nonce: {error}"), "the system gives none"))?;
+    let address = format!("{}/v1/attestation?nonce={}", url.trim_end_matches('/'), Hex(&nonce));
+    let evidence = parse(&get(&address, PATIENCE, EVIDENCE_MAX)?)?;
+    let verdict = verify(&evidence, &policy, Some(&nonce), &held.trust());
+    Ok(appraised(url.to_owned(), verdict, reference.as_ref(), &evidence))
+}
+
+fn stored(path: &Path, expected: &Expected, held: &Held) -> Result<Appraised, Failure> {
+    let reference = expected.reference()?;
+    let policy = expected.of_appliance(reference.as_ref())?;
+    let evidence = parse(&read(path, "what an appliance answered to /v1/attestation?nonce=...")?)?;
+    let verdict = verify(&evidence, &policy, None, &held.trust());
+    Ok(appraised(path.display().to_string(), verdict, reference.as_ref(), &evidence))
+}
+
+fn parse(json: &[u8]) -> Result<Bytes, Failure> {
+    let hint = "is there an appliance behind this address?";
+    Bytes::parse(json).map_err(|error| Failure::new(error.to_string(), hint))
+}
+
+/// The names are the expected ones, or those of a manifest that was accepted; else they are nobody's word.
+fn appraised(
+    subject: String,
+    verdict: Verdict,
+    reference: Option<&Reference>,
+    evidence: &Bytes,
+) -> Appraised {
+    let expected = reference.map(|it| Models { model: it.model.clone(), draft: it.draft_model.clone() });
+    let sealed = || {
+        let manifest = Manifest::decode(&evidence.manifest).ok().filter(|_| verdict.accepted)?;
+        Some(Models { model: manifest.model, draft: manifest.draft.map(|draft| draft.model) })
+    };
+    let models = expected.or_else(sealed);
+    Appraised { subject, verdict, models }
+}
+
+fn report(
+    path: &Path,
+    expected: &Expected,
+    collateral: &Collateral,
+    held: &Held,
+) -> Result<Appraised, Failure> {
+    let policy = expected.of_report()?;
+    let report = read(path, "the bytes of a report (SEV-SNP: 1184) or a quote")?;
+    let certificates = certificates(&collateral.certificate)?;
+    let statement = if report.len() == REPORT_BYTES {
+        Statement { tee: SEV_SNP.to_owned(), report, certificates }
+    } else {
+        Statement { tee: TDX.to_owned(), report: without_padding(&report).to_vec(), certificates }
+    };
+    let data = collateral.report_data.as_deref().map(report_data).transpose()?;
+    let verdict = appraise_report(&statement, &policy, data.as_ref(), &held.trust());
+    Ok(Appraised { subject: path.display().to_string(), verdict, models: None })
+}
+
+fn report_data(text: &str) -> Result<[u8; 64], Failure> {
+    let bytes = vial_attest::unhex(text).and_then(|bytes| bytes.try_into().ok());
+    bytes.ok_or_else(|| {
+        let text =
+            format!("--report-data: found {} characters, expected 64 bytes as lower-case hex", text.len());
+        Failure::new(text, "what the report's requester bound, padded with zeros")
+    })
+}
+
+/// Roots, collateral and the time.
+struct Held {
+    now: u64,
+    amd: Roots,
+    lists: Vec<Vec<u8>>,
+    intel: Option<Intel>,
+}
+
+impl Held {
+    fn read(collateral: &Collateral) -> Result<Self, Failure> {
+        let hint = "as https://kdsintf.amd.com/vcek/v1/PRODUCT/crl gives it";
+        let lists = collateral.crl.iter().map(|path| read(path, hint)).collect::<Result<_, _>>()?;
+        let amd = Roots::amd().map_err(|error| Failure::new(error.to_string(), "this vial is broken"))?;
+        let intel = collateral.collateral.as_deref().map(intel).transpose()?;
+        Ok(Self { now: now(collateral.at.as_deref())?, amd, lists, intel })
+    }
+
+    fn trust(&self) -> Trust<'_> {
+        Trust { now: self.now, amd: &self.amd, amd_revocation_lists: &self.lists, intel: self.intel.as_ref() }
+    }
+}
+
+fn intel(path: &Path) -> Result<Intel, Failure> {
+    let hint = "the JSON that dcap-qvl and its tools fetch from a PCCS";
+    let collateral = Intel::parse(&read(path, hint)?);
+    collateral.map_err(|error| Failure::new(format!("{}: {error}", path.display()), hint))
+}
+
+fn now(at: Option<&str>) -> Result<u64, Failure> {
+    let Some(text) = at else {
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        return since
+            .map(|since| since.as_secs())
+            .map_err(|_| Failure::new("the clock is before 1970", "set it"));
+    };
+    vial_attest::seconds(text).ok_or_else(|| {
+        let text = format!("--at: found {text:?}, expected a time such as 2026-06-20T00:00:00Z");
+        Failure::new(text, "leave it out to judge as of now")
+    })
+}
