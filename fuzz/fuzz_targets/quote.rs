@@ -2,7 +2,7 @@
 #![no_main]
 
 use vial_attest::tdx::{Collateral, without_padding};
-use vial_attest::{PolicyFile, Profile, Statement, TDX, Trust, appraise, snp::Roots};
+use vial_attest::{Attached, PolicyFile, Profile, Statement, TDX, Trust, appraise, snp::Roots};
 
 thread_local! {
     static ROOTS: Roots = Roots::none();
@@ -23,7 +23,7 @@ thread_local! {
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let _any = Collateral::parse(data);
     let report = without_padding(data).to_vec();
-    let statement = Statement { tee: TDX.to_owned(), report, certificates: Vec::new() };
+    let statement = Statement { tee: TDX.to_owned(), report, certificates: Vec::new(), attached: Attached::default() };
     ROOTS.with(|amd| {
         COLLATERAL.with(|intel| {
             let trust = Trust { now: 1_700_000_000, amd, amd_revocation_lists: &[], intel: Some(intel) };

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use vial_abi::evidence::{Evidence, FORMAT};
 use vial_abi::report::Purpose;
 
-use crate::authentic::Statement;
+use crate::authentic::{Attached, Statement};
 use crate::x509::der_documents;
 
 /// Longest evidence in bytes of JSON.
@@ -60,7 +60,7 @@ impl Bytes {
             der_documents(&certificates).map_err(|_| EvidenceError { field: "certificates" })?;
         let report = field(&evidence.report, "report")?;
         Ok(Self {
-            statement: Statement { tee: evidence.tee, report, certificates },
+            statement: Statement { tee: evidence.tee, report, certificates, attached: Attached::default() },
             event_log: field(&evidence.event_log, "event_log")?,
             manifest: field(&evidence.manifest, "manifest")?,
             purpose: Purpose::from_value(evidence.purpose).ok_or(EvidenceError { field: "purpose" })?,

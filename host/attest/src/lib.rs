@@ -1,6 +1,6 @@
 //! Evidence into accepted or refused, with every step named.
 //!
-//! Authenticity ([`snp`], [`tdx`], [`simulated`]) is apart from [`policy`]: first a report is proven to come from a root of
+//! Authenticity ([`snp`], [`tdx`], [`azure`], [`tpm`], [`simulated`]) is apart from [`policy`]: first a report is proven to come from a root of
 //! trust, then each field of it is compared with what is expected. Only signed fields are read.
 //!
 //! Pure: no clock, randomness or network; the caller brings time, roots and collateral ([`Trust`]), nonce, evidence and
@@ -17,6 +17,7 @@ extern crate alloc;
 mod appliance;
 mod assurance;
 mod authentic;
+pub mod azure;
 mod bytes;
 mod check;
 pub mod policy;
@@ -26,12 +27,13 @@ pub mod snp;
 pub mod tdx;
 #[cfg(test)]
 mod tests;
+pub mod tpm;
 mod trust;
 mod verify;
 mod x509;
 
 pub use assurance::Assurance;
-pub use authentic::{Authentic, SEV_SNP, Statement, TDX};
+pub use authentic::{AZURE, Attached, Authentic, Azure, SEV_SNP, Statement, TDX, TPM};
 pub use bytes::{Bytes, EvidenceError, unhex};
 pub use check::{Check, Outcome};
 pub use policy::{Policy, PolicyError, PolicyFile, Profile};

@@ -16,8 +16,8 @@ use crate::simulated::SimulatedTee;
 use crate::snp::Roots;
 use crate::snp::report::{Report, ReportError};
 use crate::{
-    Assurance, Bytes, MachineShape, Policy, PolicyFile, Profile, Reference, ReferenceError, Statement, Trust,
-    Verdict, verify,
+    Assurance, Attached, Bytes, MachineShape, Policy, PolicyFile, Profile, Reference, ReferenceError,
+    Statement, Trust, Verdict, verify,
 };
 
 fn manifest() -> Manifest {
@@ -112,7 +112,12 @@ fn evidence_of(manifest: &Manifest, log: &EventLog, purpose: Purpose, measuremen
     };
     let report = SimulatedTee::new(measurement).unwrap().report(&Sha512::digest(data.preimage()).into());
     Bytes {
-        statement: Statement { tee: "simulated".to_string(), report, certificates: Vec::new() },
+        statement: Statement {
+            tee: "simulated".to_string(),
+            report,
+            certificates: Vec::new(),
+            attached: Attached::default(),
+        },
         event_log: log.bytes().to_vec(),
         manifest: manifest.encode(),
         purpose,

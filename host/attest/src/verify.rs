@@ -52,7 +52,7 @@ pub fn verify(evidence: &Bytes, policy: &Policy, nonce: Option<&[u8; 64]>, trust
 pub fn appraise(
     statement: &Statement,
     policy: &Policy,
-    report_data: Option<&[u8; 64]>,
+    report_data: Option<&[u8]>,
     trust: &Trust<'_>,
 ) -> Verdict {
     let mut checks = Checks::default();
@@ -89,6 +89,17 @@ fn says(authentic: &Authentic, policy: &Policy, checks: &mut Checks) -> Option<(
         Authentic::Simulated(report) => policy.check_guest(report, checks),
         Authentic::Snp(snp) => policy.check_snp(snp, checks),
         Authentic::Tdx(tdx) => policy.check_tdx(tdx, checks),
+        Authentic::Azure(azure) => {
+            match &azure.tee {
+                Authentic::Snp(snp) => policy.check_snp(snp, checks)?,
+                Authentic::Tdx(tdx) => policy.check_tdx(tdx, checks)?,
+                // Nothing else is below a paravisor.
+                Authentic::Simulated(_) | Authentic::Azure(_) | Authentic::Tpm(_) => return None,
+            }
+            policy.check_tpm(&azure.tpm, checks)?;
+            policy.check_azure(azure.configuration, checks)
+        }
+        Authentic::Tpm(tpm) => policy.check_lone_tpm(tpm, checks),
     }
 }
 
@@ -98,7 +109,7 @@ const HELD: [&str; 1] = ["appliance.measurement"];
 fn alone(
     authentic: &Authentic,
     policy: &Policy,
-    report_data: Option<&[u8; 64]>,
+    report_data: Option<&[u8]>,
     checks: &mut Checks,
 ) -> Option<()> {
     policy.check("freshness", if report_data.is_some() { "nonce" } else { "no nonce" }, checks)?;

@@ -10,11 +10,16 @@ use common::forge::{
 };
 use common::{open_but, refusal};
 use vial_attest::snp::{Product, RootError, Roots};
-use vial_attest::{Assurance, SEV_SNP, Statement, Trust, Verdict, appraise};
+use vial_attest::{Assurance, Attached, SEV_SNP, Statement, Trust, Verdict, appraise};
 
 /// A verdict on a report under a certificate.
 fn verdict(product: Product, report: Vec<u8>, certificate: Vec<u8>, lists: &[Vec<u8>]) -> Verdict {
-    let statement = Statement { tee: SEV_SNP.to_owned(), report, certificates: vec![certificate] };
+    let statement = Statement {
+        tee: SEV_SNP.to_owned(),
+        report,
+        certificates: vec![certificate],
+        attached: Attached::default(),
+    };
     let amd = roots(product);
     let trust = Trust { now: NOW, amd: &amd, amd_revocation_lists: lists, intel: None };
     appraise(&statement, &open_but(&[]).complete().unwrap(), None, &trust)

@@ -9,6 +9,7 @@ mod profile;
 mod rule;
 mod snp;
 mod tdx;
+mod tpm;
 
 use alloc::collections::BTreeMap;
 use core::fmt::Display;

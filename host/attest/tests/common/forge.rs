@@ -67,23 +67,31 @@ fn time(text: &str) -> Vec<u8> {
     tlv(0x17, text.as_bytes())
 }
 
-fn key(hand: Hand) -> RsaKey<Sha384> {
+fn private(hand: Hand) -> rsa::PrivateKey {
     let pem = match hand {
         Hand::Root => include_str!("../data/test-root-key.pem"),
         Hand::Issuer => include_str!("../data/test-issuer-key.pem"),
     };
     let (_, der) = der::pem::decode_vec(pem.as_bytes()).unwrap();
-    RsaKey::new(rsa::PrivateKey::from_pkcs8_der(&der).unwrap())
+    rsa::PrivateKey::from_pkcs8_der(&der).unwrap()
 }
 
-fn public(hand: Hand) -> Vec<u8> {
-    let key: &rsa::PrivateKey = &rsa::PrivateKey::from(key(hand));
-    rsa::PublicKey::from(key).to_public_key_der().unwrap().as_bytes().to_vec()
+pub(crate) fn public_key(hand: Hand) -> rsa::PublicKey {
+    rsa::PublicKey::from(&private(hand))
+}
+
+pub(crate) fn public(hand: Hand) -> Vec<u8> {
+    public_key(hand).to_public_key_der().unwrap().as_bytes().to_vec()
 }
 
 fn signed(content: &[u8], hand: Hand) -> Vec<u8> {
-    let signature = key(hand).sign(content).to_vec();
+    let signature = RsaKey::<Sha384>::new(private(hand)).sign(content).to_vec();
     sequence(&[content, PSS, &tlv(0x03, &[&[0], signature.as_slice()].concat())])
+}
+
+/// RSASSA-PKCS1-v1_5 with SHA-256, as TPMs sign.
+pub(crate) fn sign_as_tpm(content: &[u8], hand: Hand) -> Vec<u8> {
+    rsa::pkcs1v15::SigningKey::<sha2::Sha256>::new(private(hand)).sign(content).to_vec()
 }
 
 /// What a certificate says.

@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "what is missing ends the test")]
 #![expect(clippy::print_stdout, reason = "what is skipped is said")]
 
+pub(crate) mod azure;
 pub(crate) mod forge;
+pub(crate) mod forge_tpm;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,7 +14,7 @@ use std::sync::OnceLock;
 use vial_attest::policy::{FIELDS, Kind};
 use vial_attest::snp::Roots;
 use vial_attest::tdx::{Collateral, without_padding};
-use vial_attest::{Check, PolicyFile, Profile, SEV_SNP, Statement, TDX, Trust, Verdict, appraise};
+use vial_attest::{Attached, Check, PolicyFile, Profile, SEV_SNP, Statement, TDX, Trust, Verdict, appraise};
 
 /// One recorded report or quote.
 pub(crate) struct Recording {
@@ -63,6 +65,7 @@ pub(crate) fn all() -> Vec<Recording> {
         TDX_SAMPLES.iter().map(|(name, quote, collateral, now)| sample(name, quote, collateral, *now)),
     );
     all.extend(debugged());
+    all.extend(azure::all());
     all.extend(SNP_RECORDINGS.iter().filter_map(|(name, report, leaf, now)| snp(name, report, leaf, *now)));
     all
 }
@@ -81,6 +84,7 @@ pub(crate) fn milan() -> Recording {
             tee: SEV_SNP.to_owned(),
             report: vial_attest::unhex(&hex.trim().to_lowercase()).unwrap(),
             certificates: vec![certificate],
+            attached: Attached::default(),
         },
         collateral: None,
         now: MILAN_NOW,
@@ -109,7 +113,8 @@ fn snp(name: &'static str, report: &str, certificate: &str, now: u64) -> Option<
         Ok(pem) => vial_attest::pem_documents(pem).unwrap(),
         Err(_) => vec![certificate],
     };
-    let statement = Statement { tee: SEV_SNP.to_owned(), report, certificates };
+    let statement =
+        Statement { tee: SEV_SNP.to_owned(), report, certificates, attached: Attached::default() };
     Some(Recording { name, statement, collateral: None, now })
 }
 
@@ -146,7 +151,8 @@ pub(crate) fn debugged() -> Option<Recording> {
     all["pck_crl"] = hex(&recorded("tdx/gotdx-collateral/pckcrl")?).into();
     all["root_ca_crl"] = hex(&recorded("tdx/gotdx-collateral/rootcrl.der")?).into();
     let collateral = Collateral::parse(&serde_json::to_vec(&all).unwrap()).unwrap();
-    let statement = Statement { tee: TDX.to_owned(), report, certificates: Vec::new() };
+    let statement =
+        Statement { tee: TDX.to_owned(), report, certificates: Vec::new(), attached: Attached::default() };
     // 2023-07-01.
     Some(Recording {
         name: "tdx, debug allowed",
@@ -170,7 +176,8 @@ fn sample(name: &'static str, quote: &str, collateral: &str, now: u64) -> Record
     let buffer = std::fs::read(folder.join(quote)).unwrap();
     let report = without_padding(&buffer).to_vec();
     let collateral = Collateral::parse(&std::fs::read(folder.join(collateral)).unwrap()).unwrap();
-    let statement = Statement { tee: TDX.to_owned(), report, certificates: Vec::new() };
+    let statement =
+        Statement { tee: TDX.to_owned(), report, certificates: Vec::new(), attached: Attached::default() };
     Recording { name, statement, collateral: Some(collateral), now }
 }
 

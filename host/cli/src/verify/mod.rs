@@ -43,7 +43,8 @@ struct Subject {
     /// Evidence that was stored: what an appliance answered to /v1/attestation.
     #[arg(long, value_name = "FILE")]
     evidence: Option<PathBuf>,
-    /// A report of SEV-SNP or a quote of TDX alone, as its bytes, of whatever machine.
+    /// A report alone, of whatever machine: the bytes of SEV-SNP's, a quote of TDX, Azure's HCL report, or a TPM's quote as
+    /// JSON (message, signature, the 24 pcrs of SHA-256, and the key, as hex).
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
     /// Say what a field of the policy is for, or `all`.
@@ -57,6 +58,15 @@ struct Collateral {
     /// Certificates that came with --report, PEM or DER: the chip's (VCEK) or the cloud's (VLEK).
     #[arg(long, value_name = "FILE", requires = "report")]
     certificate: Vec<PathBuf>,
+    /// The TPM's quote that goes with Azure's report, as JSON.
+    #[arg(long, value_name = "FILE", requires = "report")]
+    tpm_quote: Option<PathBuf>,
+    /// The quote of TDX that goes with Azure's report.
+    #[arg(long, value_name = "FILE", requires = "report")]
+    td_quote: Option<PathBuf>,
+    /// The event log that must lead to the registers which --report signs (TCG2, CCEL).
+    #[arg(long, value_name = "FILE", requires = "report")]
+    event_log: Option<PathBuf>,
     /// What --report must bind, as hex; without it the policy must not ask for freshness.
     #[arg(long, value_name = "HEX", requires = "report")]
     report_data: Option<String>,

@@ -6,8 +6,10 @@ use std::time::SystemTime;
 use vial_attest::snp::Roots;
 use vial_attest::snp::report::REPORT_BYTES;
 use vial_attest::tdx::{Collateral as Intel, without_padding};
+use vial_attest::tpm::TpmQuote;
 use vial_attest::{
-    Bytes, Reference, SEV_SNP, Statement, TDX, Trust, Verdict, appraise as appraise_report, verify,
+    AZURE, Attached, Bytes, Reference, SEV_SNP, Statement, TDX, TPM, Trust, Verdict,
+    appraise as appraise_report, verify,
 };
 use vial_weights::Manifest;
 use vial_weights::tree::Hex;
@@ -98,24 +100,58 @@ fn report(
     held: &Held,
 ) -> Result<Appraised, Failure> {
     let policy = expected.of_report()?;
-    let report = read(path, "the bytes of a report (SEV-SNP: 1184) or a quote")?;
-    let certificates = certificates(&collateral.certificate)?;
-    let statement = if report.len() == REPORT_BYTES {
-        Statement { tee: SEV_SNP.to_owned(), report, certificates }
-    } else {
-        Statement { tee: TDX.to_owned(), report: without_padding(&report).to_vec(), certificates }
-    };
+    let statement = statement(path, collateral)?;
     let data = collateral.report_data.as_deref().map(report_data).transpose()?;
-    let verdict = appraise_report(&statement, &policy, data.as_ref(), &held.trust());
+    let verdict = appraise_report(&statement, &policy, data.as_deref(), &held.trust());
     Ok(Appraised { subject: path.display().to_string(), verdict, models: None })
 }
 
-fn report_data(text: &str) -> Result<[u8; 64], Failure> {
-    let bytes = vial_attest::unhex(text).and_then(|bytes| bytes.try_into().ok());
-    bytes.ok_or_else(|| {
+/// A report's kind shows in its bytes.
+fn statement(path: &Path, collateral: &Collateral) -> Result<Statement, Failure> {
+    let report = read(
+        path,
+        "a report of SEV-SNP (1184 bytes), a quote, Azure's HCL report, or a TPM's quote in JSON",
+    )?;
+    let certificates = certificates(&collateral.certificate)?;
+    let attached = attached(collateral)?;
+    let statement =
+        |tee: &str, report, attached| Statement { tee: tee.to_owned(), report, certificates, attached };
+    Ok(match report.as_slice() {
+        [b'H', b'C', b'L', b'A', ..] => statement(AZURE, report, attached),
+        [b'{', ..] => {
+            let tpm = Some(tpm(path)?);
+            statement(TPM, Vec::new(), Attached { tpm, ..attached })
+        }
+        whole if whole.len() == REPORT_BYTES => statement(SEV_SNP, report, attached),
+        quote => statement(TDX, without_padding(quote).to_vec(), attached),
+    })
+}
+
+fn attached(collateral: &Collateral) -> Result<Attached, Failure> {
+    let file =
+        |path: &Option<std::path::PathBuf>, hint| path.as_deref().map(|path| read(path, hint)).transpose();
+    let td_quote = file(&collateral.td_quote, "a quote of TDX, as its bytes")?;
+    Ok(Attached {
+        tpm: collateral.tpm_quote.as_deref().map(tpm).transpose()?,
+        td_quote: td_quote.map(|quote| without_padding(&quote).to_vec()),
+        event_log: file(&collateral.event_log, "a log of TCG2, as firmware leaves it")?,
+    })
+}
+
+fn tpm(path: &Path) -> Result<TpmQuote, Failure> {
+    let hint = "JSON with message, signature, the 24 pcrs of SHA-256, and perhaps the key, as lower-case hex";
+    let quote = TpmQuote::parse(&read(path, hint)?);
+    quote.map_err(|error| Failure::new(format!("{}: {error}", path.display()), hint))
+}
+
+fn report_data(text: &str) -> Result<Vec<u8>, Failure> {
+    vial_attest::unhex(text).ok_or_else(|| {
         let text =
-            format!("--report-data: found {} characters, expected 64 bytes as lower-case hex", text.len());
-        Failure::new(text, "what the report's requester bound, padded with zeros")
+            format!("--report-data: found {} characters, expected bytes as lower-case hex", text.len());
+        Failure::new(
+            text,
+            "what the report's requester bound: 64 bytes for SEV-SNP and TDX, a nonce for TPMs",
+        )
     })
 }
 
