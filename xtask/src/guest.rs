@@ -53,7 +53,7 @@ impl Builder {
         env: &[(&str, &Path)],
     ) -> Result<()> {
         let toolchain = Toolchain::for_target(target)?;
-        let mut cargo = toolchain.cargo(target, &self.target_dir(target), &self.flags(&toolchain));
+        let mut cargo = toolchain.cargo("build", target, &self.target_dir(target), &self.flags(&toolchain));
         cargo.current_dir(&self.workspace).args(["--quiet", "--bins"]).envs(env.iter().copied());
         for (package, feature) in packages {
             cargo.args(["--package", package, "--features", &format!("{package}/{feature}")]);

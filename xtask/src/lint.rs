@@ -1,7 +1,9 @@
 //! Format, lints and documentation.
 
-use crate::step::{cargo, has_program, run as step};
+use crate::step::{cargo, has_program, run as step, target};
+use crate::toolchain::{Toolchain, WASM};
 use anyhow::Result;
+use std::process::Command;
 
 /// Checks all of them; a warning fails.
 pub(crate) fn run() -> Result<()> {
@@ -14,7 +16,15 @@ pub(crate) fn run() -> Result<()> {
         "documentation",
         documentation.env("RUSTDOCFLAGS", "-Dwarnings -Arustdoc::private_intra_doc_links"),
     )?;
+    step("verifier for pages (wasm32)", &mut wasm()?)?;
     deny()
+}
+
+/// The verifier has no clock, file or thread, so that it runs in a page.
+fn wasm() -> Result<Command> {
+    let mut cargo = Toolchain::for_target(WASM)?.cargo("check", WASM, &target()?.join("wasm"), &[]);
+    cargo.args(["--quiet", "-p", "vial-attest"]);
+    Ok(cargo)
 }
 
 /// Licences and sources of third-party crates, where cargo-deny is installed: building it takes longer than all lints.

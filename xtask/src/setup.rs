@@ -1,7 +1,7 @@
 //! Installs what a fresh Debian machine with Rust lacks.
 
 use crate::step::{has_program, output, quietly};
-use crate::toolchain::{RING_0, Toolchain};
+use crate::toolchain::{RING_0, Toolchain, WASM};
 use crate::{model, python};
 use anyhow::{Result, bail};
 use std::process::Command;
@@ -15,11 +15,12 @@ const SOURCES: [&str; 2] = ["rustc-web", "rust-web-src"];
 /// Installs what is missing and says what it does; does nothing the second time.
 pub(crate) fn run() -> Result<()> {
     let mut packages = missing_programs();
-    if Toolchain::for_target(RING_0).is_err() && !add_target() {
+    let targets = [RING_0, WASM];
+    if targets.into_iter().any(|target| Toolchain::for_target(target).is_err() && !add_target(target)) {
         packages.extend(SOURCES);
     }
     install(&packages)?;
-    Toolchain::for_target(RING_0)?;
+    targets.into_iter().try_for_each(|target| Toolchain::for_target(target).map(drop))?;
     model::fetch()?;
     python::interpreter()?;
     Ok(())
@@ -34,8 +35,8 @@ fn missing_programs() -> Vec<&'static str> {
 }
 
 /// Lets rustup fetch the target's libraries; `false` where it cannot.
-fn add_target() -> bool {
-    has_program("rustup") && output(Command::new("rustup").args(["target", "add", RING_0])).is_some()
+fn add_target(target: &str) -> bool {
+    has_program("rustup") && output(Command::new("rustup").args(["target", "add", target])).is_some()
 }
 
 fn install(packages: &[&str]) -> Result<()> {

@@ -9,6 +9,9 @@ pub(crate) const RING_0: &str = "x86_64-unknown-none";
 /// Target of ring 3: vector registers; nothing of Linux is used.
 pub(crate) const RING_3: &str = "x86_64-unknown-linux-gnu";
 
+/// Target of the verifier in a page.
+pub(crate) const WASM: &str = "wasm32-unknown-unknown";
+
 const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 const DEBIAN_SOURCES: &str = "/usr/lib/rustlib/src/rust/library/core";
 
@@ -40,16 +43,15 @@ impl Toolchain {
         bail!("target {target}: no libraries found; run `cargo xtask setup`, or `rustup target add {target}`")
     }
 
-    /// Prepares `cargo build` for `target`.
-    pub(crate) fn cargo(&self, target: &str, target_dir: &Path, flags: &[String]) -> Command {
+    /// Prepares a verb of cargo, as `build`, for `target`.
+    pub(crate) fn cargo(&self, verb: &str, target: &str, target_dir: &Path, flags: &[String]) -> Command {
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         let mut flags = flags.to_vec();
-        cargo.args(["build", "--release", "--target", target, "--target-dir"]).arg(target_dir);
+        cargo.args([verb, "--release", "--target", target, "--target-dir"]).arg(target_dir);
         if let Self::FromSources { sysroot } = self {
             let linker = sysroot.join("lib/rustlib/x86_64-unknown-linux-gnu/bin/rust-lld");
             flags.push(format!("-Clinker={}", linker.display()));
-            cargo.args(["-Zbuild-std=core,alloc,compiler_builtins"]);
-            cargo.args(["-Zbuild-std-features=compiler-builtins-mem"]);
+            cargo.args(libraries(target));
             cargo.env("RUSTC", DEBIAN_RUSTC).env("RUSTC_BOOTSTRAP", "1");
         }
         cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f")).env_remove("RUSTC_WRAPPER");
@@ -60,6 +62,14 @@ impl Toolchain {
     pub(crate) fn sysroot(&self) -> &Path {
         let (Self::Installed { sysroot } | Self::FromSources { sysroot }) = self;
         sysroot
+    }
+}
+
+/// What is built of the libraries: pages have a std that does nothing, bare machines have none.
+fn libraries(target: &str) -> &'static [&'static str] {
+    match target {
+        WASM => &["-Zbuild-std=std,panic_abort"],
+        _ => &["-Zbuild-std=core,alloc,compiler_builtins", "-Zbuild-std-features=compiler-builtins-mem"],
     }
 }
 

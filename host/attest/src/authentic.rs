@@ -10,6 +10,7 @@ use rsa::pkcs8::DecodePublicKey as _;
 use crate::assurance::Assurance;
 use crate::azure::{self, Configuration};
 use crate::check::Checks;
+use crate::dice::{self, Dice};
 use crate::simulated;
 use crate::snp::{self, Report, Snp};
 use crate::tdx::{self, Tdx};
@@ -28,12 +29,15 @@ pub const AZURE: &str = "azure-vtpm";
 /// Name of a TPM without a TEE in evidence.
 pub const TPM: &str = "tpm";
 
+/// Name of a board with DICE in evidence.
+pub const DICE: &str = "dice";
+
 /// What a TEE gave: proves nothing yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statement {
-    /// Name of the TEE: `simulated`, [`SEV_SNP`], [`TDX`], [`AZURE`] or [`TPM`].
+    /// Name of the TEE: `simulated`, [`SEV_SNP`], [`TDX`], [`AZURE`], [`TPM`] or [`DICE`].
     pub tee: String,
-    /// Report or quote; Azure's HCL report; empty for a TPM.
+    /// Report or quote; Azure's HCL report; DICE's chain with a statement; empty for a TPM.
     pub report: Vec<u8>,
     /// Certificates in DER that came with it.
     pub certificates: Vec<Vec<u8>>,
@@ -65,6 +69,8 @@ pub enum Authentic {
     Azure(Box<Azure>),
     /// By a TPM, whose key nobody vouches for but the policy.
     Tpm(Box<Quoted>),
+    /// By a board's layers, whose first key nobody vouches for but the policy.
+    Dice(Box<Dice>),
 }
 
 /// What an Azure machine says.
@@ -88,6 +94,7 @@ impl Authentic {
             Self::Tdx(tdx) => &tdx.guest.report_data,
             Self::Azure(azure) => &azure.tpm.nonce,
             Self::Tpm(tpm) => &tpm.nonce,
+            Self::Dice(dice) => &dice.report_data,
         }
     }
 
@@ -96,7 +103,7 @@ impl Authentic {
     pub fn assurance(&self) -> Assurance {
         match self {
             Self::Simulated(_) => Assurance::Simulated,
-            Self::Tpm(_) => Assurance::MeasuredBoot,
+            Self::Tpm(_) | Self::Dice(_) => Assurance::MeasuredBoot,
             Self::Azure(_) => Assurance::Paravisor,
             Self::Snp(snp) if snp.report.vmpl > 0 => Assurance::Paravisor,
             Self::Snp(_) | Self::Tdx(_) => Assurance::Hardware,
@@ -121,6 +128,7 @@ fn signed(statement: &Statement, trust: &Trust<'_>, checks: &mut Checks) -> Opti
         TDX => tdx::authentic(report, trust, checks).map(|tdx| Authentic::Tdx(Box::new(tdx))),
         AZURE => azure::authentic(statement, trust, checks),
         TPM => tpm(statement, checks),
+        DICE => dice::authentic(report, checks).map(|dice| Authentic::Dice(Box::new(dice))),
         simulated::NAME => {
             simulated::authentic(report, checks).map(|report| Authentic::Simulated(Box::new(report)))
         }
@@ -129,7 +137,7 @@ fn signed(statement: &Statement, trust: &Trust<'_>, checks: &mut Checks) -> Opti
                 "TEE",
                 false,
                 other,
-                "sev-snp, tdx, azure-vtpm, tpm or simulated",
+                "sev-snp, tdx, azure-vtpm, tpm, dice or simulated",
                 "this verifier",
             )?;
             None
@@ -167,6 +175,6 @@ fn registers(authentic: &Authentic) -> (Bank, Vec<Option<&[u8]>>) {
         }
         Authentic::Azure(azure) => (Bank::Sha256, azure.tpm.registers()),
         Authentic::Tpm(tpm) => (Bank::Sha256, tpm.registers()),
-        Authentic::Snp(_) | Authentic::Simulated(_) => (Bank::Sha256, Vec::new()),
+        Authentic::Snp(_) | Authentic::Dice(_) | Authentic::Simulated(_) => (Bank::Sha256, Vec::new()),
     }
 }

@@ -1,6 +1,6 @@
 //! Evidence into accepted or refused, with every step named.
 //!
-//! Authenticity ([`snp`], [`tdx`], [`azure`], [`tpm`], [`simulated`]) is apart from [`policy`]: first a report is proven to come from a root of
+//! Authenticity ([`snp`], [`tdx`], [`azure`], [`tpm`], [`dice`], [`simulated`]) is apart from [`policy`]: first a report is proven to come from a root of
 //! trust, then each field of it is compared with what is expected. Only signed fields are read.
 //!
 //! Pure: no clock, randomness or network; the caller brings time, roots and collateral ([`Trust`]), nonce, evidence and
@@ -20,6 +20,7 @@ mod authentic;
 pub mod azure;
 mod bytes;
 mod check;
+pub mod dice;
 pub mod policy;
 mod reference;
 pub mod simulated;
@@ -33,7 +34,7 @@ mod verify;
 mod x509;
 
 pub use assurance::Assurance;
-pub use authentic::{AZURE, Attached, Authentic, Azure, SEV_SNP, Statement, TDX, TPM};
+pub use authentic::{AZURE, Attached, Authentic, Azure, DICE, SEV_SNP, Statement, TDX, TPM};
 pub use bytes::{Bytes, EvidenceError, unhex};
 pub use check::{Check, Outcome};
 pub use policy::{Policy, PolicyError, PolicyFile, Profile};

@@ -94,12 +94,15 @@ fn says(authentic: &Authentic, policy: &Policy, checks: &mut Checks) -> Option<(
                 Authentic::Snp(snp) => policy.check_snp(snp, checks)?,
                 Authentic::Tdx(tdx) => policy.check_tdx(tdx, checks)?,
                 // Nothing else is below a paravisor.
-                Authentic::Simulated(_) | Authentic::Azure(_) | Authentic::Tpm(_) => return None,
+                Authentic::Simulated(_) | Authentic::Azure(_) | Authentic::Tpm(_) | Authentic::Dice(_) => {
+                    return None;
+                }
             }
             policy.check_tpm(&azure.tpm, checks)?;
             policy.check_azure(azure.configuration, checks)
         }
         Authentic::Tpm(tpm) => policy.check_lone_tpm(tpm, checks),
+        Authentic::Dice(dice) => policy.check_dice(dice, checks),
     }
 }
 

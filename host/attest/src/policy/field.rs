@@ -265,4 +265,14 @@ pub const FIELDS: &[Field] = &[
     field("tpm.pcr15", Kind::Hex(32), "register 15 of SHA-256: the system's identity", OPEN),
     field("azure.secure_boot", Kind::Flag, "whether firmware starts signed loaders alone", OPEN),
     field("azure.console", Kind::Flag, "whether the cloud may speak with the machine by a console", OPEN),
+    field("dice.root", Kind::Hex(32), "SHA-256 of the board's own key (COSE_Key); must be stated", OPEN),
+    field(
+        "dice.mode",
+        Kind::Word(&["not-configured", "normal", "debug", "recovery"]),
+        "how the board's layers were started: the first that is not normal counts",
+        [Some("normal"), Some("normal"), Some("normal"), ANY],
+    ),
+    field("dice.code", Kind::Hex(64), "hash of the last layer's code", OPEN),
+    field("dice.configuration", Kind::Hex(64), "hash of the last layer's configuration", OPEN),
+    field("dice.authority", Kind::Hex(64), "hash of who may sign the last layer's code", OPEN),
 ];

@@ -3,6 +3,7 @@
 //! There is one table of fields, and a policy states every one of them. What neither the file, nor the image that is
 //! expected, nor the profile states is an error: nobody should have to remember what was forgotten.
 
+mod dice;
 mod field;
 mod file;
 mod profile;

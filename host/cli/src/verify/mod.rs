@@ -43,8 +43,8 @@ struct Subject {
     /// Evidence that was stored: what an appliance answered to /v1/attestation.
     #[arg(long, value_name = "FILE")]
     evidence: Option<PathBuf>,
-    /// A report alone, of whatever machine: the bytes of SEV-SNP's, a quote of TDX, Azure's HCL report, or a TPM's quote as
-    /// JSON (message, signature, the 24 pcrs of SHA-256, and the key, as hex).
+    /// A report alone, of whatever machine: the bytes of SEV-SNP's, a quote of TDX, Azure's HCL report, a chain of
+    /// DICE with a statement (CBOR), or a TPM's quote as JSON (message, signature, the 24 pcrs of SHA-256, and the key, as hex).
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
     /// Say what a field of the policy is for, or `all`.

@@ -8,7 +8,7 @@ use vial_attest::snp::report::REPORT_BYTES;
 use vial_attest::tdx::{Collateral as Intel, without_padding};
 use vial_attest::tpm::TpmQuote;
 use vial_attest::{
-    AZURE, Attached, Bytes, Reference, SEV_SNP, Statement, TDX, TPM, Trust, Verdict,
+    AZURE, Attached, Bytes, DICE, Reference, SEV_SNP, Statement, TDX, TPM, Trust, Verdict,
     appraise as appraise_report, verify,
 };
 use vial_weights::Manifest;
@@ -122,6 +122,8 @@ fn statement(path: &Path, collateral: &Collateral) -> Result<Statement, Failure>
             let tpm = Some(tpm(path)?);
             statement(TPM, Vec::new(), Attached { tpm, ..attached })
         }
+        // An array of CBOR; quotes begin with their version.
+        [0x80..=0x9F, ..] => statement(DICE, report, attached),
         whole if whole.len() == REPORT_BYTES => statement(SEV_SNP, report, attached),
         quote => statement(TDX, without_padding(quote).to_vec(), attached),
     })
