@@ -14,12 +14,15 @@
 
 extern crate alloc;
 
+mod chain;
 mod digest;
 mod firmware;
+pub mod ovmf;
 mod plan;
 mod start;
 mod vmsa;
 
+pub use chain::Chain;
 pub use digest::LaunchDigest;
 pub use plan::{LoadPlan, PlanError, Range};
 pub use start::{Segment, StartState};

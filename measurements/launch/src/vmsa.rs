@@ -46,14 +46,14 @@ pub(crate) fn page(start: &StartState) -> [u8; 4096] {
     page
 }
 
-fn segment(page: &mut [u8; 4096], at: usize, segment: &Segment) {
+pub(crate) fn segment(page: &mut [u8; 4096], at: usize, segment: &Segment) {
     put(page, at, &segment.selector.to_le_bytes());
     put(page, at.saturating_add(2), &segment.attributes.to_le_bytes());
     put(page, at.saturating_add(4), &segment.limit.to_le_bytes());
     put(page, at.saturating_add(8), &segment.base.to_le_bytes());
 }
 
-fn put(page: &mut [u8; 4096], at: usize, bytes: &[u8]) {
+pub(crate) fn put(page: &mut [u8; 4096], at: usize, bytes: &[u8]) {
     if let Some(to) = page.get_mut(at..at.saturating_add(bytes.len())) {
         to.copy_from_slice(bytes);
     }
