@@ -16,6 +16,7 @@ mod streaming;
 mod streams;
 mod structured;
 mod table;
+mod verdicts;
 
 use crate::peer::LlamaCpp;
 use crate::{demo, model, step};
@@ -63,6 +64,8 @@ enum What {
     Architectures,
     /// Values of 300 JSON Schemas: whether they are valid, and the share of masks in the time.
     Structured,
+    /// Verdicts on recorded evidence, beside crate `sev`.
+    Verdicts,
 }
 
 /// Who else is measured.
@@ -118,6 +121,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     if wants(What::Structured) {
         structured::run(&bench)?;
+    }
+    if wants(What::Verdicts) {
+        verdicts::run(&bench)?;
     }
     Ok(())
 }

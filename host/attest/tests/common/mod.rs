@@ -129,6 +129,11 @@ const TDX_SAMPLES: [(&str, &str, &str, u64); 2] = [
     ),
 ];
 
+/// Quotes of version 4 and 5.
+pub(crate) fn tdx() -> [Recording; 2] {
+    TDX_SAMPLES.map(|(name, quote, collateral, now)| sample(name, quote, collateral, now))
+}
+
 /// A quote whose guest may be debugged, with collateral put together of what was recorded at its time.
 pub(crate) fn debugged() -> Option<Recording> {
     let report = recorded("tdx/debug-td-trustee/quote.bin")?;

@@ -8,7 +8,7 @@ mod subject;
 
 use serde::Serialize;
 use std::path::PathBuf;
-use vial_attest::Verdict;
+use vial_attest::{Ear, Verdict};
 
 use crate::failure::{Failure, REFUSED};
 use crate::terminal::{json, print};
@@ -29,7 +29,7 @@ pub(crate) struct Args {
     expected: Expected,
     #[command(flatten)]
     collateral: Collateral,
-    /// Print the verdict as JSON.
+    /// Print the verdict as JSON, in the form of EAR (draft-ietf-rats-ear) with every check.
     #[arg(long)]
     json: bool,
 }
@@ -91,6 +91,8 @@ struct Output<'a> {
     draft_model: Option<&'a str>,
     #[serde(flatten)]
     verdict: &'a Verdict,
+    #[serde(flatten)]
+    ear: Ear,
     /// What acceptance does not prove.
     not_proven: &'a [&'a str],
 }
@@ -109,11 +111,12 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 }
 
 fn show(args: &Args, appraised: &Appraised) {
-    let Appraised { subject, verdict, models } = appraised;
+    let Appraised { subject, verdict, models, .. } = appraised;
     let not_proven = screen::not_proven(verdict);
     let model = models.as_ref().map(|models| models.model.as_str());
     let draft_model = models.as_ref().and_then(|models| models.draft.as_deref());
-    let output = Output { subject, model, draft_model, verdict, not_proven: &not_proven };
+    let ear = Ear::of(verdict, env!("CARGO_PKG_VERSION"), appraised.now);
+    let output = Output { subject, model, draft_model, verdict, ear, not_proven: &not_proven };
     if args.json {
         print(&json(&output));
     } else {

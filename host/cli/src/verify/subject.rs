@@ -35,6 +35,8 @@ pub(super) struct Appraised {
     pub(super) subject: String,
     pub(super) verdict: Verdict,
     pub(super) models: Option<Models>,
+    /// As of when, in seconds since 1970.
+    pub(super) now: u64,
 }
 
 /// Makes the verdict.
@@ -61,7 +63,7 @@ fn appliance(url: &str, expected: &Expected, held: &Held) -> Result<Appraised, F
     let address = format!("{}/v1/attestation?nonce={}", url.trim_end_matches('/'), Hex(&nonce));
     let evidence = parse(&get(&address, PATIENCE, EVIDENCE_MAX)?)?;
     let verdict = verify(&evidence, &policy, Some(&nonce), &held.trust());
-    Ok(appraised(url.to_owned(), verdict, reference.as_ref(), &evidence))
+    Ok(appraised(url.to_owned(), verdict, reference.as_ref(), &evidence, held.now))
 }
 
 fn stored(path: &Path, expected: &Expected, held: &Held) -> Result<Appraised, Failure> {
@@ -69,7 +71,7 @@ fn stored(path: &Path, expected: &Expected, held: &Held) -> Result<Appraised, Fa
     let policy = expected.of_appliance(reference.as_ref())?;
     let evidence = parse(&read(path, "what an appliance answered to /v1/attestation?nonce=...")?)?;
     let verdict = verify(&evidence, &policy, None, &held.trust());
-    Ok(appraised(path.display().to_string(), verdict, reference.as_ref(), &evidence))
+    Ok(appraised(path.display().to_string(), verdict, reference.as_ref(), &evidence, held.now))
 }
 
 fn parse(json: &[u8]) -> Result<Bytes, Failure> {
@@ -83,6 +85,7 @@ fn appraised(
     verdict: Verdict,
     reference: Option<&Reference>,
     evidence: &Bytes,
+    now: u64,
 ) -> Appraised {
     let expected = reference.map(|it| Models { model: it.model.clone(), draft: it.draft_model.clone() });
     let sealed = || {
@@ -90,7 +93,7 @@ fn appraised(
         Some(Models { model: manifest.model, draft: manifest.draft.map(|draft| draft.model) })
     };
     let models = expected.or_else(sealed);
-    Appraised { subject, verdict, models }
+    Appraised { subject, verdict, models, now }
 }
 
 fn report(
@@ -103,7 +106,7 @@ fn report(
     let statement = statement(path, collateral)?;
     let data = collateral.report_data.as_deref().map(report_data).transpose()?;
     let verdict = appraise_report(&statement, &policy, data.as_deref(), &held.trust());
-    Ok(Appraised { subject: path.display().to_string(), verdict, models: None })
+    Ok(Appraised { subject: path.display().to_string(), verdict, models: None, now: held.now })
 }
 
 /// A report's kind shows in its bytes.
