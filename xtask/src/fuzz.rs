@@ -15,6 +15,9 @@ const BODY: &[u8] = br#"{"messages":[{"role":"system","content":[{"type":"text",
     "logprobs":true,"top_logprobs":2,"chat_template_kwargs":{"enable_thinking":false},"stream":true,
     "stream_options":{"include_usage":true},"prompt_cache_key":"k","user":"u","input":[[1,2],"c"],"dimensions":8,
     "encoding_format":"base64"}"#;
+/// The rest of an event log: one bank, SHA-384, and one event.
+const LOG: &[u8] = b"\0\0\0\0\0\x02\0\x02\x01\0\0\0\x0c\0\x30\0\0\x01\0\0\0\x04\0\0\0\x01\0\0\0\x0c\0AB12345678901234567890123456789012345678\
+    90123456\x04\0\0\0data";
 /// Longest input.
 const MAX_BYTES: u32 = 1 << 16;
 
@@ -90,6 +93,11 @@ fn seeds(name: &str) -> Result<PathBuf> {
         }
         "http" => b"POST /v1/completions HTTP/1.1\r\nContent-Length: 14\r\n\r\n{\"prompt\":\"a\"}".to_vec(),
         "body" => BODY.to_vec(),
+        "snp" => [&b"\x02\0\0\0\0\0\0\0\0\0\x03"[..], &[0; 0x29], &[1], &[0; 0x46B]].concat(),
+        "policy" => {
+            b"profile = \"strict\"\nsnp.tcb = \"any\"\n[appliance]\nweights_root = [\"00\"]\n".to_vec()
+        }
+        "tpm" => [&b"\0\0\0\0\x03\0\0\0"[..], &[0; 20], b"\x21\0\0\0Spec ID Event03\0", LOG].concat(),
         _ => Vec::new(),
     };
     std::fs::write(folder.join("seed"), seed)?;
