@@ -40,7 +40,7 @@ pub use bytes::{Bytes, EvidenceError, unhex};
 pub use check::{Check, Outcome};
 pub use ear::Ear;
 pub use policy::{Policy, PolicyError, PolicyFile, Profile};
-pub use reference::{MachineShape, Reference, ReferenceError};
+pub use reference::{MachineShape, Reference, ReferenceError, host_data};
 pub use trust::{Trust, seconds};
 pub use verify::{Verdict, appraise, verify};
 pub use x509::{Certificate, pem_documents};

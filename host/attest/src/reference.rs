@@ -97,6 +97,13 @@ impl core::fmt::Display for ReferenceError {
 
 impl core::error::Error for ReferenceError {}
 
+/// What a VMM of ours has the processor bind as `HOST_DATA`: the first 32 bytes of the manifest digest. It shows in the report which
+/// image the host says it launched; the launch measurement proves which.
+#[must_use]
+pub fn host_data(manifest_digest: &[u8; 48]) -> [u8; 32] {
+    core::array::from_fn(|at| manifest_digest.get(at).copied().unwrap_or_default())
+}
+
 impl MachineShape {
     /// The launch page of an appliance with that manifest on this machine.
     #[must_use]
@@ -152,6 +159,7 @@ impl Reference {
     /// # Errors
     /// A value that is not what its name says.
     pub fn state(&self, file: &mut PolicyFile) -> Result<(), PolicyError> {
+        let host_data = self.manifest_digest.get(..64).unwrap_or_default().to_string();
         let draft = self.draft_root.clone().unwrap_or_else(|| "none".to_string());
         let values = [
             ("appliance.measurement", &self.launch_measurement),
@@ -164,6 +172,7 @@ impl Reference {
             ("appliance.engine", &self.engine),
             ("appliance.bundle", &self.bundle),
             ("appliance.weights_measured", &self.measure),
+            ("snp.host_data", &host_data),
         ];
         values
             .into_iter()

@@ -27,26 +27,28 @@ const CHIP: &[u8; 64] = b"SIMULATED - NO PROCESSOR - PROVES NOTHING - SIMULATED 
 pub struct SimulatedTee {
     key: SigningKey,
     measurement: [u8; 48],
+    host_data: [u8; 32],
 }
 
 impl SimulatedTee {
-    /// The TEE around a machine of this launch measurement; `None` never happens for the fixed sentence.
+    /// The TEE around a machine of this launch measurement and host data; `None` never happens for the fixed sentence.
     #[must_use]
-    pub fn new(measurement: [u8; 48]) -> Option<Self> {
-        Some(Self { key: key()?, measurement })
+    pub fn new(measurement: [u8; 48], host_data: [u8; 32]) -> Option<Self> {
+        Some(Self { key: key()?, measurement, host_data })
     }
 
     /// The report over `report_data`. Deterministic (RFC 6979).
     #[must_use]
     pub fn report(&self, report_data: &[u8; 64]) -> Vec<u8> {
         let mut bytes = [0; REPORT_BYTES];
-        let fields: [(usize, &[u8]); 7] = [
+        let fields: [(usize, &[u8]); 8] = [
             (0x00, &VERSION.to_le_bytes()),
             (0x08, &POLICY.to_le_bytes()),
             (0x10, b"vial SIMULATED\0\0"),
             (0x34, &1_u32.to_le_bytes()),
             (0x50, report_data),
             (0x90, &self.measurement),
+            (0xC0, &self.host_data),
             (0x1A0, CHIP),
         ];
         for (start, field) in fields {

@@ -17,7 +17,7 @@ use crate::snp::Roots;
 use crate::snp::report::{Report, ReportError};
 use crate::{
     Assurance, Attached, Bytes, MachineShape, Policy, PolicyFile, Profile, Reference, ReferenceError,
-    Statement, Trust, Verdict, verify,
+    Statement, Trust, Verdict, host_data, verify,
 };
 
 fn manifest() -> Manifest {
@@ -110,7 +110,9 @@ fn evidence_of(manifest: &Manifest, log: &EventLog, purpose: Purpose, measuremen
         weights_root: [5; 32],
         event_log_head: log.head(),
     };
-    let report = SimulatedTee::new(measurement).unwrap().report(&Sha512::digest(data.preimage()).into());
+    let report = SimulatedTee::new(measurement, host_data(&manifest.digest()))
+        .unwrap()
+        .report(&Sha512::digest(data.preimage()).into());
     Bytes {
         statement: Statement {
             tee: "simulated".to_string(),
@@ -284,7 +286,9 @@ fn reference_values_of_another_image_or_machine_are_refused() {
     };
     let other = |text: &mut String| text.replace_range(0..1, "f");
     assert_eq!(with(&|it| other(&mut it.launch_measurement)), "appliance.measurement");
-    assert_eq!(with(&|it| other(&mut it.manifest_digest)), "appliance.manifest_digest");
+    assert_eq!(with(&|it| other(&mut it.manifest_digest)), "snp.host_data");
+    let last = |text: &mut String| text.replace_range(95.., if text.ends_with('0') { "1" } else { "0" });
+    assert_eq!(with(&|it| last(&mut it.manifest_digest)), "appliance.manifest_digest");
     assert_eq!(with(&|it| other(&mut it.firmware)), "appliance.firmware");
     assert_eq!(with(&|it| other(&mut it.kernel)), "appliance.kernel");
     assert_eq!(with(&|it| other(&mut it.engine)), "appliance.engine");

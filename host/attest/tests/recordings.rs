@@ -156,3 +156,18 @@ fn what_a_host_may_debug_is_authentic_and_refused_by_policy() {
         }
     }
 }
+
+#[test]
+fn the_pinned_keys_of_amd_are_those_that_an_independent_crate_pins() {
+    for product in ["milan", "genoa", "turin"] {
+        let ours = std::fs::read_to_string(format!("{}/roots/amd-{product}.pem", env!("CARGO_MANIFEST_DIR")))
+            .unwrap();
+        let ours = vial_attest::pem_documents(&ours).unwrap();
+        assert_eq!(ours.len(), 3, "{product}: for chips, the root, for clouds");
+        for name in ["ark", "ask"] {
+            let path = common::package("sev").join(format!("src/certs/snp/builtin/{product}/{name}.pem"));
+            let theirs = vial_attest::pem_documents(&std::fs::read_to_string(path).unwrap()).unwrap();
+            assert!(theirs.len() == 1 && ours.contains(&theirs[0]), "{product} {name}");
+        }
+    }
+}

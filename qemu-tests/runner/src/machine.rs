@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use vial_abi::{LaunchPage, Mark};
 use vial_attest::MachineShape;
+use vial_attest::host_data;
 use vial_attest::simulated::SimulatedTee;
 use vial_devices::block::Backend;
 use vial_image::SealedImage;
@@ -41,7 +42,8 @@ pub fn boot(
     let mut page = shape.launch_page(image.manifest());
     change(&mut page);
     let plan = LoadPlan::new(image.firmware(), &page)?;
-    let tee = Box::new(Tee(SimulatedTee::new(plan.digest()).context("the simulated TEE has no key")?));
+    let tee = SimulatedTee::new(plan.digest(), host_data(&page.manifest_digest));
+    let tee = Box::new(Tee(tee.context("the simulated TEE has no key")?));
     Ok(Vmm::start(Config { plan, memory_bytes: shape.memory_bytes, disk, listener, tee })?)
 }
 
