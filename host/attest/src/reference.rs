@@ -71,6 +71,9 @@ pub struct Reference {
     /// The draft model's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub draft_model: Option<String>,
+    /// What computed them, with its version; nothing is decided by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool: Option<String>,
 }
 
 fn f16() -> String {
@@ -151,6 +154,7 @@ impl Reference {
             kv: shape.kv.name().to_string(),
             draft_root: manifest.draft.as_ref().map(|draft| hex(&draft.weights.root)),
             draft_model: manifest.draft.as_ref().map(|draft| draft.model.clone()),
+            tool: None,
         })
     }
 

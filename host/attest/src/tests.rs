@@ -77,6 +77,7 @@ fn reference_of(manifest: &Manifest) -> Reference {
         kv: "f16".to_string(),
         draft_root: manifest.draft.as_ref().map(|draft| hex(&draft.weights.root)),
         draft_model: manifest.draft.as_ref().map(|draft| draft.model.clone()),
+        tool: None,
     }
 }
 
