@@ -5,8 +5,10 @@ use vial_abi::evidence::{Evidence, FORMAT};
 use vial_abi::report::Purpose;
 
 use crate::authentic::{Attached, Statement};
+use crate::malformed::{Form, Malformed};
 use crate::x509::der_documents;
 
+const FORM: Form = Form("evidence");
 /// Longest evidence in bytes of JSON.
 const EVIDENCE_MAX: usize = 256 << 10;
 
@@ -27,55 +29,39 @@ pub struct Bytes {
     pub channel_key: [u8; 32],
 }
 
-/// A field of the evidence that is malformed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EvidenceError {
-    /// Its name.
-    pub field: &'static str,
-}
-
-impl core::fmt::Display for EvidenceError {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "evidence {}: not what the format says", self.field)
-    }
-}
-
-impl core::error::Error for EvidenceError {}
-
 impl Bytes {
     /// Reads the JSON form.
     ///
     /// # Errors
     /// The field that is malformed.
-    pub fn parse(json: &[u8]) -> Result<Self, EvidenceError> {
+    pub fn parse(json: &[u8]) -> Result<Self, Malformed> {
         if json.len() > EVIDENCE_MAX {
-            return Err(EvidenceError { field: "length" });
+            return Err(FORM.malformed("length"));
         }
-        let evidence: Evidence = serde_json::from_slice(json).map_err(|_| EvidenceError { field: "JSON" })?;
+        let evidence: Evidence = serde_json::from_slice(json).map_err(|_| FORM.malformed("JSON"))?;
         if evidence.format != FORMAT {
-            return Err(EvidenceError { field: "format" });
+            return Err(FORM.malformed("format"));
         }
         let certificates = field(&evidence.certificates, "certificates")?;
-        let certificates =
-            der_documents(&certificates).map_err(|_| EvidenceError { field: "certificates" })?;
+        let certificates = der_documents(&certificates).map_err(|_| FORM.malformed("certificates"))?;
         let report = field(&evidence.report, "report")?;
         Ok(Self {
             statement: Statement { tee: evidence.tee, report, certificates, attached: Attached::default() },
             event_log: field(&evidence.event_log, "event_log")?,
             manifest: field(&evidence.manifest, "manifest")?,
-            purpose: Purpose::from_value(evidence.purpose).ok_or(EvidenceError { field: "purpose" })?,
+            purpose: Purpose::from_value(evidence.purpose).ok_or(FORM.malformed("purpose"))?,
             nonce: fixed(&evidence.nonce, "nonce")?,
             channel_key: fixed(&evidence.channel_key, "channel_key")?,
         })
     }
 }
 
-fn fixed<const N: usize>(text: &str, field: &'static str) -> Result<[u8; N], EvidenceError> {
-    unhex(text).and_then(|bytes| bytes.try_into().ok()).ok_or(EvidenceError { field })
+fn fixed<const N: usize>(text: &str, field: &'static str) -> Result<[u8; N], Malformed> {
+    unhex(text).and_then(|bytes| bytes.try_into().ok()).ok_or(FORM.malformed(field))
 }
 
-fn field(text: &str, field: &'static str) -> Result<Vec<u8>, EvidenceError> {
-    unhex(text).ok_or(EvidenceError { field })
+fn field(text: &str, field: &'static str) -> Result<Vec<u8>, Malformed> {
+    unhex(text).ok_or(FORM.malformed(field))
 }
 
 /// Bytes of lower-case hex.

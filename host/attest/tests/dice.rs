@@ -245,7 +245,7 @@ fn every_signed_byte_of_a_chain_is_covered() {
 
 #[test]
 fn claims_that_are_missing_or_malformed_are_refused_by_name() {
-    let malformed = |field: &str| format!("DICE {field}: not what the profile says");
+    let malformed = |field: &str| format!("DICE {field}: not what the layout says");
     let found = |change: &dyn Fn(&mut Vec<Claim>)| {
         let mut claims = claims(2);
         change(&mut claims);
@@ -269,7 +269,7 @@ fn claims_that_are_missing_or_malformed_are_refused_by_name() {
 #[test]
 fn chains_of_another_form_are_refused() {
     let found = |report: Vec<u8>| refusal(&verdict(report, vouched(&[]), None)).found.clone();
-    let malformed = "DICE chain: not what the profile says";
+    let malformed = "DICE chain: not what the layout says";
     assert_eq!(found(Vec::new()), malformed);
     assert_eq!(found([chain(&parts()), vec![0]].concat()), malformed);
     assert_eq!(found(chain(&parts()[..2])), malformed);
@@ -277,8 +277,8 @@ fn chains_of_another_form_are_refused() {
     let mixed =
         Value::Array(vec![Value::Bytes(parts()[0].clone()), Value::Null, Value::Bytes(parts()[3].clone())]);
     assert_eq!(found(mixed.to_vec().unwrap()), malformed);
-    assert_eq!(found(chain(&with(3, vec![1]))), "DICE statement: not what the profile says");
-    assert_eq!(found(chain(&with(1, vec![1]))), "DICE certificate: not what the profile says");
+    assert_eq!(found(chain(&with(3, vec![1]))), "DICE statement: not what the layout says");
+    assert_eq!(found(chain(&with(1, vec![1]))), "DICE certificate: not what the layout says");
 }
 
 #[test]

@@ -302,7 +302,7 @@ fn a_quote_is_read_from_json_and_each_bad_field_is_named() {
     assert_eq!(parse(json(&message, &signature, &pcrs[67..], &key)), Err("pcrs"), "one too few");
     assert_eq!(parse(json(&message, &signature, &format!("\"00\",{pcrs}"), &key)), Err("pcrs"));
     assert_eq!(parse(json(&message, &signature, &pcrs, "AA")), Err("key"));
-    assert_eq!(parse(json(&message, &signature, &pcrs, &key).replace("key", "keys")), Err("TPM quote"));
+    assert_eq!(parse(json(&message, &signature, &pcrs, &key).replace("key", "keys")), Err("JSON"));
     let none = json(&message, &signature, &pcrs, &key).replace(&format!(",\"key\":\"{key}\""), "");
     assert_eq!(parse(none), Ok(TpmQuote { key: None, ..whole }));
 }

@@ -9,6 +9,9 @@ use rsa::{BoxedUint, PublicKey};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
+use crate::malformed::{Form, Malformed};
+
+const FORM: Form = Form("HCL report");
 const MAGIC: &[u8; 4] = b"HCLA";
 /// Bytes of the whole area; zeros fill it up.
 const BYTES: usize = 2600;
@@ -27,21 +30,6 @@ const TDX: u32 = 4;
 const KEY_ID: &str = "HCLAkPub";
 /// Bits of that key.
 const KEY_BITS: u32 = 2048;
-
-/// A field that is malformed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HclError {
-    /// Its name.
-    pub field: &'static str,
-}
-
-impl core::fmt::Display for HclError {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "HCL report {}: not what the layout says", self.field)
-    }
-}
-
-impl core::error::Error for HclError {}
 
 /// Which TEE is below the paravisor, and its report.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,42 +83,41 @@ impl HclReport {
     ///
     /// # Errors
     /// The field that is malformed.
-    pub fn parse(bytes: &[u8]) -> Result<Self, HclError> {
-        expect(bytes.len() == BYTES, "length")?;
+    pub fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
+        FORM.expect(bytes.len() == BYTES, "length")?;
         let data = data(bytes)?;
         let runtime: Runtime<'_> =
-            serde_json::from_slice(data).map_err(|_| HclError { field: "runtime data" })?;
+            serde_json::from_slice(data).map_err(|_| FORM.malformed("runtime data"))?;
         let mut bound = [0; 64];
         bound.iter_mut().zip(Sha256::digest(data)).for_each(|(to, from)| *to = from);
         let inner = match number(bytes, RUNTIME_AT + 8) {
             SNP => Inner::Snp(slice(bytes, REPORT_AT, REPORT_BYTES).to_vec()),
             TDX => Inner::Tdx,
-            _ => return Err(HclError { field: "report type" }),
+            _ => return Err(FORM.malformed("report type")),
         };
         Ok(Self { inner, bound, key: key(&runtime)?, configuration: runtime.configuration })
     }
 }
 
 /// Checks both headers; gives what is bound. SHA-256 (1) is the one hash that is used.
-fn data(bytes: &[u8]) -> Result<&[u8], HclError> {
-    expect(slice(bytes, 0, 4) == MAGIC, "magic")?;
-    expect(matches!(number(bytes, 4), 1 | 2), "version")?;
-    expect(number(bytes, 12) == 2, "request type")?;
-    expect(slice(bytes, 16, 16).iter().all(|&byte| byte == 0), "reserved bytes")?;
-    expect(number(bytes, RUNTIME_AT + 4) == 1, "runtime data version")?;
-    expect(number(bytes, RUNTIME_AT + 12) == 1, "hash")?;
+fn data(bytes: &[u8]) -> Result<&[u8], Malformed> {
+    FORM.expect(slice(bytes, 0, 4) == MAGIC, "magic")?;
+    FORM.expect(matches!(number(bytes, 4), 1 | 2), "version")?;
+    FORM.expect(number(bytes, 12) == 2, "request type")?;
+    FORM.expect(slice(bytes, 16, 16).iter().all(|&byte| byte == 0), "reserved bytes")?;
+    FORM.expect(number(bytes, RUNTIME_AT + 4) == 1, "runtime data version")?;
+    FORM.expect(number(bytes, RUNTIME_AT + 12) == 1, "hash")?;
     let len = usize::try_from(number(bytes, RUNTIME_AT + 16)).unwrap_or(BYTES);
     let size = usize::try_from(number(bytes, RUNTIME_AT)).unwrap_or(BYTES);
     let whole = usize::try_from(number(bytes, 8)).unwrap_or(BYTES);
-    expect(Some(size) == len.checked_add(20) && Some(whole) == size.checked_add(RUNTIME_AT), "size")?;
-    let (data, rest) =
-        slice(bytes, DATA_AT, BYTES).split_at_checked(len).ok_or(HclError { field: "size" })?;
-    expect(rest.iter().all(|&byte| byte == 0), "padding")?;
+    FORM.expect(Some(size) == len.checked_add(20) && Some(whole) == size.checked_add(RUNTIME_AT), "size")?;
+    let (data, rest) = slice(bytes, DATA_AT, BYTES).split_at_checked(len).ok_or(FORM.malformed("size"))?;
+    FORM.expect(rest.iter().all(|&byte| byte == 0), "padding")?;
     Ok(data)
 }
 
-fn key(runtime: &Runtime<'_>) -> Result<PublicKey, HclError> {
-    let malformed = HclError { field: "attestation key" };
+fn key(runtime: &Runtime<'_>) -> Result<PublicKey, Malformed> {
+    let malformed = FORM.malformed("attestation key");
     let mut named = runtime.keys.iter().filter(|key| key.kid == KEY_ID && key.kty == "RSA");
     let (Some(key), None) = (named.next(), named.next()) else { return Err(malformed) };
     let number = |text: &str, bits: u32| {
@@ -149,8 +136,4 @@ fn number(bytes: &[u8], at: usize) -> u32 {
 fn slice(bytes: &[u8], at: usize, len: usize) -> &[u8] {
     let rest = bytes.get(at..).unwrap_or_default();
     rest.get(..len).unwrap_or(rest)
-}
-
-fn expect(is_right: bool, field: &'static str) -> Result<(), HclError> {
-    if is_right { Ok(()) } else { Err(HclError { field }) }
 }

@@ -4,4 +4,4 @@ mod authentic;
 mod hcl;
 
 pub(crate) use authentic::authentic;
-pub use hcl::{Configuration, HclError, HclReport};
+pub use hcl::{Configuration, HclReport};

@@ -5,9 +5,11 @@ use alloc::vec::Vec;
 use coset::cbor::Value;
 use coset::{CborSerializable as _, CoseSign1};
 
-use super::certificate::{Certificate, DiceError, Layer, is_signed_by};
+use super::FORM;
+use super::certificate::{Certificate, Layer, is_signed_by};
 use super::key::Key;
 use crate::check::Checks;
+use crate::malformed::Malformed;
 
 const PROFILE: &str = "Open Profile for DICE";
 /// Most layers of a board.
@@ -32,8 +34,8 @@ struct Chain {
 }
 
 impl Chain {
-    fn parse(bytes: &[u8]) -> Result<Self, DiceError> {
-        let malformed = DiceError { field: "chain" };
+    fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
+        let malformed = FORM.malformed("chain");
         let value = Value::from_slice(bytes).map_err(|_| malformed)?;
         let mut parts = value.into_array().map_err(|_| malformed)?.into_iter();
         let mut next = || parts.next().and_then(|part| part.into_bytes().ok());
@@ -44,7 +46,7 @@ impl Chain {
             return Err(malformed);
         }
         let certificates = rest.iter().map(|bytes| Certificate::parse(bytes)).collect::<Result<_, _>>()?;
-        let statement = CoseSign1::from_slice(&statement).map_err(|_| DiceError { field: "statement" })?;
+        let statement = CoseSign1::from_slice(&statement).map_err(|_| FORM.malformed("statement"))?;
         Ok(Self { root, certificates, statement })
     }
 }
@@ -61,7 +63,7 @@ pub(crate) fn authentic(bytes: &[u8], checks: &mut Checks) -> Option<Dice> {
     checks.holds("statement signature", is_right, found, "by the last layer's key", PROFILE)?;
     let layers: Result<_, _> = chain.certificates.iter().map(Certificate::layer).collect();
     let layers = checks.parsed("layers", layers, "claims of the profile", PROFILE)?;
-    let data = chain.statement.payload.ok_or(DiceError { field: "statement" });
+    let data = chain.statement.payload.ok_or(FORM.malformed("statement"));
     let report_data = checks.parsed("statement", data, "a payload", PROFILE)?;
     Some(Dice { root: chain.root.digest(), layers, report_data })
 }

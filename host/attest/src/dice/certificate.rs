@@ -7,7 +7,9 @@ use coset::cbor::Value;
 use coset::cwt::{ClaimName, ClaimsSet};
 use coset::{Algorithm, CborSerializable as _, CoseSign1, RegisteredLabelWithPrivate};
 
+use super::FORM;
 use super::key::Key;
+use crate::malformed::Malformed;
 
 /// Claims of the profile, §"CBOR certificates".
 const CODE: i64 = -4_670_545;
@@ -20,21 +22,6 @@ const USAGE: i64 = -4_670_553;
 const CERTIFICATE_SIGN: u8 = 0x20;
 /// Bytes of the profile's hash, SHA-512.
 const HASH_BYTES: usize = 64;
-
-/// A field that is missing or malformed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DiceError {
-    /// Its name.
-    pub field: &'static str,
-}
-
-impl core::fmt::Display for DiceError {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "DICE {}: not what the profile says", self.field)
-    }
-}
-
-impl core::error::Error for DiceError {}
 
 /// How a layer was started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,15 +80,15 @@ impl Certificate {
     ///
     /// # Errors
     /// The field that is missing or malformed.
-    pub fn parse(bytes: &[u8]) -> Result<Self, DiceError> {
-        let signed = CoseSign1::from_slice(bytes).map_err(|_| DiceError { field: "certificate" })?;
-        let payload = signed.payload.as_deref().ok_or(DiceError { field: "payload" })?;
-        let claims = ClaimsSet::from_slice(payload).map_err(|_| DiceError { field: "claims" })?;
+    pub fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
+        let signed = CoseSign1::from_slice(bytes).map_err(|_| FORM.malformed("certificate"))?;
+        let payload = signed.payload.as_deref().ok_or(FORM.malformed("payload"))?;
+        let claims = ClaimsSet::from_slice(payload).map_err(|_| FORM.malformed("claims"))?;
         let usage = bytes_of(&claims, USAGE, "key usage")?;
-        expect(is_for_certificates(usage), "key usage")?;
+        FORM.expect(is_for_certificates(usage), "key usage")?;
         Ok(Self {
-            issuer: claims.issuer.clone().ok_or(DiceError { field: "issuer" })?,
-            subject: claims.subject.clone().ok_or(DiceError { field: "subject" })?,
+            issuer: claims.issuer.clone().ok_or(FORM.malformed("issuer"))?,
+            subject: claims.subject.clone().ok_or(FORM.malformed("subject"))?,
             key: Key::parse(bytes_of(&claims, KEY, "subject's key")?)?,
             claims,
             signed,
@@ -118,10 +105,10 @@ impl Certificate {
     ///
     /// # Errors
     /// A claim of the profile that is missing or malformed.
-    pub fn layer(&self) -> Result<Layer, DiceError> {
+    pub fn layer(&self) -> Result<Layer, Malformed> {
         let hash = |claim, field| {
             let bytes = bytes_of(&self.claims, claim, field)?;
-            bytes.try_into().map_err(|_| DiceError { field })
+            bytes.try_into().map_err(|_| FORM.malformed(field))
         };
         Ok(Layer {
             code: hash(CODE, "code hash")?,
@@ -141,10 +128,10 @@ pub(crate) fn is_signed_by(signed: &CoseSign1, key: &Key) -> bool {
     signed.verify_signature(&[], is_signed).is_ok()
 }
 
-fn bytes_of<'a>(claims: &'a ClaimsSet, claim: i64, field: &'static str) -> Result<&'a [u8], DiceError> {
+fn bytes_of<'a>(claims: &'a ClaimsSet, claim: i64, field: &'static str) -> Result<&'a [u8], Malformed> {
     let name: ClaimName = RegisteredLabelWithPrivate::PrivateUse(claim);
     let found = claims.rest.iter().find(|(one, _)| *one == name);
-    found.and_then(|(_, value)| Value::as_bytes(value)).map(Vec::as_slice).ok_or(DiceError { field })
+    found.and_then(|(_, value)| Value::as_bytes(value)).map(Vec::as_slice).ok_or(FORM.malformed(field))
 }
 
 /// Bits of the first byte; zeros may follow.
@@ -152,16 +139,12 @@ fn is_for_certificates(usage: &[u8]) -> bool {
     matches!(usage, [CERTIFICATE_SIGN, rest @ ..] if rest.iter().all(|&byte| byte == 0))
 }
 
-fn mode(bytes: &[u8]) -> Result<Mode, DiceError> {
+fn mode(bytes: &[u8]) -> Result<Mode, Malformed> {
     match bytes {
         [0] => Ok(Mode::NotConfigured),
         [1] => Ok(Mode::Normal),
         [2] => Ok(Mode::Debug),
         [3] => Ok(Mode::Recovery),
-        _ => Err(DiceError { field: "mode" }),
+        _ => Err(FORM.malformed("mode")),
     }
-}
-
-fn expect(is_right: bool, field: &'static str) -> Result<(), DiceError> {
-    if is_right { Ok(()) } else { Err(DiceError { field }) }
 }

@@ -7,7 +7,8 @@ use coset::{CborSerializable as _, CoseKey, KeyType, Label};
 use p384::ecdsa::signature::Verifier as _;
 use sha2::{Digest as _, Sha256};
 
-use super::certificate::DiceError;
+use super::FORM;
+use crate::malformed::Malformed;
 
 /// A public key of one of the profile's algorithms.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,9 +29,9 @@ impl Key {
     ///
     /// # Errors
     /// Malformed, or of another algorithm.
-    pub fn parse(bytes: &[u8]) -> Result<Self, DiceError> {
-        let key = CoseKey::from_slice(bytes).map_err(|_| DiceError { field: "key" })?;
-        let verifier = verifier(&key).ok_or(DiceError { field: "key" })?;
+    pub fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
+        let key = CoseKey::from_slice(bytes).map_err(|_| FORM.malformed("key"))?;
+        let verifier = verifier(&key).ok_or(FORM.malformed("key"))?;
         Ok(Self { verifier, bytes: bytes.to_vec() })
     }
 

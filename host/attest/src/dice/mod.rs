@@ -6,7 +6,11 @@ mod authentic;
 mod certificate;
 mod key;
 
+use crate::malformed::Form;
+
+const FORM: Form = Form("DICE");
+
 pub use authentic::Dice;
 pub(crate) use authentic::authentic;
-pub use certificate::{Certificate, DiceError, Layer, Mode};
+pub use certificate::{Certificate, Layer, Mode};
 pub use key::Key;

@@ -57,9 +57,9 @@ pub struct Endorsement {
 
 /// An extension that is missing or malformed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Malformed(&'static str);
+pub(crate) struct Missing(&'static str);
 
-impl core::fmt::Display for Malformed {
+impl core::fmt::Display for Missing {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "no {}", self.0)
     }
@@ -72,29 +72,29 @@ impl Endorsement {
     }
 
     /// Reads the extensions.
-    pub(crate) fn parse(certificate: &Certificate) -> Result<Self, Malformed> {
+    pub(crate) fn parse(certificate: &Certificate) -> Result<Self, Missing> {
         let product = text(certificate, PRODUCT, "product name")?;
-        let product = Product::from_certificate(product).ok_or(Malformed("known product name"))?;
+        let product = Product::from_certificate(product).ok_or(Missing("known product name"))?;
         let key = certificate.fields().subject_public_key_info().subject_public_key.as_bytes();
         let key = key.and_then(|point| VerifyingKey::from_sec1_bytes(point).ok());
         Ok(Self {
             signer: signer(certificate)?,
             product,
             tcb: tcb(certificate, product)?,
-            key: key.ok_or(Malformed("key on P-384"))?,
+            key: key.ok_or(Missing("key on P-384"))?,
         })
     }
 }
 
-fn signer(certificate: &Certificate) -> Result<Signer, Malformed> {
+fn signer(certificate: &Certificate) -> Result<Signer, Missing> {
     if certificate.common_name() == "SEV-VLEK" {
         return Ok(Signer::Cloud(text(certificate, CLOUD, "cloud's name")?.into()));
     }
-    let chip = certificate.extension(CHIP).ok_or(Malformed("identity of the processor"))?;
+    let chip = certificate.extension(CHIP).ok_or(Missing("identity of the processor"))?;
     Ok(Signer::Chip(chip.to_vec()))
 }
 
-fn tcb(certificate: &Certificate, product: Product) -> Result<Tcb, Malformed> {
+fn tcb(certificate: &Certificate, product: Product) -> Result<Tcb, Missing> {
     let fmc = (product == Product::Turin).then(|| version(certificate, FMC, "FMC version")).transpose()?;
     Ok(Tcb {
         fmc,
@@ -105,15 +105,15 @@ fn tcb(certificate: &Certificate, product: Product) -> Result<Tcb, Malformed> {
     })
 }
 
-fn version(certificate: &Certificate, oid: ObjectIdentifier, name: &'static str) -> Result<u8, Malformed> {
-    certificate.extension(oid).and_then(|value| u8::from_der(value).ok()).ok_or(Malformed(name))
+fn version(certificate: &Certificate, oid: ObjectIdentifier, name: &'static str) -> Result<u8, Missing> {
+    certificate.extension(oid).and_then(|value| u8::from_der(value).ok()).ok_or(Missing(name))
 }
 
 fn text<'a>(
     certificate: &'a Certificate,
     oid: ObjectIdentifier,
     name: &'static str,
-) -> Result<&'a str, Malformed> {
-    let value = certificate.extension(oid).ok_or(Malformed(name))?;
-    Ia5StringRef::from_der(value).map(|text| text.as_str()).map_err(|_| Malformed(name))
+) -> Result<&'a str, Missing> {
+    let value = certificate.extension(oid).ok_or(Missing(name))?;
+    Ia5StringRef::from_der(value).map(|text| text.as_str()).map_err(|_| Missing(name))
 }

@@ -4,6 +4,10 @@
 
 pub use vial_abi::report::REPORT_BYTES;
 
+use crate::malformed::{Form, Malformed};
+
+const FORM: Form = Form("report");
+
 /// Bytes that the signature covers.
 pub const SIGNED_BYTES: usize = 0x2A0;
 /// Versions that this parser reads; 4 was never published, and 5 is the newest.
@@ -20,21 +24,6 @@ const PLATFORM_RESERVED: u32 = 8;
 const POLICY_ONE: u64 = 1 << 17;
 /// Least privileged level of a guest.
 const VMPL_MAX: u32 = 3;
-
-/// A field that is not what the layout says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ReportError {
-    /// Its name.
-    pub field: &'static str,
-}
-
-impl core::fmt::Display for ReportError {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "report {}: not what the layout says", self.field)
-    }
-}
-
-impl core::error::Error for ReportError {}
 
 /// The fields of a report. Parsing proves their form, not who signed them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,11 +91,11 @@ impl Report {
     ///
     /// # Errors
     /// The length, version, algorithm, signing key, privilege level, or bits that must be zero.
-    pub fn parse(bytes: &[u8]) -> Result<Self, ReportError> {
-        let bytes: &[u8; REPORT_BYTES] = bytes.try_into().map_err(|_| ReportError { field: "length" })?;
+    pub fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
+        let bytes: &[u8; REPORT_BYTES] = bytes.try_into().map_err(|_| FORM.malformed("length"))?;
         let version = number(bytes, 0x00);
-        expect(VERSIONS.contains(&version), "version")?;
-        expect(number(bytes, 0x34) == ALGORITHM, "signature algorithm")?;
+        FORM.expect(VERSIONS.contains(&version), "version")?;
+        FORM.expect(number(bytes, 0x34) == ALGORITHM, "signature algorithm")?;
         reserved(bytes, version)?;
         let key = number(bytes, 0x48);
         Ok(Self {
@@ -137,44 +126,44 @@ impl Report {
 }
 
 /// What must be zero. Version 3 put the processor's family in; version 5 the mitigations of launch and now.
-fn reserved(bytes: &[u8; REPORT_BYTES], version: u32) -> Result<(), ReportError> {
+fn reserved(bytes: &[u8; REPORT_BYTES], version: u32) -> Result<(), Malformed> {
     let cpuid = if version > 2 { (0x18B, 21) } else { (0x188, 24) };
     let mitigations = if version > 3 { (0x208, 152) } else { (0x1F8, 168) };
     let places = [(0x4C, 4), cpuid, (0x1EB, 1), (0x1EF, 1), mitigations];
-    expect(places.iter().all(|&(at, len)| is_zero(bytes, at, len)), "reserved bytes")
+    FORM.expect(places.iter().all(|&(at, len)| is_zero(bytes, at, len)), "reserved bytes")
 }
 
-fn policy(policy: u64) -> Result<u64, ReportError> {
-    expect(policy >> POLICY_RESERVED == 0 && policy & POLICY_ONE != 0, "policy's reserved bits")?;
+fn policy(policy: u64) -> Result<u64, Malformed> {
+    FORM.expect(policy >> POLICY_RESERVED == 0 && policy & POLICY_ONE != 0, "policy's reserved bits")?;
     Ok(policy)
 }
 
-fn platform(platform: u64) -> Result<u64, ReportError> {
-    expect(platform >> PLATFORM_RESERVED == 0, "platform's reserved bits")?;
+fn platform(platform: u64) -> Result<u64, Malformed> {
+    FORM.expect(platform >> PLATFORM_RESERVED == 0, "platform's reserved bits")?;
     Ok(platform)
 }
 
 /// Reports that a host asks for have no level of a guest.
-fn vmpl(vmpl: u32) -> Result<u32, ReportError> {
-    expect(vmpl <= VMPL_MAX, "privilege level")?;
+fn vmpl(vmpl: u32) -> Result<u32, Malformed> {
+    FORM.expect(vmpl <= VMPL_MAX, "privilege level")?;
     Ok(vmpl)
 }
 
 /// Bits 2 to 4; 7 would be none at all, and others are not yet given out.
-fn signing_key(key: u32) -> Result<u8, ReportError> {
+fn signing_key(key: u32) -> Result<u8, Malformed> {
     match (key >> 5, (key >> 2) & 7) {
         (0, 0) => Ok(0),
         (0, 1) => Ok(1),
-        _ => Err(ReportError { field: "signing key" }),
+        _ => Err(FORM.malformed("signing key")),
     }
 }
 
 /// Numbers of 72 bytes little endian into 48 bytes big endian; what is cut off must be zero.
-fn signature(bytes: &[u8; REPORT_BYTES]) -> Result<[u8; 96], ReportError> {
+fn signature(bytes: &[u8; REPORT_BYTES]) -> Result<[u8; 96], Malformed> {
     let mut signature = [0; 96];
     let numbers = [field::<NUMBER_BYTES>(bytes, 0x2A0), field::<NUMBER_BYTES>(bytes, 0x2E8)];
     let is_padded = numbers.iter().all(|number| number.iter().skip(48).all(|&byte| byte == 0));
-    expect(is_padded && is_zero(bytes, 0x330, 368), "signature padding")?;
+    FORM.expect(is_padded && is_zero(bytes, 0x330, 368), "signature padding")?;
     let digits = numbers.iter().flat_map(|number| number.iter().take(48).rev());
     signature.iter_mut().zip(digits).for_each(|(to, from)| *to = *from);
     Ok(signature)
@@ -199,8 +188,4 @@ fn field<const N: usize>(bytes: &[u8; REPORT_BYTES], at: usize) -> [u8; N] {
 
 fn is_zero(bytes: &[u8; REPORT_BYTES], at: usize, len: usize) -> bool {
     bytes.iter().skip(at).take(len).all(|&byte| byte == 0)
-}
-
-fn expect(is_right: bool, field: &'static str) -> Result<(), ReportError> {
-    if is_right { Ok(()) } else { Err(ReportError { field }) }
 }

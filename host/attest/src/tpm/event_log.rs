@@ -8,6 +8,9 @@ use alloc::vec::Vec;
 
 use sha2::{Digest as _, Sha256, Sha384};
 
+use crate::malformed::{Form, Malformed};
+
+const FORM: Form = Form("event log");
 /// `TCG_EfiSpecIDEvent`'s signature.
 const SPEC_ID: &[u8; 16] = b"Spec ID Event03\0";
 /// An event that is told and not measured.
@@ -70,33 +73,18 @@ pub struct Log {
     pub events: Vec<Event>,
 }
 
-/// A field that is malformed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LogError {
-    /// Its name.
-    pub field: &'static str,
-}
-
-impl core::fmt::Display for LogError {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "event log {}: not what TCG2 says", self.field)
-    }
-}
-
-impl core::error::Error for LogError {}
-
 impl Log {
     /// Reads a log; zeros or ones that fill its area up may follow.
     ///
     /// # Errors
     /// The field that is malformed.
-    pub fn parse(bytes: &[u8]) -> Result<Self, LogError> {
+    pub fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
         let mut reader = Reader(bytes);
         let lengths = first(&mut reader)?;
         let mut events = Vec::new();
         while !reader.is_padding() {
             events.push(event(&mut reader, &lengths)?);
-            expect(events.len() <= EVENTS_MAX, "number of events")?;
+            FORM.expect(events.len() <= EVENTS_MAX, "number of events")?;
         }
         Ok(Self { events })
     }
@@ -105,11 +93,11 @@ impl Log {
     ///
     /// # Errors
     /// An event has no digest of that bank.
-    pub fn replay(&self, bank: Bank) -> Result<BTreeMap<u32, Vec<u8>>, LogError> {
+    pub fn replay(&self, bank: Bank) -> Result<BTreeMap<u32, Vec<u8>>, Malformed> {
         let mut registers = BTreeMap::new();
         for event in self.events.iter().filter(|event| event.kind != NO_ACTION) {
             let digest = event.digests.iter().find(|(algorithm, _)| *algorithm == bank.algorithm());
-            let (_, digest) = digest.ok_or(LogError { field: "digests" })?;
+            let (_, digest) = digest.ok_or(FORM.malformed("digests"))?;
             let register =
                 registers.entry(event.register).or_insert_with(|| self.start(event.register, bank));
             *register = bank.hash([register, digest]);
@@ -130,35 +118,35 @@ impl Log {
 }
 
 /// The first event, in the form of TPM 1.2, tells the lengths of digests by algorithm.
-fn first(reader: &mut Reader<'_>) -> Result<BTreeMap<u16, usize>, LogError> {
+fn first(reader: &mut Reader<'_>) -> Result<BTreeMap<u16, usize>, Malformed> {
     let (register, kind) = (reader.number()?, reader.number()?);
     let digest = reader.bytes(20)?;
     // TDX has its first register there.
-    expect(register <= 1 && kind == NO_ACTION && digest.iter().all(|&byte| byte == 0), "first event")?;
+    FORM.expect(register <= 1 && kind == NO_ACTION && digest.iter().all(|&byte| byte == 0), "first event")?;
     let bytes = reader.count()?;
     let mut spec = Reader(reader.bytes(bytes)?);
-    expect(spec.bytes(16)? == SPEC_ID, "signature")?;
+    FORM.expect(spec.bytes(16)? == SPEC_ID, "signature")?;
     spec.bytes(8)?;
     let algorithms = spec.count()?;
     let mut lengths = BTreeMap::new();
     for _ in 0..algorithms {
         let (algorithm, length) = (spec.short()?, spec.short()?);
-        expect(lengths.insert(algorithm, length.into()).is_none(), "algorithms")?;
+        FORM.expect(lengths.insert(algorithm, length.into()).is_none(), "algorithms")?;
     }
     let vendor = spec.bytes(1)?.first().copied().map_or(0, usize::from);
     spec.bytes(vendor)?;
-    expect(spec.0.is_empty() && !lengths.is_empty(), "first event")?;
+    FORM.expect(spec.0.is_empty() && !lengths.is_empty(), "first event")?;
     Ok(lengths)
 }
 
-fn event(reader: &mut Reader<'_>, lengths: &BTreeMap<u16, usize>) -> Result<Event, LogError> {
+fn event(reader: &mut Reader<'_>, lengths: &BTreeMap<u16, usize>) -> Result<Event, Malformed> {
     let (register, kind) = (reader.number()?, reader.number()?);
     let count = reader.count()?;
-    expect(count <= lengths.len(), "number of digests")?;
+    FORM.expect(count <= lengths.len(), "number of digests")?;
     let mut digests = Vec::new();
     for _ in 0..count {
         let algorithm = reader.short()?;
-        let length = *lengths.get(&algorithm).ok_or(LogError { field: "algorithm" })?;
+        let length = *lengths.get(&algorithm).ok_or(FORM.malformed("algorithm"))?;
         digests.push((algorithm, reader.bytes(length)?.to_vec()));
     }
     let bytes = reader.count()?;
@@ -168,33 +156,29 @@ fn event(reader: &mut Reader<'_>, lengths: &BTreeMap<u16, usize>) -> Result<Even
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
-    fn bytes(&mut self, len: usize) -> Result<&'a [u8], LogError> {
-        let (taken, rest) = self.0.split_at_checked(len).ok_or(LogError { field: "length" })?;
+    fn bytes(&mut self, len: usize) -> Result<&'a [u8], Malformed> {
+        let (taken, rest) = self.0.split_at_checked(len).ok_or(FORM.malformed("length"))?;
         self.0 = rest;
         Ok(taken)
     }
 
-    fn number(&mut self) -> Result<u32, LogError> {
+    fn number(&mut self) -> Result<u32, Malformed> {
         let bytes = self.bytes(4)?.first_chunk().copied();
         Ok(bytes.map_or(0, u32::from_le_bytes))
     }
 
-    fn short(&mut self) -> Result<u16, LogError> {
+    fn short(&mut self) -> Result<u16, Malformed> {
         let bytes = self.bytes(2)?.first_chunk().copied();
         Ok(bytes.map_or(0, u16::from_le_bytes))
     }
 
     /// A length or a number of parts.
-    fn count(&mut self) -> Result<usize, LogError> {
-        usize::try_from(self.number()?).map_err(|_| LogError { field: "length" })
+    fn count(&mut self) -> Result<usize, Malformed> {
+        usize::try_from(self.number()?).map_err(|_| FORM.malformed("length"))
     }
 
     /// Whether nothing is left but what fills an area up.
     fn is_padding(&self) -> bool {
         self.0.iter().all(|&byte| byte == 0) || self.0.iter().all(|&byte| byte == 0xFF)
     }
-}
-
-fn expect(is_right: bool, field: &'static str) -> Result<(), LogError> {
-    if is_right { Ok(()) } else { Err(LogError { field }) }
 }

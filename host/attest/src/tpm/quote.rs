@@ -14,8 +14,11 @@ use sha2::{Digest as _, Sha256};
 use tpm2_protocol::TpmUnmarshal as _;
 use tpm2_protocol::data::{TpmAlgId, TpmSt, TpmsAttest, TpmuAttest};
 
-use crate::bytes::{EvidenceError, unhex};
+use crate::bytes::unhex;
 use crate::check::Checks;
+use crate::malformed::{Form, Malformed};
+
+const FORM: Form = Form("TPM quote");
 
 const LAYOUT: &str = "TPM 2.0 part 2 §10.12";
 const KEY: &str = "the attestation key";
@@ -51,15 +54,14 @@ impl TpmQuote {
     ///
     /// # Errors
     /// The field that is malformed.
-    pub fn parse(json: &[u8]) -> Result<Self, EvidenceError> {
-        let malformed = |field: &'static str| EvidenceError { field };
-        let json: Json = serde_json::from_slice(json).map_err(|_| malformed("TPM quote"))?;
+    pub fn parse(json: &[u8]) -> Result<Self, Malformed> {
+        let json: Json = serde_json::from_slice(json).map_err(|_| FORM.malformed("JSON"))?;
         let pcrs: Option<Vec<[u8; 32]>> = json.pcrs.iter().map(|pcr| unhex(pcr)?.try_into().ok()).collect();
-        let key = json.key.map(|key| unhex(&key).ok_or(malformed("key"))).transpose()?;
+        let key = json.key.map(|key| unhex(&key).ok_or(FORM.malformed("key"))).transpose()?;
         Ok(Self {
-            message: unhex(&json.message).ok_or(malformed("message"))?,
-            signature: unhex(&json.signature).ok_or(malformed("signature"))?,
-            pcrs: pcrs.and_then(|pcrs| pcrs.try_into().ok()).ok_or(malformed("pcrs"))?,
+            message: unhex(&json.message).ok_or(FORM.malformed("message"))?,
+            signature: unhex(&json.signature).ok_or(FORM.malformed("signature"))?,
+            pcrs: pcrs.and_then(|pcrs| pcrs.try_into().ok()).ok_or(FORM.malformed("pcrs"))?,
             key,
         })
     }
