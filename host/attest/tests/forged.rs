@@ -10,10 +10,25 @@ use common::forge::{
 };
 use common::{open_but, refusal};
 use vial_attest::snp::{Product, RootError, Roots};
-use vial_attest::{Assurance, Attached, SEV_SNP, Statement, Trust, Verdict, appraise};
+use vial_attest::{Assurance, Attached, PolicyFile, SEV_SNP, Statement, Trust, Verdict, appraise};
 
-/// A verdict on a report under a certificate.
+/// A verdict on a report under a certificate, by a policy.
+fn under(product: Product, report: Vec<u8>, certificate: Vec<u8>, file: PolicyFile) -> Verdict {
+    judged(product, report, certificate, &[], file)
+}
+
+/// The same by a policy that leaves all open.
 fn verdict(product: Product, report: Vec<u8>, certificate: Vec<u8>, lists: &[Vec<u8>]) -> Verdict {
+    judged(product, report, certificate, lists, open_but(&[]))
+}
+
+fn judged(
+    product: Product,
+    report: Vec<u8>,
+    certificate: Vec<u8>,
+    lists: &[Vec<u8>],
+    file: PolicyFile,
+) -> Verdict {
     let statement = Statement {
         tee: SEV_SNP.to_owned(),
         report,
@@ -22,7 +37,7 @@ fn verdict(product: Product, report: Vec<u8>, certificate: Vec<u8>, lists: &[Vec
     };
     let amd = roots(product);
     let trust = Trust { now: NOW, amd: &amd, amd_revocation_lists: lists, intel: None };
-    appraise(&statement, &open_but(&[]).complete().unwrap(), None, &trust)
+    appraise(&statement, &file.complete().unwrap(), None, &trust)
 }
 
 fn of_report(product: Product, version: u8, change: impl FnOnce(&mut Vec<u8>)) -> Verdict {
@@ -113,6 +128,27 @@ fn what_report_and_certificate_say_of_the_platform_must_be_the_same() {
         }
         assert_eq!(name(2, &|it| it[0x1E5] = 1), "report", "reserved bytes of the committed version");
         assert_eq!(name(2, &|it| it[0x1F5] = 1), "report", "reserved bytes of the version at launch");
+    }
+}
+
+#[test]
+fn versions_that_ran_at_the_launch_count_where_they_are_lower() {
+    for (product, at, field) in [
+        (Product::Milan, 6, "snp.tcb.milan.snp"),
+        (Product::Genoa, 7, "snp.tcb.genoa.microcode"),
+        (Product::Turin, 0, "snp.tcb.turin.fmc"),
+        (Product::Turin, 1, "snp.tcb.turin.bootloader"),
+        (Product::Turin, 2, "snp.tcb.turin.tee"),
+    ] {
+        let judged = |launched: u8| {
+            let mut bytes = report(product, 3, false);
+            let wanted = bytes[0x180 + at].to_string();
+            bytes[0x1F0 + at] = launched;
+            let certificate = certificate(&endorsement(product, false), Hand::Issuer);
+            under(product, sign(bytes), certificate, open_but(&[(field, &wanted)]))
+        };
+        assert!(judged(255).accepted, "{field}");
+        assert_eq!((refusal(&judged(0)).name, refusal(&judged(0)).found.as_str()), (field, "0"));
     }
 }
 

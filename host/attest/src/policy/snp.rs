@@ -5,7 +5,7 @@ use vial_weights::tree::Hex;
 use super::Policy;
 use crate::check::Checks;
 use crate::snp::report::policy_bit;
-use crate::snp::{Endorsement, Product, Report, Revocation, Snp, Tcb};
+use crate::snp::{Product, Report, Revocation, Snp, Tcb};
 
 impl Policy {
     /// Compares all that a processor of AMD's says.
@@ -15,7 +15,7 @@ impl Policy {
         let revocation =
             if snp.revocation == Revocation::Checked { "checked" } else { "no current list given" };
         self.check("snp.revocation", revocation, checks)?;
-        self.check_tcb(&snp.endorsement, checks)
+        self.check_tcb(snp, checks)
     }
 
     /// Compares what the guest was launched with; also simulated reports say it.
@@ -32,10 +32,11 @@ impl Policy {
         self.check("appliance.measurement", Hex(&report.measurement), checks)
     }
 
-    /// Versions are the certificate's: the platform had to have them to get its key.
-    fn check_tcb(&self, endorsement: &Endorsement, checks: &mut Checks) -> Option<()> {
-        let names = names(endorsement.product);
-        let versions = versions(&endorsement.tcb);
+    /// Versions are the certificate's, since the platform had to have them to get its key, or those that ran when the guest was
+    /// launched, where they are lower: what was broken then may have been broken into.
+    fn check_tcb(&self, snp: &Snp, checks: &mut Checks) -> Option<()> {
+        let names = names(snp.endorsement.product);
+        let versions = versions(&snp.endorsement.tcb.least(snp.launch_tcb));
         let wanted = names.into_iter().zip(versions).filter_map(|(name, version)| name.zip(version));
         wanted.into_iter().try_for_each(|(name, version)| self.check(name, version, checks))
     }

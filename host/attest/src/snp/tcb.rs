@@ -33,6 +33,18 @@ impl Tcb {
             _ => None,
         }
     }
+
+    /// The lower version of each part.
+    #[must_use]
+    pub fn least(self, other: Self) -> Self {
+        Self {
+            fmc: self.fmc.zip(other.fmc).map(|(one, other)| one.min(other)),
+            bootloader: self.bootloader.min(other.bootloader),
+            tee: self.tee.min(other.tee),
+            snp: self.snp.min(other.snp),
+            microcode: self.microcode.min(other.microcode),
+        }
+    }
 }
 
 impl core::fmt::Display for Tcb {
