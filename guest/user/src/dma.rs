@@ -98,6 +98,18 @@ impl Buffer {
         unsafe { move_bytes(to, from.as_ptr(), from.len()) };
     }
 
+    /// Overwrites `len` bytes at `offset` with zeros.
+    ///
+    /// # Panics
+    /// If they are not all inside: a driver's bug.
+    pub fn wipe(&mut self, offset: usize, len: usize) {
+        const ZEROS: [u8; 256] = [0; 256];
+        let end = offset + len;
+        for at in (offset..end).step_by(ZEROS.len()) {
+            self.copy_in(at, ZEROS.get(..(end - at).min(ZEROS.len())).unwrap_or(&ZEROS));
+        }
+    }
+
     /// Reads a value that fits an aligned machine word, in one access.
     pub(crate) fn read<T: Word>(&self, offset: usize) -> T {
         let from = self.checked(offset, size_of::<T>()).cast::<T>();

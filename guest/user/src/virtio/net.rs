@@ -1,4 +1,5 @@
-//! A network card: whole Ethernet frames.
+//! A network card: whole Ethernet frames. What they held is wiped from the window as soon as it was copied out or sent: the
+//! host has seen it, and nobody need find it there later.
 
 use super::DeviceError;
 use super::mmio::{Device, Slot};
@@ -95,19 +96,22 @@ impl Net {
     /// # Errors
     /// The device misbehaves.
     pub fn receive(&mut self, to: &mut [u8]) -> Result<Option<usize>, DeviceError> {
+        self.can_send()?;
         let Some((frame, written)) = self.receive.take()? else { return Ok(None) };
         let len = written.min(STRIDE).saturating_sub(HEADER_BYTES).min(to.len());
         self.receive.frames.copy_out(frame * STRIDE + HEADER_BYTES, to.get_mut(..len).unwrap_or_default());
+        self.receive.frames.wipe(frame * STRIDE, written.min(STRIDE));
         self.receive.give(frame, STRIDE)?;
         Ok(Some(len))
     }
 
-    /// Whether [`Self::send`] has room.
+    /// Whether [`Self::send`] has room. Frames that were sent are wiped.
     ///
     /// # Errors
     /// The device misbehaves.
     pub fn can_send(&mut self) -> Result<bool, DeviceError> {
         while let Some((frame, _)) = self.transmit.take()? {
+            self.transmit.frames.wipe(frame * STRIDE, STRIDE);
             self.transmit.free.push(frame);
         }
         Ok(!self.transmit.free.is_empty())
@@ -183,6 +187,24 @@ mod tests {
         assert_eq!(frame[..4], [9, 8, 7, 0]);
         assert_eq!(net.receive(&mut frame), Ok(None));
         assert_eq!(core::iter::from_fn(|| device.take()).count(), 8, "the buffer was given back");
+    }
+
+    #[test]
+    fn what_was_copied_out_or_sent_is_wiped() {
+        let (mut net, mut receiving, mut sending) = card();
+        let request = receiving.take().unwrap();
+        let pa = request.parts[0].pa;
+        (0..40).for_each(|at| write::<u8>(pa + at, 9));
+        receiving.give_back(request.token.into(), 40);
+        assert_eq!(net.receive(&mut [0; FRAME_BYTES]), Ok(Some(28)));
+        assert!((0..40).all(|at| read::<u8>(pa + at) == 0));
+        assert_eq!(net.send(&[7; 300]), Ok(true));
+        let request = sending.take().unwrap();
+        let pa = request.parts[0].pa + HEADER_BYTES as u64;
+        assert_eq!(read::<u8>(pa + 299), 7);
+        sending.give_back(request.token.into(), 0);
+        assert_eq!(net.receive(&mut [0; FRAME_BYTES]), Ok(None));
+        assert!((0..300).all(|at| read::<u8>(pa + at) == 0));
     }
 
     #[test]
