@@ -50,7 +50,6 @@ enum Command {
     Run(run::Args),
     /// Watch what an appliance is doing.
     Top(top::Args),
-    /// Check what an appliance far away is.
     Verify(verify::Args),
     /// Print what an appliance of an image must show.
     Measure(measure::Args),

@@ -15,9 +15,9 @@ use crate::terminal::{json, print};
 use expected::Expected;
 use subject::Appraised;
 
-/// Check that an appliance is the expected one, and say what that proves and what not.
+/// Check what an appliance far away is, or what a report proves
 ///
-/// Exit code 0: accepted; 1: refused; 2: could not check.
+/// Says what it proves and what not. Exit code 0: accepted; 1: refused; 2: could not check.
 ///
 /// The policy states every field that is compared. What no file states comes from the image or its reference values, and then
 /// from a profile; `--explain all` lists the fields, and what each profile says.
