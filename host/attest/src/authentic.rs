@@ -32,6 +32,9 @@ pub const TPM: &str = "tpm";
 /// Name of a board with DICE in evidence.
 pub const DICE: &str = "dice";
 
+/// All of them.
+pub(crate) const TEES: [&str; 6] = [SEV_SNP, TDX, AZURE, TPM, DICE, simulated::NAME];
+
 /// What a TEE gave: proves nothing yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statement {
@@ -85,6 +88,19 @@ pub struct Azure {
 }
 
 impl Authentic {
+    /// Name of the TEE, as evidence and policies have it.
+    #[must_use]
+    pub fn tee(&self) -> &'static str {
+        match self {
+            Self::Simulated(_) => simulated::NAME,
+            Self::Snp(_) => SEV_SNP,
+            Self::Tdx(_) => TDX,
+            Self::Azure(_) => AZURE,
+            Self::Tpm(_) => TPM,
+            Self::Dice(_) => DICE,
+        }
+    }
+
     /// What the guest bound.
     #[must_use]
     pub fn report_data(&self) -> &[u8] {

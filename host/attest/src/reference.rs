@@ -166,6 +166,7 @@ impl Reference {
         let host_data = self.manifest_digest.get(..64).unwrap_or_default().to_string();
         let draft = self.draft_root.clone().unwrap_or_else(|| "none".to_string());
         let values = [
+            ("tee", &self.tee),
             ("appliance.measurement", &self.launch_measurement),
             ("appliance.launch_page", &self.launch_page),
             ("appliance.manifest_digest", &self.manifest_digest),

@@ -13,6 +13,8 @@ use crate::check::{Check, Checks};
 use crate::policy::{FIELDS, Policy};
 use crate::trust::Trust;
 
+/// What evidence without a TEE has where a policy may ask for what was measured before the first instruction.
+const NO_LAUNCH: &str = "no launch measurement";
 const NONCE: &str = "the nonce asked for";
 
 /// The result: every check that was made, in order. Refused as soon as one is; the later ones are then missing.
@@ -84,6 +86,7 @@ fn verdict(
 
 /// What every report says, whoever asked for it.
 fn says(authentic: &Authentic, policy: &Policy, checks: &mut Checks) -> Option<()> {
+    policy.check("tee", authentic.tee(), checks)?;
     policy.check("assurance", authentic.assurance(), checks)?;
     match authentic {
         Authentic::Simulated(report) => policy.check_guest(report, checks),
@@ -101,8 +104,14 @@ fn says(authentic: &Authentic, policy: &Policy, checks: &mut Checks) -> Option<(
             policy.check_tpm(&azure.tpm, checks)?;
             policy.check_azure(azure.configuration, checks)
         }
-        Authentic::Tpm(tpm) => policy.check_lone_tpm(tpm, checks),
-        Authentic::Dice(dice) => policy.check_dice(dice, checks),
+        Authentic::Tpm(tpm) => {
+            policy.check("appliance.measurement", NO_LAUNCH, checks)?;
+            policy.check_lone_tpm(tpm, checks)
+        }
+        Authentic::Dice(dice) => {
+            policy.check("appliance.measurement", NO_LAUNCH, checks)?;
+            policy.check_dice(dice, checks)
+        }
     }
 }
 

@@ -5,8 +5,8 @@
 mod common;
 
 use common::forge::{
-    Hand, ISSUER, ISSUER_SERIAL, NOW, ROOT, VALID, certificate, endorsement, pem, report, revocation_list,
-    roots, sign,
+    Hand, ISSUER_SERIAL, NOW, ROOT, VALID, certificate, endorsement, pem, report, revocation_list, roots,
+    sign,
 };
 use common::{open_but, refusal};
 use vial_attest::snp::{Product, RootError, Roots};
@@ -266,5 +266,4 @@ fn roots_are_one_that_signed_itself_and_what_it_signed() {
     let stranger = pem(&certificate(&endorsement(Product::Milan, false), Hand::Issuer));
     assert_eq!(add(&[blocks[0], &stranger].concat()), Err(RootError::Issuer));
     assert_eq!(add(&chain.replace("MII", "MIX")), Err(RootError::Form));
-    assert!(chain.contains("CERTIFICATE") && !ISSUER.is_empty());
 }

@@ -29,7 +29,7 @@ fn every_profile_with_what_it_leaves_open_states_every_field() {
 fn a_field_that_nothing_states_is_an_error_that_names_it() {
     for profile in Profile::ALL {
         for field in FIELDS.iter().filter(|field| field.default_of(profile).is_none()) {
-            let text = whole(profile).replace(&format!("{} = \"any\"\n", field.name), "");
+            let text = whole(profile).replace(&format!("\n{} = \"any\"\n", field.name), "\n");
             let error = PolicyFile::parse(&text).unwrap().complete().unwrap_err();
             assert_eq!(error, PolicyError::Unset { profile, fields: vec![field.name] });
             assert!(error.to_string().contains(field.name) && error.to_string().contains(profile.name()));

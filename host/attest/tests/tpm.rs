@@ -54,6 +54,29 @@ fn a_tpm_is_accepted_for_its_registers_where_the_policy_vouches_for_its_key() {
 }
 
 #[test]
+fn evidence_of_another_kind_does_not_pass_by_fields_that_it_has_not() {
+    // A policy for machines of Azure's, by their registers, against a guest of somebody's own.
+    let registers = registers(&EVENTS);
+    let pinned = hex(&registers[4]);
+    let policy = || open_but(&[("tee", "azure-vtpm"), ("tpm.pcr4", &pinned)]);
+    assert!(verdict(&azure(), policy(), None).accepted);
+    let own = changed(azure(), |it| {
+        it.tee = "sev-snp".to_owned();
+        it.attached = vial_attest::Attached::default();
+        it.report = it.report[32..32 + 1184].to_vec();
+    });
+    assert!(verdict(&own, open_but(&[]), None).accepted);
+    assert_eq!(refusal(&verdict(&own, policy(), None)).name, "tee");
+    assert_eq!(refusal(&verdict(&tpm(), policy(), None)).name, "tee");
+    // What was measured at launch is asked of whatever evidence there is.
+    let launched = verdict(&tpm(), vouched(&[("appliance.measurement", &"0".repeat(96))]), None);
+    assert_eq!(
+        (refusal(&launched).name, refusal(&launched).found.as_str()),
+        ("appliance.measurement", "no launch measurement")
+    );
+}
+
+#[test]
 fn each_register_that_a_policy_states_has_a_refusing_twin() {
     for (at, pcr) in registers(&EVENTS).iter().take(16).enumerate() {
         let (name, value) = (format!("tpm.pcr{at}"), hex(pcr));

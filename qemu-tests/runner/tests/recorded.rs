@@ -13,7 +13,7 @@ fn recordings() -> PathBuf {
 }
 
 /// What a policy of a cloud's machine states, with nothing left out.
-const POLICY: &str = "profile = \"cloud-vouched\"\nfreshness = \"any\"\nappliance.measurement = \"any\"\n\
+const POLICY: &str = "profile = \"cloud-vouched\"\ntee = \"any\"\nfreshness = \"any\"\nappliance.measurement = \"any\"\n\
                       snp.tcb = \"any\"\nsnp.revocation = \"any\"\n";
 
 struct Desk {
@@ -136,7 +136,10 @@ fn what_is_wrong_with_a_policy_or_a_file_is_one_line_that_names_it() {
         ),
         ("profile = \"strict\"\nsnp.degub = false", "found snp.degub, expected a field of a policy"),
         ("profile = \"strict\"\nsnp.debug = 1", "snp.debug: found 1, expected true or false"),
-        ("profile = \"own-host\"", "found nothing for appliance.measurement, expected a value or \"any\""),
+        (
+            "profile = \"own-host\"",
+            "found nothing for tee, appliance.measurement, expected a value or \"any\"",
+        ),
         ("profile = ", "policy.toml: policy: "),
     ] {
         let (code, said) = with(policy);

@@ -2,6 +2,7 @@
 
 use super::Profile;
 use crate::assurance::Assurance;
+use crate::authentic::TEES;
 
 /// What a field's values look like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,6 +96,12 @@ const fn field(
 
 /// The table. What `STATED` fields hold comes from the image, or from a file.
 pub const FIELDS: &[Field] = &[
+    field(
+        "tee",
+        Kind::Word(&TEES),
+        "which TEEs the policy is for: fields of others are not compared, so that evidence of another kind must not pass by it",
+        [None, None, None, ANY],
+    ),
     field(
         "assurance",
         Kind::Level(&Assurance::NAMES),

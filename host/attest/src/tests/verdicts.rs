@@ -10,6 +10,7 @@ fn whole_evidence_is_accepted_with_every_check_named() {
     let checks: Vec<_> = verdict.checks.iter().map(|check| check.name).collect();
     let expected = [
         "report signature",
+        "tee",
         "assurance",
         "snp.debug",
         "snp.vmpl",

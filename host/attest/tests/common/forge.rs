@@ -125,14 +125,7 @@ pub(crate) fn certificate(content: &Content<'_>, hand: Hand) -> Vec<u8> {
 
 /// Root and issuer as PEM.
 pub(crate) fn chain() -> String {
-    let root = Content {
-        serial: &[1],
-        issuer: ROOT,
-        subject: ROOT,
-        span: VALID,
-        key: public(Hand::Root),
-        extensions: Vec::new(),
-    };
+    let root = Content { key: public(Hand::Root), ..of_root() };
     let issuer = Content { serial: ISSUER_SERIAL, subject: ISSUER, key: public(Hand::Issuer), ..of_root() };
     pem(&certificate(&root, Hand::Root)) + &pem(&certificate(&issuer, Hand::Root))
 }

@@ -1,5 +1,6 @@
 //! Files of evidence and collateral.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
@@ -10,11 +11,14 @@ const MOST: u64 = 4 << 20;
 /// A file's bytes.
 pub(super) fn read(path: &Path, hint: &str) -> Result<Vec<u8>, Failure> {
     let failed = |what: String| Failure::new(format!("{}: {what}", path.display()), hint);
-    let bytes = std::fs::metadata(path).map_err(|error| failed(error.to_string()))?.len();
-    if bytes > MOST {
-        return Err(failed(format!("found {bytes} bytes, expected at most {MOST}")));
+    let file = std::fs::File::open(path).map_err(|error| failed(error.to_string()))?;
+    let mut bytes = Vec::new();
+    // A length that is told beforehand is nothing for pipes and devices.
+    let read = file.take(MOST + 1).read_to_end(&mut bytes).map_err(|error| failed(error.to_string()))?;
+    if read as u64 > MOST {
+        return Err(failed(format!("found more than {MOST} bytes, expected at most that many")));
     }
-    std::fs::read(path).map_err(|error| failed(error.to_string()))
+    Ok(bytes)
 }
 
 /// Certificates of PEM or DER files.
