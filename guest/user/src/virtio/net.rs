@@ -96,7 +96,7 @@ impl Net {
     /// # Errors
     /// The device misbehaves.
     pub fn receive(&mut self, to: &mut [u8]) -> Result<Option<usize>, DeviceError> {
-        self.can_send()?;
+        self.take_back_sent()?;
         let Some((frame, written)) = self.receive.take()? else { return Ok(None) };
         let len = written.min(STRIDE).saturating_sub(HEADER_BYTES).min(to.len());
         self.receive.frames.copy_out(frame * STRIDE + HEADER_BYTES, to.get_mut(..len).unwrap_or_default());
@@ -105,16 +105,22 @@ impl Net {
         Ok(Some(len))
     }
 
-    /// Whether [`Self::send`] has room. Frames that were sent are wiped.
+    /// Whether [`Self::send`] has room.
     ///
     /// # Errors
     /// The device misbehaves.
     pub fn can_send(&mut self) -> Result<bool, DeviceError> {
+        self.take_back_sent()?;
+        Ok(!self.transmit.free.is_empty())
+    }
+
+    /// Wipes the frames that were sent, for others to use.
+    fn take_back_sent(&mut self) -> Result<(), DeviceError> {
         while let Some((frame, _)) = self.transmit.take()? {
             self.transmit.frames.wipe(frame * STRIDE, STRIDE);
             self.transmit.free.push(frame);
         }
-        Ok(!self.transmit.free.is_empty())
+        Ok(())
     }
 
     /// Queues a frame; [`Self::notify`] sends it. `false` while there is no room.

@@ -2,16 +2,14 @@
 //!
 //! Spec: QEMU `target/i386/sev.c`, `SevHashTable`; OVMF `BlobVerifierLibSevHashes`.
 
+use gpt_disk_types::{Guid, guid};
 use sha2::{Digest as _, Sha256};
 use vial_abi::memory::PAGE;
 
-use super::table::Guid;
-
-const TABLE: Guid = Guid::new(0x9438_D606, 0x4F22, 0x4CC9, [0xB4, 0x79, 0xA7, 0x93, 0xD4, 0x11, 0xFD, 0x21]);
-const KERNEL: Guid = Guid::new(0x4DE7_9437, 0xABD2, 0x427F, [0xB8, 0x35, 0xD5, 0xB1, 0x72, 0xD2, 0x04, 0x5B]);
-const INITRD: Guid = Guid::new(0x44BA_F731, 0x3A2F, 0x4BD7, [0x9A, 0xF1, 0x41, 0xE2, 0x91, 0x69, 0x78, 0x1D]);
-const CMDLINE: Guid =
-    Guid::new(0x97D0_2DD8, 0xBD20, 0x4C94, [0xAA, 0x78, 0xE7, 0x71, 0x4D, 0x36, 0xAB, 0x2A]);
+const TABLE: Guid = guid!("9438d606-4f22-4cc9-b479-a793d411fd21");
+const KERNEL: Guid = guid!("4de79437-abd2-427f-b835-d5b172d2045b");
+const INITRD: Guid = guid!("44baf731-3a2f-4bd7-9af1-41e29169781d");
+const CMDLINE: Guid = guid!("97d02dd8-bd20-4c94-aa78-e7714d36ab2a");
 /// Bytes of an entry: identity, length, digest.
 const ENTRY_BYTES: u16 = 50;
 /// Bytes of the table: identity, length, three entries.
@@ -41,13 +39,13 @@ impl KernelHashes {
         let mut page = [0; 4096];
         let start = u64::from(table_gpa).checked_rem(PAGE).and_then(|at| usize::try_from(at).ok());
         let entry = |guid: Guid, digest: &[u8; 32]| {
-            guid.bytes()
+            guid.to_bytes()
                 .into_iter()
                 .chain(ENTRY_BYTES.to_le_bytes())
                 .chain(*digest)
                 .collect::<alloc::vec::Vec<u8>>()
         };
-        let head = TABLE.bytes().into_iter().chain(TABLE_BYTES.to_le_bytes());
+        let head = TABLE.to_bytes().into_iter().chain(TABLE_BYTES.to_le_bytes());
         let entries =
             [entry(CMDLINE, &self.cmdline), entry(INITRD, &self.initrd), entry(KERNEL, &self.kernel)];
         let table = head.chain(entries.into_iter().flatten());

@@ -5,29 +5,12 @@
 
 use alloc::vec::Vec;
 
-/// An identity, as firmware lays it out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Guid(u32, u16, u16, [u8; 8]);
+use gpt_disk_types::{Guid, guid};
 
-impl Guid {
-    pub(crate) const fn new(first: u32, second: u16, third: u16, rest: [u8; 8]) -> Self {
-        Self(first, second, third, rest)
-    }
-
-    pub(crate) fn bytes(self) -> [u8; 16] {
-        let Self(first, second, third, rest) = self;
-        let mut bytes = [0; 16];
-        let parts = first.to_le_bytes().into_iter().chain(second.to_le_bytes()).chain(third.to_le_bytes());
-        bytes.iter_mut().zip(parts.chain(rest)).for_each(|(to, from)| *to = from);
-        bytes
-    }
-}
-
-const FOOTER: Guid = Guid::new(0x96B5_82DE, 0x1FB2, 0x45F7, [0xBA, 0xEA, 0xA3, 0x66, 0xC5, 0x5A, 0x08, 0x2D]);
-const RESET: Guid = Guid::new(0x00F7_71DE, 0x1A7E, 0x4FCB, [0x89, 0x0E, 0x68, 0xC7, 0x7E, 0x2F, 0xB4, 0x4E]);
-const HASHES: Guid = Guid::new(0x7255_371F, 0x3A3B, 0x4B04, [0x92, 0x7B, 0x1D, 0xA6, 0xEF, 0xA8, 0xD4, 0x54]);
-const METADATA: Guid =
-    Guid::new(0xDC88_6566, 0x984A, 0x4798, [0xA7, 0x5E, 0x55, 0x85, 0xA7, 0xBF, 0x67, 0xCC]);
+const FOOTER: Guid = guid!("96b582de-1fb2-45f7-baea-a366c55a082d");
+const RESET: Guid = guid!("00f771de-1a7e-4fcb-890e-68c77e2fb44e");
+const HASHES: Guid = guid!("7255371f-3a3b-4b04-927b-1da6efa8d454");
+const METADATA: Guid = guid!("dc886566-984a-4798-a75e-5585a7bf67cc");
 /// Bytes behind the table, up to the reset vector's end.
 const BEHIND: usize = 32;
 /// Length and identity of an entry, which stand behind its data.
@@ -118,7 +101,8 @@ impl OvmfTable {
     /// The field that is missing or malformed.
     pub fn parse(firmware: &[u8]) -> Result<Self, OvmfError> {
         let entries = entries(firmware)?;
-        let find = |guid: Guid| entries.iter().find(|(one, _)| *one == guid.bytes()).map(|(_, data)| *data);
+        let find =
+            |guid: Guid| entries.iter().find(|(one, _)| *one == guid.to_bytes()).map(|(_, data)| *data);
         let reset = find(RESET).and_then(|data| number(data, 0)).ok_or(OvmfError { field: "reset block" })?;
         let metadata =
             find(METADATA).and_then(|data| number(data, 0)).ok_or(OvmfError { field: "metadata" })?;
@@ -145,7 +129,7 @@ fn entries(firmware: &[u8]) -> Result<Vec<Entry<'_>>, OvmfError> {
     let end = firmware.len().checked_sub(BEHIND).ok_or(malformed)?;
     let table = firmware.get(..end).ok_or(malformed)?;
     let (guid, bytes, _) = last(table, table.len()).ok_or(malformed)?;
-    if guid != FOOTER.bytes() {
+    if guid != FOOTER.to_bytes() {
         return Err(OvmfError { field: "footer" });
     }
     let start = table.len().checked_sub(bytes).ok_or(malformed)?;
