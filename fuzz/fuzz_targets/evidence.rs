@@ -13,7 +13,7 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let Ok(evidence) = Bytes::parse(data) else { return };
     ROOTS.with(|amd| {
         let trust = Trust { now: 1_700_000_000, amd, amd_revocation_lists: &[], intel: None };
-        let verdict = POLICY.with(|policy| verify(&evidence, policy, None, &trust));
+        let verdict = POLICY.with(|policy| verify(&evidence, policy, vial_attest::Asked::default(), &trust));
         assert!(!verdict.accepted, "nobody signed this");
     });
 });

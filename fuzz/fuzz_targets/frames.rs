@@ -2,8 +2,12 @@
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    let config = vial_net::ServerConfig { mac: [2, 0, 0, 0, 0, 1], seed: 1, connections: 2, model: vial_net::Model { name: "model".to_owned(), width: 8 } };
+    let identity = std::sync::Arc::new(vial_channel::Identity::new(&[7; 32]));
+    let model = vial_net::Model { name: "model".to_owned(), width: 8 };
+    let random = |bytes: &mut [u8]| { bytes.fill(9); true };
+    let config = vial_net::ServerConfig { mac: [2, 0, 0, 0, 0, 1], seed: 1, connections: 2, model, identity, random };
     let mut server = vial_net::Server::new(config, 0);
+    server.certify(b"{}", 0).expect("a certificate");
     let mut rest = data;
     for turn in 1..64_u64 {
         let Some((len, after)) = rest.split_first_chunk() else { return };

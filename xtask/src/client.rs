@@ -4,9 +4,10 @@ use anyhow::{Context as _, Result, bail};
 use core::net::SocketAddr;
 use core::time::Duration;
 use serde_json::{Value, json};
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::Instant;
+use vial_client::Connection;
 
 /// Longest wait for one byte.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -19,36 +20,67 @@ pub(crate) fn chat(question: &str, max_tokens: u32) -> Value {
     json!({ "messages": messages, "temperature": 0, "max_tokens": max_tokens, "stream": true })
 }
 
-/// An address of this machine where nobody listens.
-pub(crate) fn free_address() -> Result<SocketAddr> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+/// A server.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Site {
+    pub(crate) address: SocketAddr,
+    /// A peer, which speaks in clear; appliances never do.
+    pub(crate) is_plain: bool,
 }
 
-/// Connects as soon as somebody listens.
-fn connect(address: SocketAddr) -> Result<TcpStream> {
+impl Site {
+    /// An appliance.
+    pub(crate) fn appliance(address: SocketAddr) -> Self {
+        Self { address, is_plain: false }
+    }
+
+    /// An address of this machine where nobody listens.
+    pub(crate) fn free() -> Result<Self> {
+        Ok(Self::appliance(TcpListener::bind("127.0.0.1:0")?.local_addr()?))
+    }
+}
+
+impl core::fmt::Display for Site {
+    fn fmt(&self, out: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        self.address.fmt(out)
+    }
+}
+
+/// A connection of either kind.
+trait Wire: Read + Write {}
+impl<W: Read + Write> Wire for W {}
+
+/// Connects as soon as somebody listens. Whose key an appliance's is, nobody asks here.
+fn connect(site: Site) -> Result<Box<dyn Wire>> {
     let started = Instant::now();
     loop {
-        match TcpStream::connect(address) {
-            Ok(socket) => {
-                socket.set_nodelay(true)?;
-                socket.set_read_timeout(Some(PATIENCE))?;
-                return Ok(socket);
-            }
-            Err(error) if started.elapsed() > PATIENCE => bail!("{address}: {error}"),
+        match open(site) {
+            Ok(wire) => return Ok(wire),
+            Err(error) if started.elapsed() > PATIENCE => bail!("{site}: {error}"),
             Err(_) => std::thread::sleep(PAUSE),
         }
     }
 }
 
+fn open(site: Site) -> Result<Box<dyn Wire>> {
+    if !site.is_plain {
+        return Ok(Box::new(Connection::open(&format!("https://{site}"), PATIENCE)?));
+    }
+    let socket = TcpStream::connect(site.address)?;
+    socket.set_nodelay(true)?;
+    socket.set_read_timeout(Some(PATIENCE))?;
+    Ok(Box::new(socket))
+}
+
 /// Asks until the answer is 200; a server that still loads its model answers something else.
-fn ask(address: SocketAddr, head: &str, body: &str) -> Result<BufReader<TcpStream>> {
+fn ask(site: Site, head: &str, body: &str) -> Result<BufReader<Box<dyn Wire>>> {
     let started = Instant::now();
     while started.elapsed() < PATIENCE {
-        let mut socket = connect(address)?;
+        let mut socket = connect(site)?;
         let length = body.len();
         write!(
             socket,
-            "{head} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\
+            "{head} HTTP/1.1\r\nHost: {site}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\
              Connection: close\r\n\r\n{body}"
         )?;
         let mut reader = BufReader::new(socket);
@@ -60,32 +92,32 @@ fn ask(address: SocketAddr, head: &str, body: &str) -> Result<BufReader<TcpStrea
         }
         std::thread::sleep(PAUSE);
     }
-    bail!("{address}: no answer in {} s", PATIENCE.as_secs())
+    bail!("{site}: no answer in {} s", PATIENCE.as_secs())
 }
 
 /// Waits until the server is healthy.
-pub(crate) fn healthy(address: SocketAddr) -> Result<()> {
-    text(address, "/health").map(drop)
+pub(crate) fn healthy(site: Site) -> Result<()> {
+    text(site, "/health").map(drop)
 }
 
 /// Headers and body at a path.
-pub(crate) fn text(address: SocketAddr, path: &str) -> Result<String> {
+pub(crate) fn text(site: Site, path: &str) -> Result<String> {
     let mut rest = String::new();
-    ask(address, &format!("GET {path}"), "")?.read_to_string(&mut rest)?;
+    ask(site, &format!("GET {path}"), "")?.read_to_string(&mut rest)?;
     Ok(rest)
 }
 
 /// Sends a streamed chat request; `tell` gets each piece of text when it arrives.
-pub(crate) fn stream(address: SocketAddr, body: &Value, tell: &mut dyn FnMut(&str)) -> Result<()> {
-    events(address, body, &mut |event| {
+pub(crate) fn stream(site: Site, body: &Value, tell: &mut dyn FnMut(&str)) -> Result<()> {
+    events(site, body, &mut |event| {
         if let Some(text) = event["choices"][0]["delta"]["content"].as_str().filter(|text| !text.is_empty()) {
             tell(text);
         }
     })
 }
 
-fn events(address: SocketAddr, body: &Value, tell: &mut dyn FnMut(&Value)) -> Result<()> {
-    for line in ask(address, "POST /v1/chat/completions", &body.to_string())?.lines() {
+fn events(site: Site, body: &Value, tell: &mut dyn FnMut(&Value)) -> Result<()> {
+    for line in ask(site, "POST /v1/chat/completions", &body.to_string())?.lines() {
         let line = line?;
         let Some(event) = line.strip_prefix("data: ").filter(|event| event.starts_with('{')) else {
             continue;
@@ -96,9 +128,9 @@ fn events(address: SocketAddr, body: &Value, tell: &mut dyn FnMut(&Value)) -> Re
 }
 
 /// When each piece of the answer arrived.
-pub(crate) fn arrivals(address: SocketAddr, body: &Value) -> Result<Vec<Instant>> {
+pub(crate) fn arrivals(site: Site, body: &Value) -> Result<Vec<Instant>> {
     let mut arrivals = Vec::new();
-    stream(address, body, &mut |_| arrivals.push(Instant::now()))?;
+    stream(site, body, &mut |_| arrivals.push(Instant::now()))?;
     Ok(arrivals)
 }
 
@@ -112,11 +144,11 @@ pub(crate) struct Answer {
 }
 
 /// Sends a streamed chat request that also asks what it used.
-pub(crate) fn answer(address: SocketAddr, body: &Value) -> Result<Answer> {
+pub(crate) fn answer(site: Site, body: &Value) -> Result<Answer> {
     let mut body = body.clone();
     body["stream_options"] = json!({ "include_usage": true });
     let (mut arrivals, mut usage) = (Vec::new(), Value::Null);
-    events(address, &body, &mut |event| {
+    events(site, &body, &mut |event| {
         if event["choices"][0]["delta"]["content"].as_str().is_some_and(|text| !text.is_empty()) {
             arrivals.push(Instant::now());
         }

@@ -1,5 +1,6 @@
 //! The demo: build, seal, boot, verify, talk.
 
+use crate::client::Site;
 use crate::step::{built, cargo, run as step, target};
 use crate::{guest, model, setup, talk};
 use anyhow::{Context as _, Result, bail};
@@ -18,11 +19,11 @@ pub(crate) fn run() -> Result<()> {
     step("seal the model", Command::new(&vial).arg("build").arg(&model).arg("-o").arg(&image))?;
     println!("── boot");
     let (running, address) = boot(&vial, &image)?;
-    let url = format!("http://{address}");
+    let url = format!("https://{address}");
     let verify = ["verify", &url, "--allow-simulated", "--image"];
     step("verify", Command::new(&vial).args(verify).arg(&image))?;
     println!("── talk\n\n> {QUESTION}\n");
-    talk::stream(address.parse()?, QUESTION)?;
+    talk::stream(Site::appliance(address.parse()?), QUESTION)?;
     println!("\nTry it yourself: {} run {}", vial.display(), image.display());
     drop(running);
     Ok(())
@@ -55,7 +56,7 @@ fn boot(vial: &Path, image: &Path) -> Result<(Running, String)> {
     for line in lines.lines() {
         let line = line?;
         println!("{line}");
-        if let Some((_, rest)) = line.split_once("http://") {
+        if let Some((_, rest)) = line.split_once("https://") {
             let address = rest.split_whitespace().next().unwrap_or_default().to_owned();
             return Ok((running, address));
         }

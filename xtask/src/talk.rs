@@ -1,16 +1,15 @@
 //! A chat request whose answer is printed as it comes.
 
-use crate::client;
+use crate::client::{self, Site};
 use anyhow::{Context as _, Result};
-use core::net::SocketAddr;
 use std::io::Write as _;
 use std::time::Instant;
 
 /// Asks `question` and prints the answer, then its speed.
-pub(crate) fn stream(address: SocketAddr, question: &str) -> Result<()> {
+pub(crate) fn stream(site: Site, question: &str) -> Result<()> {
     let started = Instant::now();
     let (mut tokens, mut first) = (0_u32, None);
-    client::stream(address, &client::chat(question, 96), &mut |text| {
+    client::stream(site, &client::chat(question, 96), &mut |text| {
         first.get_or_insert_with(|| started.elapsed());
         tokens += 1;
         print!("{text}");

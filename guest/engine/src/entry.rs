@@ -2,8 +2,9 @@
 #![expect(unsafe_code, reason = "worker cpus get their seat by address")]
 
 use alloc::boxed::Box;
-use ed25519_dalek::SigningKey;
+use alloc::sync::Arc;
 use vial_abi::{ExitCode, Handoff, Mark};
+use vial_channel::Identity;
 use vial_engine::Stop;
 use vial_engine::arriving::Arriving;
 use vial_engine::evidence::Bound;
@@ -64,10 +65,12 @@ fn run(memory: &mut Memory, heap: &Heap) -> Result<core::convert::Infallible, St
     if let Some(draft) = &sealed.manifest.draft {
         console::print(format_args!("draft model: {}", draft.model));
     }
-    let Secrets { channel_key, seed, scopes } = secrets()?;
+    let Secrets { identity, seed, scopes } = secrets()?;
+    let channel_key = identity.public();
     let bound = Bound { manifest: sealed.manifest_bytes, event_log: sealed.event_log, channel_key };
-    let served = Model { name: loaded.name.clone(), width: loaded.width };
-    let config = ServerConfig { mac: net.mac(), seed, connections: CONNECTIONS, model: served };
+    let (mac, random) = (net.mac(), random::fill);
+    let model = Model { name: loaded.name.clone(), width: loaded.width };
+    let config = ServerConfig { mac, seed, connections: CONNECTIONS, model, identity, random };
     let server = Server::new(config, clock.now_ns());
     let engine = Engine { team, isa: Isa::detect() };
     let seed = seed.rotate_left(32);
@@ -135,25 +138,24 @@ fn lanes() -> Lanes {
 
 /// What the processor's randomness gave at this start.
 struct Secrets {
-    /// The public half of the appliance's key.
-    channel_key: [u8; 32],
+    /// The appliance's key. Its secret half stays here.
+    identity: Arc<Identity>,
     /// No secret: it shows in what is sent.
     seed: u64,
     scopes: Scopes,
 }
 
-/// From the processor alone. The secret half of the key is for the encrypted channel to come; until then it is dropped, and
-/// the heap wipes it.
+/// From the processor alone.
 fn secrets() -> Result<Secrets, Stop> {
     let none = || Stop {
         code: ExitCode::EnginePanic,
         line: "processor randomness: found none, expected RDRAND".into(),
     };
-    let key = SigningKey::from_bytes(&random::seed().ok_or_else(none)?);
+    let identity = Arc::new(Identity::new(&random::seed().ok_or_else(none)?));
     let [a, b, c, d, e, f, g, h, ..] = random::seed().ok_or_else(none)?;
     let scopes = Scopes::new(random::seed().ok_or_else(none)?);
     let seed = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
-    Ok(Secrets { channel_key: key.verifying_key().to_bytes(), seed, scopes })
+    Ok(Secrets { identity, seed, scopes })
 }
 
 /// Sleeps by ring 0's wait, wakes by its call.

@@ -1,8 +1,9 @@
-//! HTTP/1.1 and the OpenAI API over smoltcp, as state machines: frames and times in, frames and [`Action`]s out.
+//! HTTP/1.1 and the OpenAI API in the bound channel over smoltcp, as state machines: frames and times in, frames and
+//! [`Action`]s out.
 //!
 //! The driving loop: give [`Server::receive`] every frame, call [`Server::poll`] with the time, do its actions, answer
-//! them by [`Server::delta`], [`Server::finish`], [`Server::embedded`], [`Server::attested`] and [`Server::fail`], and send every frame of
-//! [`Server::next_frame`].
+//! them by [`Server::delta`], [`Server::finish`], [`Server::embedded`], [`Server::attested`], [`Server::certify`] and
+//! [`Server::fail`], and send every frame of [`Server::next_frame`].
 //!
 //! Trust: everything from the network is hostile. Heads, bodies, queues and output are bounded; content never appears in
 //! an error, a metric or a log.
@@ -14,6 +15,7 @@ extern crate alloc;
 mod answer;
 mod api;
 mod client;
+mod connection;
 mod embedding;
 mod error;
 mod http;

@@ -3,17 +3,24 @@
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
+
+use vial_channel::{Acceptor, Identity, Random};
 
 use crate::answer::{Answer, Delta, Finish, Said, TokenLogprob, Usage};
 use crate::api::{Embedding, Generation};
 use crate::client::{Client, Job, Work};
+use crate::connection::Connection;
 use crate::embedding;
 use crate::error::ApiError;
 use crate::route::{Asked, asked};
 use crate::sender::{Credential, Peer, Sender};
 use crate::stack::Stack;
 use crate::status::Status;
+
+/// How long a certificate's evidence is shown before there is new.
+const EVIDENCE_NS: u64 = 60_000_000_000;
 
 /// Names a request; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -32,12 +39,14 @@ pub enum Action {
     Pause(JobId, bool),
     /// Obtain evidence over this nonce; tell it by [`Server::attested`] or [`Server::fail`].
     Attest(JobId, [u8; 64]),
+    /// Obtain evidence for certificates; tell it by [`Server::certify`]. Nobody is let in before.
+    Certify,
     /// The connection of that number is gone, and what it asked for is cancelled: forget what was kept for it alone.
     Forget(u64),
 }
 
 /// What a server needs to know.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct ServerConfig {
     /// Address of the card.
     pub mac: [u8; 6],
@@ -47,6 +56,10 @@ pub struct ServerConfig {
     pub connections: usize,
     /// The model.
     pub model: Model,
+    /// The key that every connection shows.
+    pub identity: Arc<Identity>,
+    /// Randomness for channels: secret from everybody.
+    pub random: Random,
 }
 
 /// What requests are checked against.
@@ -62,7 +75,10 @@ pub struct Model {
 #[derive(Debug)]
 pub struct Server {
     stack: Stack,
-    clients: Vec<Option<Client>>,
+    connections: Vec<Option<Connection>>,
+    acceptor: Acceptor,
+    /// When evidence for certificates was obtained.
+    certified_ns: Option<u64>,
     model: Model,
     next_job: u64,
     next_connection: u64,
@@ -73,8 +89,26 @@ impl Server {
     #[must_use]
     pub fn new(config: ServerConfig, now_ns: u64) -> Self {
         let stack = Stack::new(config.mac, config.seed, config.connections, now_ns);
-        let clients = (0..config.connections).map(|_| None).collect();
-        Self { stack, clients, model: config.model, next_job: 0, next_connection: 0 }
+        let connections = (0..config.connections).map(|_| None).collect();
+        let acceptor = Acceptor::new(config.identity, config.random);
+        let (model, certified_ns) = (config.model, None);
+        Self { stack, connections, acceptor, certified_ns, model, next_job: 0, next_connection: 0 }
+    }
+
+    /// Shows evidence in certificates from now on.
+    ///
+    /// # Errors
+    /// No certificate can be made of it; the one before is shown for a while, and nobody let in where there is none.
+    pub fn certify(&mut self, evidence: &[u8], now_ns: u64) -> Result<(), ApiError> {
+        self.certified_ns = Some(now_ns);
+        self.acceptor
+            .certify(evidence)
+            .map_err(|_| ApiError::server("no certificate can be made of the evidence"))
+    }
+
+    /// What the evidence said is true no more: asks for new before the next connection.
+    pub fn renew(&mut self) {
+        self.certified_ns = None;
     }
 
     /// Takes a frame of the card.
@@ -102,7 +136,7 @@ impl Server {
     pub fn poll(&mut self, now_ns: u64, unix_seconds: u64, status: &Status) -> Vec<Action> {
         let mut actions = Vec::new();
         self.stack.poll(now_ns);
-        for at in 0..self.clients.len() {
+        for at in 0..self.connections.len() {
             self.serve(at, now_ns, unix_seconds, status, &mut actions);
         }
         self.stack.poll(now_ns);
@@ -170,45 +204,42 @@ impl Server {
         status: &Status,
         actions: &mut Vec<Action>,
     ) {
-        let socket = self.stack.socket(at);
-        if self.clients[at].is_none() && socket.may_recv() && socket.may_send() {
-            let peer = Peer::new(self.next_connection, socket.remote_endpoint());
-            self.next_connection += 1;
-            self.clients[at] = Some(Client::new(peer, now_ns));
-        }
-        let Some(mut client) = self.clients[at].take() else {
-            if !self.stack.socket(at).is_open() {
-                self.stack.listen(at);
-            }
-            return;
+        let Some(mut connection) = self.connections[at].take() else {
+            return self.accept(at, now_ns, actions);
         };
-        self.read(at, &mut client);
-        self.take_requests(&mut client, now_ns, unix_seconds, status, actions);
+        connection.read(self.stack.socket(at));
+        self.take_requests(&mut connection.client, now_ns, unix_seconds, status, actions);
         let socket = self.stack.socket(at);
-        let sent = socket.send_slice(client.unsent()).unwrap_or(0);
-        client.note_sent(sent, now_ns);
-        pause(&mut client, actions);
+        connection.write(socket, now_ns);
+        pause(&mut connection.client, actions);
         let is_gone = !socket.may_recv() && socket.recv_queue() == 0;
-        if is_gone || client.is_over() || client.is_idle(now_ns) {
-            self.let_go(at, client, actions);
+        if is_gone || connection.is_over() || connection.client.is_idle(now_ns) {
+            self.let_go(at, connection.client, actions);
         } else {
-            self.clients[at] = Some(client);
+            self.connections[at] = Some(connection);
         }
     }
 
-    fn read(&mut self, at: usize, client: &mut Client) {
+    /// Lets in whoever waits, as soon as there is a certificate to be shown.
+    fn accept(&mut self, at: usize, now_ns: u64, actions: &mut Vec<Action>) {
+        let is_fresh = self.certified_ns.is_some_and(|then| now_ns.saturating_sub(then) < EVIDENCE_NS);
         let socket = self.stack.socket(at);
-        while socket.can_recv() && client.room() > 0 {
-            let room = client.room();
-            let taken = socket.recv(|bytes| {
-                let taken = bytes.len().min(room);
-                client.receive(&bytes[..taken]);
-                (taken, taken)
-            });
-            if taken.unwrap_or(0) == 0 {
-                return;
-            }
+        if !socket.is_open() {
+            return self.stack.listen(at);
         }
+        if !socket.may_recv() || !socket.may_send() {
+            return;
+        }
+        if !is_fresh {
+            if !actions.contains(&Action::Certify) {
+                actions.push(Action::Certify);
+            }
+            return;
+        }
+        let Some(session) = self.acceptor.accept() else { return socket.abort() };
+        let peer = Peer::new(self.next_connection, socket.remote_endpoint());
+        self.next_connection += 1;
+        self.connections[at] = Some(Connection::new(Client::new(peer, now_ns), session));
     }
 
     fn take_requests(
@@ -290,7 +321,7 @@ impl Server {
     }
 
     fn client(&mut self, id: JobId) -> Option<&mut Client> {
-        let mut clients = self.clients.iter_mut().flatten();
+        let mut clients = self.connections.iter_mut().flatten().map(|connection| &mut connection.client);
         clients.find(|client| client.job.as_ref().is_some_and(|job| job.id == id))
     }
 }

@@ -11,7 +11,7 @@ use smoltcp::wire::{EthernetAddress, HardwareAddress, IpAddress, IpCidr, Ipv4Add
 
 const ADDRESS: Ipv4Address = Ipv4Address::new(10, 0, 2, 15);
 const GATEWAY: Ipv4Address = Ipv4Address::new(10, 0, 2, 2);
-const PORT: u16 = 80;
+const PORT: u16 = 443;
 const RECEIVE_BYTES: usize = 16 << 10;
 const SEND_BYTES: usize = 32 << 10;
 /// A peer that does not answer for so long is gone.
@@ -147,10 +147,14 @@ impl Stack {
             addresses.clear();
             addresses.push(IpCidr::new(IpAddress::Ipv4(GATEWAY), 24)).unwrap();
         });
-        let handle = stack.handles[0];
-        let socket = stack.sockets.get_mut::<Socket<'_>>(handle);
-        socket.abort();
-        socket.connect(stack.interface.context(), (ADDRESS, PORT), 50_000).unwrap();
+        stack.connect(50_000);
         stack
+    }
+
+    /// Connects to the appliance from that port.
+    pub(crate) fn connect(&mut self, port: u16) {
+        let socket = self.sockets.get_mut::<Socket<'_>>(self.handles[0]);
+        socket.abort();
+        socket.connect(self.interface.context(), (ADDRESS, PORT), port).unwrap();
     }
 }

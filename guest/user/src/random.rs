@@ -21,6 +21,16 @@ pub fn seed() -> Option<[u8; 32]> {
     words.iter().any(|word| Some(word) != words.first()).then_some(seed)
 }
 
+/// Fills with randomness of the processor; `false` if it has no generator or that one fails.
+#[must_use]
+pub fn fill(bytes: &mut [u8]) -> bool {
+    bytes.chunks_mut(32).all(|chunk| {
+        let seed = seed();
+        seed.iter().for_each(|seed| chunk.iter_mut().zip(seed).for_each(|(to, byte)| *to = *byte));
+        seed.is_some()
+    })
+}
+
 fn word() -> Option<u64> {
     let seeded = has_rdseed().then(|| (0..RDSEED_TRIES).find_map(|_| rdseed())).flatten();
     seeded.or_else(|| has_rdrand().then(|| (0..RDRAND_TRIES).find_map(|_| rdrand())).flatten())
@@ -50,7 +60,20 @@ fn rdseed() -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec;
+
     use super::*;
+
+    #[test]
+    fn all_of_a_buffer_is_filled_whatever_its_length() {
+        for length in [0, 1, 31, 32, 33, 100] {
+            let mut bytes = vec![0; length];
+            let is_filled = fill(&mut bytes);
+            assert!(is_filled == (length == 0 || seed().is_some()));
+            // One in 2^64 that eight bytes are zero.
+            assert!(!is_filled || bytes.chunks_exact(8).all(|part| part.iter().any(|byte| *byte != 0)));
+        }
+    }
 
     #[test]
     fn two_seeds_differ_where_there_is_a_generator() {

@@ -18,20 +18,32 @@ use crate::policy::Policy;
 const MANIFEST: &str = "the manifest";
 const OWN: &str = "this verifier";
 
+/// What this verifier knows of the connection that evidence came over; nothing if it was stored.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Asked<'a> {
+    /// The nonce that it asked with.
+    pub nonce: Option<&'a [u8; 64]>,
+    /// The key that the other end has: evidence that binds another is somebody else's, passed on.
+    pub key: Option<&'a [u8; 32]>,
+}
+
 /// Compares everything, and that the report binds it. Nothing here is signed but by the last check.
 pub(crate) fn check(
     evidence: &Bytes,
     authentic: &Authentic,
     policy: &Policy,
-    nonce: Option<&[u8; 64]>,
+    asked: Asked<'_>,
     checks: &mut Checks,
 ) -> Option<()> {
     let manifest = manifest(evidence, policy, checks)?;
     let head = event_log(evidence, &manifest, policy, checks)?;
     checks.equal("purpose", format!("{:?}", evidence.purpose), format!("{:?}", Purpose::Attestation), OWN)?;
-    policy.check("freshness", if nonce.is_some() { "nonce" } else { "no nonce" }, checks)?;
-    if let Some(expected) = nonce {
+    policy.check("freshness", if asked.nonce.is_some() { "nonce" } else { "no nonce" }, checks)?;
+    if let Some(expected) = asked.nonce {
         checks.same("nonce", &evidence.nonce, expected, OWN)?;
+    }
+    if let Some(expected) = asked.key {
+        checks.same("channel key", &evidence.channel_key, expected, "this connection")?;
     }
     let data = RuntimeData {
         purpose: evidence.purpose,

@@ -5,11 +5,12 @@ use alloc::vec::Vec;
 use serde::Serialize;
 use vial_weights::tree::Hex;
 
-use crate::appliance;
+use crate::appliance::{self, Asked};
 use crate::assurance::Assurance;
 use crate::authentic::{Authentic, Statement, authentic};
 use crate::bytes::Bytes;
 use crate::check::{Check, Checks};
+use crate::pin::pin;
 use crate::policy::{FIELDS, Policy};
 use crate::trust::Trust;
 
@@ -32,19 +33,20 @@ pub struct Verdict {
     pub checks: Vec<Check>,
     /// The appliance's key, bound by the report; empty where there is none.
     pub channel_key: String,
+    /// The same as clients pin it, for `curl --pinnedpubkey`.
+    pub channel_pin: String,
 }
 
-/// Verifies an appliance's evidence. `nonce` is what this verifier asked with; none if the evidence was stored.
+/// Verifies an appliance's evidence.
 #[must_use]
-pub fn verify(evidence: &Bytes, policy: &Policy, nonce: Option<&[u8; 64]>, trust: &Trust<'_>) -> Verdict {
+pub fn verify(evidence: &Bytes, policy: &Policy, asked: Asked<'_>, trust: &Trust<'_>) -> Verdict {
     let mut checks = Checks::default();
     let authentic = authentic(&evidence.statement, trust, &mut checks);
     let accepted = authentic.as_ref().and_then(|authentic| {
         says(authentic, policy, &mut checks)?;
-        appliance::check(evidence, authentic, policy, nonce, &mut checks)
+        appliance::check(evidence, authentic, policy, asked, &mut checks)
     });
-    let channel_key = Hex(&evidence.channel_key).to_string();
-    verdict(accepted, authentic.as_ref(), policy, checks, channel_key)
+    verdict(accepted, authentic.as_ref(), policy, checks, Some(&evidence.channel_key))
 }
 
 /// Verifies a report or quote alone, of whatever machine. `report_data` is what it must bind; none if that is unknown.
@@ -63,7 +65,7 @@ pub fn appraise(
         says(authentic, policy, &mut checks)?;
         alone(authentic, policy, report_data, &mut checks)
     });
-    verdict(accepted, authentic.as_ref(), policy, checks, String::new())
+    verdict(accepted, authentic.as_ref(), policy, checks, None)
 }
 
 fn verdict(
@@ -71,7 +73,7 @@ fn verdict(
     authentic: Option<&Authentic>,
     policy: &Policy,
     checks: Checks,
-    channel_key: String,
+    channel_key: Option<&[u8; 32]>,
 ) -> Verdict {
     let assurance = authentic.map(Authentic::assurance);
     Verdict {
@@ -80,7 +82,8 @@ fn verdict(
         assurance,
         profile: policy.profile().name(),
         checks: checks.into_vec(),
-        channel_key,
+        channel_key: channel_key.map(|key| Hex(key).to_string()).unwrap_or_default(),
+        channel_pin: channel_key.map(pin).unwrap_or_default(),
     }
 }
 

@@ -29,6 +29,11 @@ impl Failure {
         Self { code, ..self }
     }
 
+    /// What it says, without the hint.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     /// Tells it and gives the exit code.
     pub(crate) fn report(self) -> ExitCode {
         if !self.message.is_empty() {

@@ -7,6 +7,7 @@
 mod bench;
 mod build;
 mod chat;
+mod connect;
 mod draft;
 mod engine;
 mod failure;
@@ -51,6 +52,7 @@ enum Command {
     /// Watch what an appliance is doing.
     Top(top::Args),
     Verify(verify::Args),
+    Connect(connect::Args),
     /// Print what an appliance of an image must show.
     Measure(measure::Args),
     /// Make publisher keys.
@@ -69,6 +71,7 @@ fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Top(args) => top::run(&args),
         Command::Verify(args) => verify::run(&args),
+        Command::Connect(args) => connect::run(&args),
         Command::Measure(args) => measure::run(&args),
         Command::Key(args) => key::run(&args),
         Command::Chat(args) => chat::run(&args),

@@ -1,6 +1,6 @@
 //! `vial run`: boots an image as an appliance.
 
-use core::net::{IpAddr, SocketAddr};
+use core::net::SocketAddr;
 use serde::Serialize;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,8 @@ use crate::timeline::Timeline;
 
 /// Boot an image as an appliance and serve until it is stopped.
 ///
-/// The address is open to this machine only: the encrypted channel that would make another one safe comes later.
+/// Clients speak HTTPS with it, whose other end is the appliance: this host passes on what it cannot read. `vial connect` verifies
+/// it and gives clients a plain local address.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// The image.
@@ -54,7 +55,6 @@ enum Line<'a> {
 
 /// Runs it.
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
-    check_address(args.publish)?;
     let image = SealedImage::open(&args.image)?;
     let vmm = chosen(args.shape.vmm);
     check_cache(args.cache, vmm)?;
@@ -103,17 +103,6 @@ fn disk(image: &SealedImage, is_cached: bool) -> Result<FileDisk, Failure> {
     let failed = |error| format!("{}: {error}", image.path().display());
     let open = if is_cached { FileDisk::cached } else { FileDisk::open };
     open(image.path()).map_err(|error| Failure::new(failed(error), "check its permissions"))
-}
-
-/// Until there is an encrypted channel, nobody else may read prompts on their way.
-fn check_address(address: SocketAddr) -> Result<(), Failure> {
-    let is_own = match address.ip() {
-        IpAddr::V4(ip) => ip.is_loopback(),
-        IpAddr::V6(ip) => ip.is_loopback(),
-    };
-    let text = format!("--publish: found {address}, expected a loopback address");
-    let hint = "prompts would cross the network in clear; publish on 127.0.0.1 and tunnel (ssh -L) until the encrypted channel is there";
-    if is_own { Ok(()) } else { Err(Failure::new(text, hint)) }
 }
 
 fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
@@ -179,8 +168,11 @@ fn ready(args: &Args, address: SocketAddr, timeline: &Timeline) {
     if !args.json {
         timeline.lines().iter().for_each(|line| say(line));
         let what = Style::Good.paint("listening");
-        say(&format!("{what} http://{address}  (KV cache {kv}; SIMULATED TEE; Ctrl-C stops)"));
-        say(&Style::Dim.paint(&format!("watch it: vial top http://{address}")));
+        say(&format!("{what} https://{address}  (KV cache {kv}; SIMULATED TEE; Ctrl-C stops)"));
+        let image = args.image.display();
+        say(&Style::Dim
+            .paint(&format!("use it:   vial connect https://{address} --image {image} --allow-simulated")));
+        say(&Style::Dim.paint(&format!("watch it: vial top https://{address}")));
     }
 }
 

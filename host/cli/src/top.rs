@@ -4,9 +4,10 @@ use core::time::Duration;
 use serde::Serialize;
 use std::collections::HashMap;
 use std::time::Instant;
+use vial_client::Connection;
 
 use crate::failure::Failure;
-use crate::http::get;
+use crate::http::connect;
 use crate::terminal::{Style, json, redraw};
 
 /// Longest answer of `/metrics`.
@@ -16,11 +17,11 @@ const PATIENCE: Duration = Duration::from_secs(40);
 
 /// Watch an appliance: tokens, passes, leaves checked, and what passes wait for. Ctrl-C stops.
 ///
-/// Everything shown is the appliance's own word, over a connection that nobody verified: `vial verify` says what it is.
+/// Everything shown is the appliance's own word, over a channel to a key that nobody verified: `vial verify` says what it is.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Its address: http://HOST:PORT
-    #[arg(default_value = "http://127.0.0.1:8080")]
+    /// Its address: https://HOST:PORT
+    #[arg(default_value = "https://127.0.0.1:8080")]
     url: String,
     /// Seconds between two looks.
     #[arg(long, default_value_t = 1.0, value_parser = seconds)]
@@ -76,11 +77,12 @@ struct Look {
 
 /// Runs it.
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
-    let mut before = sample(&args.url)?;
+    let mut connection = connect(&args.url, PATIENCE)?;
+    let mut before = sample(&args.url, &mut connection)?;
     let mut lines = 0;
     for _ in 0..args.count.unwrap_or(u64::MAX) {
         std::thread::sleep(Duration::from_secs_f64(args.interval));
-        let now = sample(&args.url)?;
+        let now = sample(&args.url, &mut connection)?;
         let look = Look::between(&before, &now);
         let shown = if args.json { vec![json(&look)] } else { look.lines(&args.url) };
         match redraw(&shown, if args.json { 0 } else { lines }) {
@@ -92,8 +94,8 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     Ok(())
 }
 
-fn sample(url: &str) -> Result<Sample, Failure> {
-    let text = get(&format!("{}/metrics", url.trim_end_matches('/')), PATIENCE, METRICS_MAX)?;
+fn sample(url: &str, connection: &mut Connection) -> Result<Sample, Failure> {
+    let text = connection.get("/metrics", METRICS_MAX)?;
     let at = Instant::now();
     let figures = figures(&String::from_utf8_lossy(&text));
     let hint = "is there an appliance of this version behind this address?";
@@ -237,7 +239,7 @@ mod tests {
         near(look.answer_tokens_per_second, 2.0);
         near(look.disk, 0.25);
         near(look.busy, 0.5);
-        let lines = look.lines("http://x").join("\n");
+        let lines = look.lines("https://x").join("\n");
         assert!(lines.contains("6 a second, 25 % of them in memory"), "{lines}");
         assert!(lines.contains("1.0 MiB a second") && lines.contains("disk 25 %, check 0 %"), "{lines}");
     }

@@ -1,4 +1,4 @@
-//! The user-mode network: one guest at 10.0.2.15, this gateway at 10.0.2.2, TCP connections to the guest's port 80.
+//! The user-mode network: one guest at 10.0.2.15, this gateway at 10.0.2.2, TCP connections to the guest's port 443.
 //!
 //! A state machine over frames, bytes and times; sockets of the host are the caller's. smoltcp does TCP.
 
@@ -16,7 +16,7 @@ pub const GUEST_MAC: [u8; 6] = [0x02, b'v', b'i', b'a', b'l', 2];
 const GATEWAY_MAC: [u8; 6] = [0x02, b'v', b'i', b'a', b'l', 1];
 const GUEST: Ipv4Address = Ipv4Address::new(10, 0, 2, 15);
 const GATEWAY: Ipv4Address = Ipv4Address::new(10, 0, 2, 2);
-const PORT: u16 = 80;
+const PORT: u16 = 443;
 const BUFFER_BYTES: usize = 64 << 10;
 /// A guest that does not answer for so long is given up.
 const PATIENCE: Duration = Duration::from_secs(30);

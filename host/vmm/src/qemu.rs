@@ -99,7 +99,7 @@ fn arguments(config: &QemuConfig, folder: &Path, firmware: &Path) -> Vec<OsStrin
     let (cpus, memory) = (config.plan.cpus().to_string(), format!("{}M", config.memory_bytes >> 20));
     let (tee, marks) = (folder.join("tee"), folder.join("marks"));
     let (exit, mark, second) = (port::EXIT, port::MARK, port::SERIAL_TEE);
-    let network = format!("user,id=net,restrict=on,hostfwd=tcp:{}-:80", config.address);
+    let network = format!("user,id=net,restrict=on,hostfwd=tcp:{}-:443", config.address);
     let mut all: Vec<OsString> = Vec::new();
     let mut add = |words: &[&str]| all.extend(words.iter().map(OsString::from));
     add(&[

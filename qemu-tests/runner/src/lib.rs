@@ -9,9 +9,12 @@ use serde_json::Value;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use vial_client::Connection;
 
 /// Longest wait for an answer.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Longest answer.
+const ANSWER_MAX: u64 = 16 << 20;
 
 /// The `vial` command that is tested.
 #[derive(Clone, Debug)]
@@ -75,6 +78,68 @@ impl Vial {
         let lines = BufReader::new(child.stdout.take().context("no output")?);
         Ok(Appliance { child, lines, address: String::new() })
     }
+
+    /// Opens a plain local address in front of an appliance of `image`.
+    ///
+    /// # Errors
+    /// The appliance is not accepted, or the command cannot be started.
+    pub fn connect(&self, url: &str, image: &Path, arguments: &[&str]) -> Result<Gateway> {
+        let mut command = Command::new(&self.0);
+        command.args(["connect", url, "--image", text(image)?, "--allow-simulated", "--json"]);
+        command.args(["--listen", "127.0.0.1:0"]).args(arguments);
+        let mut child =
+            command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().context("start vial connect")?;
+        let lines = BufReader::new(child.stdout.take().context("no output")?);
+        let mut gateway = Gateway { child, lines, address: String::new() };
+        let opened = gateway.next_event()?;
+        opened["address"].as_str().context("not open")?.clone_into(&mut gateway.address);
+        Ok(gateway)
+    }
+}
+
+/// `vial connect` as it runs; stopped when it is dropped.
+#[derive(Debug)]
+pub struct Gateway {
+    child: Child,
+    lines: BufReader<ChildStdout>,
+    /// Where it listens.
+    pub address: String,
+}
+
+impl Gateway {
+    /// The next event that it tells.
+    ///
+    /// # Errors
+    /// It ended.
+    pub fn next_event(&mut self) -> Result<Value> {
+        let mut line = String::new();
+        if self.lines.read_line(&mut line)? == 0 {
+            bail!("vial connect ended without a word");
+        }
+        serde_json::from_str(&line).with_context(|| format!("event {line:?}"))
+    }
+
+    /// Waits for its end; gives the exit code.
+    ///
+    /// # Errors
+    /// It cannot be waited for.
+    pub fn ended(&mut self) -> Result<Option<i32>> {
+        Ok(self.child.wait()?.code())
+    }
+
+    /// The local address with a path.
+    #[must_use]
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        // One that has ended already is not there to be killed.
+        let _ended = self.child.kill();
+        let _waited = self.child.wait();
+    }
 }
 
 /// A path as text.
@@ -120,7 +185,7 @@ impl Appliance {
     /// # Errors
     /// No answer.
     pub fn ask(&self, path: &str) -> Result<(u16, String)> {
-        answer(agent().get(&self.url(path)).call()?)
+        self.answer("GET", path, None)
     }
 
     /// Sends a body; status and body of the answer.
@@ -128,7 +193,20 @@ impl Appliance {
     /// # Errors
     /// No answer.
     pub fn send(&self, path: &str, body: &Value) -> Result<(u16, String)> {
-        answer(agent().post(&self.url(path)).send(body.to_string().as_bytes())?)
+        self.answer("POST", path, Some(body.to_string().as_bytes()))
+    }
+
+    fn answer(&self, method: &str, path: &str, body: Option<&[u8]>) -> Result<(u16, String)> {
+        let response = self.connect()?.ask(method, path, body, ANSWER_MAX)?;
+        Ok((response.status, String::from_utf8(response.body)?))
+    }
+
+    /// A connection of its own.
+    ///
+    /// # Errors
+    /// Nobody answers.
+    pub fn connect(&self) -> Result<Connection> {
+        Ok(Connection::open(&self.url(""), PATIENCE)?)
     }
 
     /// Number of the process that runs it.
@@ -140,7 +218,7 @@ impl Appliance {
     /// The address with a path.
     #[must_use]
     pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        format!("https://{}{path}", self.address)
     }
 
     /// Sends SIGTERM and gives the exit code.
@@ -159,16 +237,6 @@ impl Drop for Appliance {
         let _ended = self.child.kill();
         let _waited = self.child.wait();
     }
-}
-
-fn agent() -> ureq::Agent {
-    let config =
-        ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).http_status_as_error(false).build();
-    ureq::Agent::new_with_config(config)
-}
-
-fn answer(mut response: ureq::http::Response<ureq::Body>) -> Result<(u16, String)> {
-    Ok((response.status().as_u16(), response.body_mut().read_to_string()?))
 }
 
 #[expect(clippy::print_stderr, reason = "says why a test does nothing")]

@@ -152,14 +152,22 @@ fn a_model_too_large_for_the_memory_is_refused_with_the_arithmetic() {
 }
 
 #[test]
-fn a_port_that_is_taken_and_an_address_of_others_are_refused() {
+fn ports_that_are_taken_and_addresses_in_clear_or_of_others_are_refused() {
     let Some(desk) = Desk::new() else { return };
     let image = desk.image();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    for (address, expected) in [(address.as_str(), "--publish"), ("0.0.0.0:0", "loopback")] {
-        let run = desk.vial.run(&["run", text(&image).unwrap(), "--publish", address]);
-        complains(&run.unwrap(), 2, expected);
+    let image = text(&image).unwrap();
+    let run = desk.vial.run(&["run", image, "--publish", &address]);
+    complains(&run.unwrap(), 2, "--publish");
+    for (url, listen, expected) in [
+        ("https://127.0.0.1:1", address.as_str(), "--listen"),
+        ("https://127.0.0.1:1", "0.0.0.0:0", "loopback"),
+        ("https://127.0.0.1:1", "127.0.0.1:0", "127.0.0.1:1"),
+        ("http://127.0.0.1:1", "127.0.0.1:0", "https://HOST:PORT"),
+    ] {
+        let connect = ["connect", url, "--listen", listen, "--image", image, "--allow-simulated"];
+        complains(&desk.vial.run(&connect).unwrap(), 2, expected);
     }
 }
 

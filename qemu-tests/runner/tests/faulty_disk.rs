@@ -5,12 +5,12 @@
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::time::Duration;
 use serde_json::{Value, json};
-use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use vial_abi::ExitCode;
 use vial_abi::launch_page::{Kv, Machine, Measure};
 use vial_attest::MachineShape;
+use vial_client::Opening;
 use vial_devices::Memory;
 use vial_devices::block::Backend;
 use vial_image::SealedImage;
@@ -65,6 +65,9 @@ impl Backend for Faulty {
     }
 }
 
+/// Longer than a disk is waited for.
+const PATIENCE: Duration = Duration::from_secs(120);
+
 /// A machine in which the test model is streamed.
 const MACHINE: MachineShape = MachineShape {
     cpus: 2,
@@ -88,7 +91,7 @@ fn image() -> Option<(SealedImage, FileDisk)> {
 struct Running {
     vmm: Vmm,
     disk: Arc<Faulty>,
-    connections: Vec<TcpStream>,
+    connections: Vec<Opening>,
 }
 
 impl Running {
@@ -103,7 +106,9 @@ impl Running {
         });
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let connections = (0..3).map(|_| TcpStream::connect(address).unwrap()).collect();
+        let open =
+            |_| Opening::over(TcpStream::connect(address).unwrap(), address.to_string(), PATIENCE).unwrap();
+        let connections = (0..3).map(open).collect();
         let backend = Arc::clone(&disk);
         let vmm = machine::boot(&image, &MACHINE, (backend, listener), |_| ()).unwrap();
         Self { vmm, disk, connections }
@@ -117,30 +122,23 @@ impl Running {
     }
 
     /// Sends a request on a connection of its own; gives status and body.
-    fn ask(&mut self, head: &str, body: &str) -> (u16, String) {
-        let mut connection = self.connections.pop().unwrap();
-        let request = format!(
-            "{head} HTTP/1.1\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-            body.len()
-        );
-        connection.write_all(request.as_bytes()).unwrap();
-        let mut answer = String::new();
-        connection.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+    fn ask(&mut self, method: &str, path: &str, body: Option<&[u8]>) -> (u16, String) {
+        let mut connection = self.connections.pop().unwrap().open().unwrap();
+        let answer = connection.ask(method, path, body, 1 << 20).unwrap();
+        (answer.status, String::from_utf8(answer.body).unwrap())
     }
 
     /// What is answered greedily: a status, and the text or the error.
     fn answer(&mut self) -> (u16, String) {
         let body = json!({ "prompt": "The capital of France is", "max_tokens": 8, "temperature": 0 });
-        let (status, answer) = self.ask("POST /v1/completions", &body.to_string());
+        let (status, answer) = self.ask("POST", "/v1/completions", Some(body.to_string().as_bytes()));
         let value: Value = serde_json::from_str(&answer).unwrap();
         let text = value["choices"][0]["text"].as_str().unwrap_or(&answer).to_owned();
         (status, text)
     }
 
     fn health(&mut self) -> u16 {
-        self.ask("GET /health", "").0
+        self.ask("GET", "/health", None).0
     }
 }
 

@@ -4,6 +4,7 @@
 
 use serde_json::{Value, json};
 use std::fs::OpenOptions;
+use std::net::TcpStream;
 use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 use std::process::Output;
@@ -212,6 +213,8 @@ fn a_leaf_that_changes_between_passes_stops_every_answer() {
     answers(&appliance);
     assert_eq!(appliance.ask("/health").unwrap().0, 200);
     assert_eq!(verdict(&bench, &appliance).0, Some(0));
+    let shape = ["--memory", "96M", "--every", "0.02"];
+    let mut gateway = bench.vial.connect(&appliance.url(""), &bench.image, &shape).unwrap();
     let at = bench.vial.offset(&bench.image, "weights").unwrap() + 60_000_000;
     let file = OpenOptions::new().read(true).write(true).open(&bench.image).unwrap();
     let mut byte = [0];
@@ -225,6 +228,13 @@ fn a_leaf_that_changes_between_passes_stops_every_answer() {
     file.write_all_at(&byte, at).unwrap();
     assert!(appliance.send("/v1/completions", &body).unwrap().0 >= 500);
     assert_eq!(verdict(&bench, &appliance), (Some(1), json!("purpose"), json!("Unhealthy")));
+    // Whoever verified it before learns it in time, and closes.
+    let events: Vec<_> = core::iter::from_fn(|| gateway.next_event().ok()).collect();
+    let refused = events.last().unwrap();
+    assert_eq!(refused["event"], "refused", "{events:?}");
+    assert!(refused["why"].as_str().unwrap().starts_with("purpose: found Unhealthy"), "{refused}");
+    assert_eq!(gateway.ended().unwrap(), Some(1));
+    TcpStream::connect(&gateway.address).unwrap_err();
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::Bench;
 use super::start::{Server, vial_run};
 use super::table::{Report, median, spread};
-use crate::client;
+use crate::client::{self, Site};
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 use std::path::Path;
@@ -15,12 +15,12 @@ const THREADS: &str = "2";
 
 /// Measures in turn, so that a machine whose speed drifts drifts for all.
 pub(super) fn measure(bench: &Bench, image: &Path, report: &mut Report) -> Result<()> {
-    let address = client::free_address()?;
-    let server = Server(vial_run(bench, image, address).spawn()?);
-    client::healthy(address)?;
+    let site = Site::free()?;
+    let server = Server(vial_run(bench, image, site).spawn()?);
+    client::healthy(site)?;
     let (mut guest, mut process, mut peer) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..=bench.runs {
-        guest.push(streamed(address)?);
+        guest.push(streamed(site)?);
         process.push(by_process(bench)?);
         peer.extend(by_peer(bench)?);
     }
@@ -54,8 +54,8 @@ pub(super) fn measure(bench: &Bench, image: &Path, report: &mut Report) -> Resul
 }
 
 /// Tokens per second between the first and the last token of a streamed answer.
-fn streamed(address: core::net::SocketAddr) -> Result<f64> {
-    let arrivals = client::arrivals(address, &client::chat(QUESTION, TOKENS))?;
+fn streamed(site: Site) -> Result<f64> {
+    let arrivals = client::arrivals(site, &client::chat(QUESTION, TOKENS))?;
     let (first, last) = (arrivals.first().context("no text")?, arrivals.last().context("no text")?);
     #[expect(clippy::cast_precision_loss, reason = "a count of tokens")]
     Ok((arrivals.len() - 1) as f64 / (*last - *first).as_secs_f64())

@@ -5,7 +5,7 @@ use super::engine::{Choice, Found, Who, better, generated, measure, ratio};
 use super::lasting::{About, Lasting};
 use super::start::{Server, vial_run};
 use super::table::median;
-use crate::client::{self, Answer};
+use crate::client::{self, Answer, Site};
 use anyhow::{Context as _, Result, ensure};
 use std::path::Path;
 use std::time::Instant;
@@ -100,13 +100,13 @@ fn in_guest(
     (cpus, run): (&str, usize),
     found: &mut Found,
 ) -> Result<()> {
-    let (address, bytes) = (client::free_address()?, std::fs::metadata(image)?.len());
-    let mut command = vial_run(bench, image, address);
+    let (site, bytes) = (Site::free()?, std::fs::metadata(image)?.len());
+    let mut command = vial_run(bench, image, site);
     command.args(["--cpus", cpus, "--memory", &(bytes + BESIDES).next_multiple_of(1 << 21).to_string()]);
     let _server = Server(command.spawn()?);
-    client::healthy(address)?;
+    client::healthy(site)?;
     let count = choice.prompt.saturating_sub(AROUND).max(1) as usize;
-    let ask = |run| client::answer(address, &client::chat(&letters(count, run), choice.tokens));
+    let ask = |run| client::answer(site, &client::chat(&letters(count, run), choice.tokens));
     ask(run + 1)?;
     let started = Instant::now();
     let answer = ask(run)?;

@@ -3,7 +3,7 @@
 use super::Bench;
 use super::start::{Server, vial_run};
 use super::table::Report;
-use crate::client;
+use crate::client::{self, Site};
 use anyhow::{Context as _, Result};
 use std::path::Path;
 
@@ -12,9 +12,9 @@ const GUEST_KIB: u64 = 512 << 10;
 
 /// Adds what the process holds once it has answered.
 pub(super) fn measure(bench: &Bench, image: &Path, report: &mut Report) -> Result<()> {
-    let address = client::free_address()?;
-    let server = Server(vial_run(bench, image, address).spawn()?);
-    client::arrivals(address, &client::chat("Tell me a story.", 64))?;
+    let site = Site::free()?;
+    let server = Server(vial_run(bench, image, site).spawn()?);
+    client::arrivals(site, &client::chat("Tell me a story.", 64))?;
     let maps = std::fs::read_to_string(format!("/proc/{}/smaps", server.0.id())).context("read smaps")?;
     let (all, guest) = resident(&maps);
     let beyond = all.saturating_sub(guest);

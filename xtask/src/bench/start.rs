@@ -2,9 +2,8 @@
 
 use super::Bench;
 use super::table::{Report, median, spread};
-use crate::client;
+use crate::client::{self, Site};
 use anyhow::{Context as _, Result};
-use core::net::SocketAddr;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
@@ -26,35 +25,36 @@ impl Drop for Server {
     }
 }
 
-/// `vial run` at an address.
-pub(super) fn vial_run(bench: &Bench, image: &Path, address: SocketAddr) -> Command {
+/// `vial run` at an site.
+pub(super) fn vial_run(bench: &Bench, image: &Path, site: Site) -> Command {
     let mut command = Command::new(&bench.vial);
-    command.arg("run").arg(image).args(["--json", "--publish", &address.to_string()]);
+    command.arg("run").arg(image).args(["--json", "--publish", &site.to_string()]);
     command.stdout(Stdio::piped()).stderr(Stdio::null());
     command
 }
 
-fn llama_server(bench: &Bench, address: SocketAddr) -> Option<Command> {
+fn llama_server(bench: &Bench, site: Site) -> Option<Command> {
     let mut command = Command::new(bench.peer.as_ref()?.program("llama-server"));
     command.arg("-m").arg(&bench.model).args(["-t", "2", "--host", "127.0.0.1"]);
-    command.args(["--port", &address.port().to_string()]).stdout(Stdio::null()).stderr(Stdio::null());
+    command.args(["--port", &site.address.port().to_string()]).stdout(Stdio::null()).stderr(Stdio::null());
     Some(command)
 }
 
 /// Milliseconds until the server is healthy and until a chat's first text, each from a start of its own.
 fn until_first(
-    mut start: impl FnMut(SocketAddr) -> Option<Command>,
+    mut start: impl FnMut(Site) -> Option<Command>,
+    is_plain: bool,
     wants_text: bool,
 ) -> Result<Option<f64>> {
-    let address = client::free_address()?;
-    let Some(mut command) = start(address) else { return Ok(None) };
+    let site = Site { is_plain, ..Site::free()? };
+    let Some(mut command) = start(site) else { return Ok(None) };
     let started = Instant::now();
     let server = Server(command.spawn().with_context(|| format!("start {:?}", command.get_program()))?);
     let done = if wants_text {
-        let arrivals = client::arrivals(address, &client::chat(QUESTION, 4))?;
+        let arrivals = client::arrivals(site, &client::chat(QUESTION, 4))?;
         *arrivals.first().context("no text came")?
     } else {
-        client::healthy(address)?;
+        client::healthy(site)?;
         Instant::now()
     };
     drop(server);
@@ -63,13 +63,13 @@ fn until_first(
 
 /// Measures start-up and its stages.
 pub(super) fn measure(bench: &Bench, image: &Path, report: &mut Report) -> Result<()> {
-    let vial = |address| Some(vial_run(bench, image, address));
-    let peer = |address| llama_server(bench, address);
+    let vial = |site| Some(vial_run(bench, image, site));
+    let peer = |site| llama_server(bench, site);
     let (mut healthy, mut text, mut peers) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..=bench.runs {
-        healthy.extend(until_first(vial, false)?);
-        text.extend(until_first(vial, true)?);
-        peers.extend(until_first(peer, true)?);
+        healthy.extend(until_first(vial, false, false)?);
+        text.extend(until_first(vial, false, true)?);
+        peers.extend(until_first(peer, true, true)?);
     }
     // The first of each fills caches.
     let counted = |all: &[f64]| all.get(1..).unwrap_or_default().to_vec();
@@ -120,10 +120,10 @@ fn stages(bench: &Bench, image: &Path, report: &mut Report) -> Result<()> {
 
 /// Name and milliseconds of each mark up to the first token.
 fn timeline(bench: &Bench, image: &Path) -> Result<Vec<(String, f64)>> {
-    let address = client::free_address()?;
-    let mut server = Server(vial_run(bench, image, address).spawn()?);
+    let site = Site::free()?;
+    let mut server = Server(vial_run(bench, image, site).spawn()?);
     let lines = BufReader::new(server.0.stdout.take().context("no output")?).lines();
-    let asking = std::thread::spawn(move || client::arrivals(address, &client::chat(QUESTION, 4)));
+    let asking = std::thread::spawn(move || client::arrivals(site, &client::chat(QUESTION, 4)));
     let mut marks = Vec::new();
     for line in lines {
         let event: Value = serde_json::from_str(&line?)?;

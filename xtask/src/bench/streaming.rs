@@ -7,9 +7,8 @@ use super::lasting::{About, Lasting};
 use super::start::{Server, vial_run};
 use super::table::median;
 use super::{Bench, example};
-use crate::client::{self, Answer};
+use crate::client::{self, Answer, Site};
 use anyhow::{Context as _, Result};
-use core::net::SocketAddr;
 use serde_json::{Value, json as object};
 use std::path::Path;
 use std::process::Command;
@@ -140,16 +139,16 @@ fn disk(choice: &Choice, image: &Path) -> Result<f64> {
 
 /// One appliance: one request, the same by eight clients, and a long prompt.
 fn boot(bench: &Bench, choice: &Choice, image: &Path, memory: u64, found: &mut Found) -> Result<()> {
-    let address = client::free_address()?;
-    let mut command = vial_run(bench, image, address);
+    let site = Site::free()?;
+    let mut command = vial_run(bench, image, site);
     command.args(["--cpus", "2", "--memory", &format!("{memory}M")]).args(choice.cache.then_some("--cache"));
     let _server = Server(command.spawn()?);
-    client::healthy(address)?;
+    client::healthy(site)?;
     // Weights that stay come with the first pass.
-    client::answer(address, &by_chance("a", 2, 0))?;
-    let before = Sums::of(address)?;
-    let answer = client::answer(address, &by_chance("b", choice.tokens, 1))?;
-    let sums = Sums::of(address)?.since(&before);
+    client::answer(site, &by_chance("a", 2, 0))?;
+    let before = Sums::of(site)?;
+    let answer = client::answer(site, &by_chance("b", choice.tokens, 1))?;
+    let sums = Sums::of(site)?.since(&before);
     let all: f64 = sums.seconds.iter().sum();
     found.read.push(sums.bytes / all);
     for (share, seconds) in found.shares.iter_mut().zip(sums.seconds) {
@@ -157,10 +156,10 @@ fn boot(bench: &Bench, choice: &Choice, image: &Path, memory: u64, found: &mut F
     }
     let decode = decode(&answer)?;
     found.decode.push(decode);
-    found.together.push(together(address, choice.tokens)?);
+    found.together.push(together(site, choice.tokens)?);
     let started = Instant::now();
     let letters: String = ('a'..='z').cycle().take(LETTERS).collect();
-    let answer = client::answer(address, &by_chance(&letters, 1, 2))?;
+    let answer = client::answer(site, &by_chance(&letters, 1, 2))?;
     let first = answer.arrivals.first().context("no text came")?;
     found.prompt.push((*first - started).as_secs_f64() * decode);
     Ok(())
@@ -182,8 +181,8 @@ fn decode(Answer { arrivals, tokens, .. }: &Answer) -> Result<f64> {
 
 /// Tokens a second of eight requests that begin at once, behind the first token of the last.
 #[expect(clippy::cast_precision_loss, reason = "counts of tokens")]
-fn together(address: SocketAddr, tokens: u32) -> Result<f64> {
-    let ask = |seed| move || client::answer(address, &by_chance("c", tokens, seed));
+fn together(site: Site, tokens: u32) -> Result<f64> {
+    let ask = |seed| move || client::answer(site, &by_chance("c", tokens, seed));
     let answers = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..STREAMS).map(|seed| scope.spawn(ask(seed))).collect();
         let joined = threads.into_iter().map(|thread| thread.join().ok().context("a client ended")?);
@@ -204,8 +203,8 @@ struct Sums {
 }
 
 impl Sums {
-    fn of(address: SocketAddr) -> Result<Self> {
-        let text = client::text(address, "/metrics")?;
+    fn of(site: Site) -> Result<Self> {
+        let text = client::text(site, "/metrics")?;
         let of = |name: &str| {
             let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
             value.and_then(|value| value.parse::<f64>().ok()).with_context(|| format!("{name} in metrics"))

@@ -16,7 +16,7 @@ use vial_net::{
 };
 use vial_user::clock::Clock;
 use vial_user::virtio::{DeviceError, Net};
-use vial_user::{Heap, console, syscall};
+use vial_user::{Heap, console, random, syscall};
 
 use self::rates::Rates;
 use crate::checked::Checked;
@@ -32,6 +32,9 @@ use crate::streamed::{self, Spent};
 /// What a client is told once a leaf has differed, or could not be read.
 const UNHEALTHY: &str =
     "the weights on the disk cannot be read or differ from what was sealed; this appliance answers no more";
+
+/// What a certificate carries where the TEE gave no report.
+const NO_EVIDENCE: &[u8] = b"{}";
 
 /// Everything the loop joins.
 #[derive(Debug)]
@@ -151,7 +154,7 @@ impl Appliance<'_> {
         turns.status.experts = ExpertHits { memory, disk };
     }
 
-    fn note_weights(&self, turns: &mut Turns) {
+    fn note_weights(&mut self, turns: &mut Turns) {
         if self.weights.is_whole() && !turns.has_whole_weights {
             turns.has_whole_weights = true;
             syscall::mark(Mark::Weights);
@@ -159,6 +162,7 @@ impl Appliance<'_> {
         if let Some(error) = self.weights.failure().filter(|_| turns.status.unhealthy.is_none()) {
             console::print(format_args!("{error}"));
             turns.status.unhealthy = Some(UNHEALTHY);
+            self.server.renew();
         }
     }
 
@@ -206,10 +210,25 @@ impl Appliance<'_> {
                 Ok(json) => self.server.attested(job, &json),
                 Err(error) => self.server.fail(job, &error),
             },
+            Action::Certify => self.certify(turns),
             Action::Forget(connection) => {
                 let ended = self.scopes.leave(connection);
                 ended.into_iter().for_each(|scope| self.loaded.batcher.forget(scope));
             }
+        }
+    }
+
+    /// Evidence for certificates, over a nonce of the appliance's own: it says what it is, and not when.
+    fn certify(&mut self, turns: &Turns) {
+        let mut nonce = [0; 64];
+        let evidence = match random::fill(&mut nonce) {
+            true => evidence::json(&self.bound, &nonce, turns.purpose()),
+            false => Err(ApiError::server("the processor gave no randomness")),
+        };
+        // Without a report there is nothing to show, and whoever asks for one is told why.
+        let shown = evidence.unwrap_or_else(|_| NO_EVIDENCE.to_vec());
+        if let Err(error) = self.server.certify(&shown, self.clock.now_ns()) {
+            console::print(format_args!("channel: {}", error.message));
         }
     }
 

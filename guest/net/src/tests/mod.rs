@@ -1,17 +1,19 @@
 //! The server over a cable, with a client made of smoltcp and a scripted generator.
 
-use alloc::string::{String, ToString as _};
+mod bench;
+
+use alloc::string::ToString as _;
 use alloc::vec::Vec;
 use alloc::{format, vec};
 use core::net::{IpAddr, Ipv4Addr};
 
+use self::bench::{Bench, client_side};
 use crate::error::ApiError;
 use crate::http::{Parsed, parse};
 use crate::route::asked;
-use crate::stack::Stack;
 use crate::{
-    Action, Cache, Credential, Delta, Drafts, ExpertHits, Finish, JobId, Model, Peer, Sender, Server,
-    ServerConfig, Status, Times, Usage, Window,
+    Action, Cache, Credential, Delta, Drafts, ExpertHits, Finish, JobId, Model, Peer, Sender, Status, Times,
+    Usage, Window,
 };
 
 fn whole(bytes: &[u8]) -> crate::http::Request {
@@ -68,72 +70,39 @@ fn paths_methods_and_nonces_are_checked() {
     }
 }
 
-/// A server and a client on one cable.
-struct Bench {
-    server: Server,
-    client: Stack,
-    now_ns: u64,
-    status: Status,
-    actions: Vec<Action>,
-    received: Vec<u8>,
+#[test]
+fn nobody_is_let_in_before_there_is_evidence_and_it_is_renewed() {
+    let mut bench = Bench::unconnected();
+    bench.turns();
+    assert!(!bench.is_open() && bench.actions == [Action::Certify]);
+    bench.server.certify(b"first", bench.now_ns).unwrap();
+    bench.turns();
+    assert_eq!(bench.evidence(), b"first");
+    for (at, is_told) in [(1_u8, true), (2, false)] {
+        bench.reconnect(Some(client_side()));
+        bench.actions.clear();
+        if is_told {
+            bench.server.renew();
+        } else {
+            bench.now_ns += 60_000_000_000;
+        }
+        bench.turns();
+        assert!(bench.actions.contains(&Action::Certify) && !bench.is_open());
+        bench.server.certify(&[at], bench.now_ns).unwrap();
+        bench.turns();
+        assert_eq!(bench.evidence(), [at]);
+    }
 }
 
-impl Bench {
-    fn connected() -> Self {
-        let config = ServerConfig { mac: [2, 0, 0, 0, 0, 1], seed: 1, connections: 2, model: model() };
-        let mut bench = Self {
-            server: Server::new(config, 0),
-            client: Stack::gateway(0),
-            now_ns: 0,
-            status: Status::default(),
-            actions: Vec::new(),
-            received: Vec::new(),
-        };
-        bench.turns();
-        bench
-    }
-
-    fn turns(&mut self) {
-        for _ in 0..60 {
-            self.now_ns += 1_000_000;
-            self.client.poll(self.now_ns);
-            let socket = self.client.socket(0);
-            let _ = socket.recv(|bytes| {
-                self.received.extend_from_slice(bytes);
-                (bytes.len(), ())
-            });
-            self.client.poll(self.now_ns);
-            while let Some(frame) = self.client.cable.to_send.pop_front() {
-                self.server.receive(frame);
-            }
-            self.actions.extend(self.server.poll(self.now_ns, 5, &self.status));
-            while let Some(frame) = self.server.next_frame() {
-                self.client.cable.received.push_back(frame);
-            }
-        }
-    }
-
-    fn send(&mut self, text: &str) {
-        self.client.socket(0).send_slice(text.as_bytes()).unwrap();
-        self.turns();
-    }
-
-    fn chat(&mut self, rest: &str) {
-        let body = format!(r#"{{"messages":[{{"role":"user","content":"hi"}}]{rest}}}"#);
-        self.send(&format!(
-            "POST /v1/chat/completions HTTP/1.1\r\nContent-Length: {}\r\n\r\n{body}",
-            body.len()
-        ));
-    }
-
-    fn embed(&mut self, body: &str) {
-        self.send(&format!("POST /v1/embeddings HTTP/1.1\r\nContent-Length: {}\r\n\r\n{body}", body.len()));
-    }
-
-    fn text(&mut self) -> String {
-        self.turns();
-        String::from_utf8(core::mem::take(&mut self.received)).unwrap()
-    }
+#[test]
+fn plain_http_is_answered_with_what_to_do_and_nothing_of_it_is_read() {
+    let mut bench = Bench::connected();
+    bench.reconnect(None);
+    let request = "POST /v1/completions HTTP/1.1\r\nContent-Length: 14\r\n\r\n{\"prompt\":\"a\"}";
+    bench.waiting = request.as_bytes().to_vec();
+    let text = bench.text();
+    assert!(text.starts_with("HTTP/1.1 400 ") && text.contains("HTTPS alone"), "{text}");
+    assert!(bench.actions.iter().all(|action| matches!(action, Action::Forget(_))), "{:?}", bench.actions);
 }
 
 const USAGE: Usage = Usage { prompt_tokens: 3, cached_tokens: 0, completion_tokens: 2 };

@@ -20,7 +20,7 @@ use crate::simulated::SimulatedTee;
 use crate::snp::Roots;
 use crate::snp::report::Report;
 use crate::{
-    Assurance, Attached, Bytes, MachineShape, Policy, PolicyFile, Profile, Reference, ReferenceError,
+    Asked, Assurance, Attached, Bytes, MachineShape, Policy, PolicyFile, Profile, Reference, ReferenceError,
     Statement, Trust, Verdict, host_data, verify,
 };
 
@@ -153,7 +153,7 @@ fn policy_of(reference: &Reference) -> Policy {
 fn verdict_under(evidence: &Bytes, policy: &Policy, nonce: &[u8; 64]) -> Verdict {
     let amd = Roots::none();
     let trust = Trust { now: 0, amd: &amd, amd_revocation_lists: &[], intel: None };
-    verify(evidence, policy, Some(nonce), &trust)
+    verify(evidence, policy, Asked { nonce: Some(nonce), key: None }, &trust)
 }
 
 fn refused_by(verdict: &Verdict) -> &'static str {

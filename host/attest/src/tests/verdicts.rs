@@ -99,10 +99,22 @@ fn a_nonce_of_another_session_is_refused() {
 }
 
 #[test]
+fn evidence_over_a_connection_to_another_key_is_refused() {
+    let amd = Roots::none();
+    let trust = Trust { now: 0, amd: &amd, amd_revocation_lists: &[], intel: None };
+    let evidence = evidence();
+    let over = |key: &[u8; 32]| {
+        verify(&evidence, &policy_of(&reference()), Asked { nonce: Some(&NONCE), key: Some(key) }, &trust)
+    };
+    assert!(over(&evidence.channel_key).accepted);
+    assert_eq!(refused_by(&over(&[9; 32])), "channel key");
+}
+
+#[test]
 fn stored_evidence_is_refused_where_freshness_is_wanted() {
     let amd = Roots::none();
     let trust = Trust { now: 0, amd: &amd, amd_revocation_lists: &[], intel: None };
-    let stored = |policy: &Policy| verify(&evidence(), policy, None, &trust);
+    let stored = |policy: &Policy| verify(&evidence(), policy, Asked::default(), &trust);
     assert_eq!(refused_by(&stored(&policy_of(&reference()))), "freshness");
     let mut file = file();
     reference().state(&mut file).unwrap();

@@ -12,12 +12,12 @@ use crate::shape::Shape;
 
 /// Flags of what is expected.
 #[derive(clap::Args)]
-pub(super) struct Expected {
+pub(crate) struct Expected {
     /// Expect this image.
-    #[arg(long, conflicts_with_all = ["measurements", "report"])]
+    #[arg(long, conflicts_with = "measurements")]
     image: Option<PathBuf>,
     /// Expect these reference values (`vial measure` prints them).
-    #[arg(long, value_name = "FILE", conflicts_with = "report")]
+    #[arg(long, value_name = "FILE")]
     measurements: Option<PathBuf>,
     /// Expect what this policy states (TOML); what it states is stronger than an image.
     #[arg(long, value_name = "FILE")]

@@ -3,6 +3,7 @@
 mod expected;
 mod explain;
 mod files;
+mod judge;
 mod screen;
 mod subject;
 
@@ -12,8 +13,10 @@ use vial_attest::{Ear, Verdict};
 
 use crate::failure::{Failure, REFUSED};
 use crate::terminal::{json, print};
-use expected::Expected;
-use subject::Appraised;
+pub(crate) use subject::Appraised;
+
+pub(crate) use expected::Expected;
+pub(crate) use judge::Judge;
 
 /// Check what an appliance far away is, or what a report proves
 ///
@@ -38,21 +41,21 @@ pub(crate) struct Args {
 #[derive(clap::Args)]
 #[group(required = true, multiple = false)]
 struct Subject {
-    /// An appliance's address: http://HOST:PORT
+    /// An appliance's address: https://HOST:PORT
     url: Option<String>,
     /// Evidence that was stored: what an appliance answered to /v1/attestation.
     #[arg(long, value_name = "FILE")]
     evidence: Option<PathBuf>,
     /// A report alone, of whatever machine: the bytes of SEV-SNP's, a quote of TDX, Azure's HCL report, a chain of
     /// DICE with a statement (CBOR), or a TPM's quote as JSON (message, signature, the 24 pcrs of SHA-256, and the key, as hex).
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["image", "measurements"])]
     report: Option<PathBuf>,
     /// Say what a field of the policy is for, or `all`.
     #[arg(long, value_name = "FIELD")]
     explain: Option<String>,
 }
 
-/// What is signed by the makers of processors, and the time.
+/// What came with a report, and what its maker signed.
 #[derive(clap::Args)]
 struct Collateral {
     /// Certificates that came with --report, PEM or DER: the chip's (VCEK) or the cloud's (VLEK).
@@ -70,6 +73,13 @@ struct Collateral {
     /// What --report must bind, as hex; without it the policy must not ask for freshness.
     #[arg(long, value_name = "HEX", requires = "report")]
     report_data: Option<String>,
+    #[command(flatten)]
+    makers: Makers,
+}
+
+/// What the makers of processors sign, and the time.
+#[derive(clap::Args)]
+pub(crate) struct Makers {
     /// Intel's collateral, as JSON; no quote of TDX is authentic without.
     #[arg(long, value_name = "FILE")]
     collateral: Option<PathBuf>,
@@ -94,7 +104,7 @@ struct Output<'a> {
     #[serde(flatten)]
     ear: Ear,
     /// What acceptance does not prove.
-    not_proven: &'a [&'a str],
+    not_proven: Vec<&'a str>,
 }
 
 /// Runs it.
@@ -111,15 +121,26 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 }
 
 fn show(args: &Args, appraised: &Appraised) {
-    let Appraised { subject, verdict, models, .. } = appraised;
-    let not_proven = screen::not_proven(verdict);
-    let model = models.as_ref().map(|models| models.model.as_str());
-    let draft_model = models.as_ref().and_then(|models| models.draft.as_deref());
-    let ear = Ear::of(verdict, env!("CARGO_PKG_VERSION"), appraised.now);
-    let output = Output { subject, model, draft_model, verdict, ear, not_proven: &not_proven };
+    let output = appraised.output();
     if args.json {
         print(&json(&output));
     } else {
         screen::lines(&output).iter().for_each(|line| print(line));
+    }
+}
+
+impl Appraised {
+    /// The one screen, for people.
+    pub(crate) fn screen(&self) -> Vec<String> {
+        screen::lines(&self.output())
+    }
+
+    fn output(&self) -> Output<'_> {
+        let Self { subject, verdict, models, .. } = self;
+        let not_proven = screen::not_proven(verdict);
+        let model = models.as_ref().map(|models| models.model.as_str());
+        let draft_model = models.as_ref().and_then(|models| models.draft.as_deref());
+        let ear = Ear::of(verdict, env!("CARGO_PKG_VERSION"), self.now);
+        Output { subject, model, draft_model, verdict, ear, not_proven }
     }
 }

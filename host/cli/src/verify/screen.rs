@@ -18,7 +18,7 @@ const VALUE: usize = 34;
 pub(super) fn not_proven(verdict: &Verdict) -> Vec<&'static str> {
     let mut all = verdict.assurance.map(rests_on).unwrap_or_default().to_vec();
     let appliance = [
-        "that the channel you talk over ends in this appliance: it is not encrypted yet",
+        "that any other connection ends in this appliance: pin its key, or use `vial connect`",
         "that answers are right, or that the model is a good one",
         "that the host keeps the appliance running or passes every message on",
     ];
@@ -66,6 +66,7 @@ pub(super) fn lines(output: &Output<'_>) -> Vec<String> {
             "channel key",
             cut(&verdict.channel_key)
         ));
+        lines.push(format!("   {:<NAME$} {}  (for curl -k --pinnedpubkey)", "pin", verdict.channel_pin));
     }
     lines.push(String::new());
     lines.push("This does not prove".to_owned());

@@ -8,21 +8,19 @@ use vial_attest::snp::report::REPORT_BYTES;
 use vial_attest::tdx::{Collateral as Intel, without_padding};
 use vial_attest::tpm::TpmQuote;
 use vial_attest::{
-    AZURE, Attached, Bytes, DICE, Reference, SEV_SNP, Statement, TDX, TPM, Trust, Verdict,
+    AZURE, Asked, Attached, Bytes, DICE, Reference, SEV_SNP, Statement, TDX, TPM, Trust, Verdict,
     appraise as appraise_report, verify,
 };
 use vial_weights::Manifest;
-use vial_weights::tree::Hex;
 
 use super::expected::Expected;
 use super::files::{certificates, read};
-use super::{Collateral, Subject};
+use super::{Collateral, Judge, Makers, Subject};
 use crate::failure::Failure;
-use crate::http::get;
+use crate::http::connect;
 
 /// Longest wait for an appliance.
 const PATIENCE: Duration = Duration::from_secs(20);
-const EVIDENCE_MAX: u64 = 256 << 10;
 
 /// Names of what sees the prompt, for people.
 pub(super) struct Models {
@@ -31,9 +29,9 @@ pub(super) struct Models {
 }
 
 /// A verdict on something.
-pub(super) struct Appraised {
+pub(crate) struct Appraised {
     pub(super) subject: String,
-    pub(super) verdict: Verdict,
+    pub(crate) verdict: Verdict,
     pub(super) models: Option<Models>,
     /// As of when, in seconds since 1970.
     pub(super) now: u64,
@@ -45,42 +43,33 @@ pub(super) fn appraise(
     expected: &Expected,
     collateral: &Collateral,
 ) -> Result<Appraised, Failure> {
-    let held = Held::read(collateral)?;
+    if let Some(url) = &subject.url {
+        let judge = Judge::new(expected, &collateral.makers)?;
+        return judge.judge(url, &mut connect(url, PATIENCE)?);
+    }
+    let held = Held::read(&collateral.makers)?;
     match (&subject.url, &subject.evidence, &subject.report) {
-        (Some(url), _, _) => appliance(url, expected, &held),
         (_, Some(path), _) => stored(path, expected, &held),
         (_, _, Some(path)) => report(path, expected, collateral, &held),
         _ => Err(Failure::new("nothing to verify", "name an address, --evidence or --report")),
     }
 }
 
-fn appliance(url: &str, expected: &Expected, held: &Held) -> Result<Appraised, Failure> {
-    let reference = expected.reference()?;
-    let policy = expected.of_appliance(reference.as_ref())?;
-    let mut nonce = [0; 64];
-    getrandom::fill(&mut nonce)
-        .map_err(|error| Failure::new(format!("nonce: {error}"), "the system gives none"))?;
-    let address = format!("{}/v1/attestation?nonce={}", url.trim_end_matches('/'), Hex(&nonce));
-    let evidence = parse(&get(&address, PATIENCE, EVIDENCE_MAX)?)?;
-    let verdict = verify(&evidence, &policy, Some(&nonce), &held.trust());
-    Ok(appraised(url.to_owned(), verdict, reference.as_ref(), &evidence, held.now))
-}
-
 fn stored(path: &Path, expected: &Expected, held: &Held) -> Result<Appraised, Failure> {
     let reference = expected.reference()?;
     let policy = expected.of_appliance(reference.as_ref())?;
     let evidence = parse(&read(path, "what an appliance answered to /v1/attestation?nonce=...")?)?;
-    let verdict = verify(&evidence, &policy, None, &held.trust());
+    let verdict = verify(&evidence, &policy, Asked::default(), &held.trust());
     Ok(appraised(path.display().to_string(), verdict, reference.as_ref(), &evidence, held.now))
 }
 
-fn parse(json: &[u8]) -> Result<Bytes, Failure> {
+pub(super) fn parse(json: &[u8]) -> Result<Bytes, Failure> {
     let hint = "is there an appliance behind this address?";
     Bytes::parse(json).map_err(|error| Failure::new(error.to_string(), hint))
 }
 
 /// The names are the expected ones, or those of a manifest that was accepted; else they are nobody's word.
-fn appraised(
+pub(super) fn appraised(
     subject: String,
     verdict: Verdict,
     reference: Option<&Reference>,
@@ -161,15 +150,15 @@ fn report_data(text: &str) -> Result<Vec<u8>, Failure> {
 }
 
 /// Roots, collateral and the time.
-struct Held {
-    now: u64,
+pub(super) struct Held {
+    pub(super) now: u64,
     amd: Roots,
     lists: Vec<Vec<u8>>,
     intel: Option<Intel>,
 }
 
 impl Held {
-    fn read(collateral: &Collateral) -> Result<Self, Failure> {
+    pub(super) fn read(collateral: &Makers) -> Result<Self, Failure> {
         let hint = "as https://kdsintf.amd.com/vcek/v1/PRODUCT/crl gives it";
         let lists = collateral.crl.iter().map(|path| read(path, hint)).collect::<Result<_, _>>()?;
         let amd = Roots::amd().map_err(|error| Failure::new(error.to_string(), "this vial is broken"))?;
@@ -177,7 +166,7 @@ impl Held {
         Ok(Self { now: now(collateral.at.as_deref())?, amd, lists, intel })
     }
 
-    fn trust(&self) -> Trust<'_> {
+    pub(super) fn trust(&self) -> Trust<'_> {
         Trust { now: self.now, amd: &self.amd, amd_revocation_lists: &self.lists, intel: self.intel.as_ref() }
     }
 }
