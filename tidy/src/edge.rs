@@ -28,6 +28,7 @@ const LAYERS: &[(&str, Layer)] = &[
     ("guest/grammar", Layer::Pure),
     ("guest/model", Layer::Pure),
     ("guest/channel", Layer::Pure),
+    ("guest/receipt", Layer::Pure),
     ("guest/net", Layer::Pure),
     ("guest/agent", Layer::Pure),
     ("guest/plan", Layer::Pure),

@@ -70,7 +70,8 @@ fn run(memory: &mut Memory, heap: &Heap) -> Result<core::convert::Infallible, St
     let bound = Bound { manifest: sealed.manifest_bytes, event_log: sealed.event_log, channel_key };
     let (mac, random) = (net.mac(), random::fill);
     let model = Model { name: loaded.name.clone(), width: loaded.width };
-    let config = ServerConfig { mac, seed, connections: CONNECTIONS, model, identity, random };
+    let named = sealed.named();
+    let config = ServerConfig { mac, seed, connections: CONNECTIONS, model, sealed: named, identity, random };
     let server = Server::new(config, clock.now_ns());
     let engine = Engine { team, isa: Isa::detect() };
     let seed = seed.rotate_left(32);
@@ -105,6 +106,16 @@ impl Sealed {
         let tree = tree(blob(handoff.tree)?, handoff.weights_bytes, &handoff.weights_root)?;
         let (event_log, bundle) = (blob(handoff.event_log)?, blob(handoff.bundle)?);
         Ok(Self { manifest, manifest_bytes, event_log, bundle, tree, draft_tree })
+    }
+
+    /// What receipts name.
+    fn named(&self) -> vial_net::Sealed {
+        vial_net::Sealed {
+            manifest_digest: self.manifest.digest(),
+            weights_root: self.manifest.weights.root,
+            draft_root: self.manifest.draft.as_ref().map(|draft| draft.weights.root),
+            engine: env!("CARGO_PKG_VERSION").into(),
+        }
     }
 
     /// Both files.

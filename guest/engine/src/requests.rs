@@ -89,6 +89,25 @@ fn sampling(generation: &Generation, defaults: &Defaults, seed: u64) -> Sampling
     }
 }
 
+/// How a request's tokens are chosen, as receipts name it.
+#[must_use]
+pub fn sampled(request: &Request) -> vial_receipt::Sampling {
+    let Sampling { temperature, top_k, top_p, min_p, repetition_penalty, .. } = request.sampling;
+    let Sampling { presence_penalty, frequency_penalty, seed, .. } = request.sampling;
+    let (top_k, is_deterministic) = (top_k as u64, request.is_deterministic);
+    vial_receipt::Sampling {
+        temperature,
+        top_k,
+        top_p,
+        min_p,
+        repetition_penalty,
+        presence_penalty,
+        frequency_penalty,
+        seed,
+        is_deterministic,
+    }
+}
+
 /// As [`refusal`], for one of the inputs of `/v1/embeddings`.
 #[must_use]
 pub fn input_refusal(error: &SubmitError) -> ApiError {

@@ -54,12 +54,21 @@ pub(crate) struct Client {
     has_continued: bool,
     closes: bool,
     quiet_since_ns: u64,
+    /// Bytes that were taken to be sent, all in all.
+    taken: u64,
+    /// Those of them that left.
+    pub(crate) told: u64,
+    /// SHA-256 of the evidence that it was shown last.
+    pub(crate) evidence: [u8; 32],
 }
 
 impl Client {
-    pub(crate) fn new(peer: Peer, now_ns: u64) -> Self {
+    pub(crate) fn new(peer: Peer, evidence: [u8; 32], now_ns: u64) -> Self {
         Self {
             peer,
+            taken: 0,
+            told: 0,
+            evidence,
             input: Vec::new(),
             output: Vec::new(),
             sent: 0,
@@ -126,8 +135,8 @@ impl Client {
     }
 
     /// Starts a streamed response.
-    pub(crate) fn start_stream(&mut self) {
-        self.output.extend(http::stream_head(self.keeps_alive));
+    pub(crate) fn start_stream(&mut self, extra: &str) {
+        self.output.extend(http::stream_head(self.keeps_alive, extra));
     }
 
     /// Sends a part of a streamed response.
@@ -153,9 +162,20 @@ impl Client {
         self.output.get(self.sent..).unwrap_or_default()
     }
 
+    /// Bytes for it, all in all: those that were taken, and those that are to be sent.
+    pub(crate) fn queued(&self) -> u64 {
+        self.taken + self.unsent().len() as u64
+    }
+
+    /// Takes note that all that was taken has left.
+    pub(crate) fn note_left(&mut self) {
+        self.told = self.taken;
+    }
+
     /// Takes note of bytes sent.
     pub(crate) fn note_sent(&mut self, bytes: usize, now_ns: u64) {
         self.sent += bytes;
+        self.taken += bytes as u64;
         if bytes > 0 {
             self.quiet_since_ns = now_ns;
         }

@@ -58,12 +58,15 @@ impl Connection {
 
     /// Sends what the client has and the socket has room for.
     pub(crate) fn write(&mut self, socket: &mut Socket<'_>, now_ns: u64) {
-        loop {
+        while socket.may_send() {
             if self.client.is_over() {
                 self.session.close();
             }
             let sent = socket.send_slice(self.session.unsent()).unwrap_or(0);
             self.session.note_sent(sent);
+            if self.session.unsent().is_empty() {
+                self.client.note_left();
+            }
             let mut told = Vec::new();
             let taken = self.session.send(self.client.unsent(), &mut |text| told.extend_from_slice(text));
             self.client.receive(&told);

@@ -20,6 +20,7 @@ mod embedding;
 mod error;
 mod http;
 mod json;
+mod notary;
 mod route;
 mod sender;
 mod server;
@@ -36,6 +37,7 @@ pub use api::{
 pub use error::ApiError;
 pub use http::{Parsed, Request, parse};
 pub use json::JsonText;
+pub use notary::{Moment, Sealed};
 pub use sender::{Credential, Peer, Sender};
 pub use server::{Action, JobId, Model, Server, ServerConfig};
 pub use status::{Cache, Drafts, ExpertHits, Status, Times, Window};

@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::api::{Embedding, Generation, embedding, generation};
 use crate::error::ApiError;
 use crate::http::Request;
+use crate::notary::ReceiptId;
 use crate::server::Model;
 use crate::status::Status;
 
@@ -20,11 +21,14 @@ pub(crate) enum Asked {
     Embed(Embedding),
     /// Evidence over this nonce.
     Attest([u8; 64]),
+    /// The receipt of that name.
+    Receipt(ReceiptId),
     /// This answer: status, type, body.
     Ready(u16, &'static str, Vec<u8>),
 }
 
 const JSON: &str = "application/json";
+const RECEIPTS: &str = "/v1/receipts/";
 
 /// Reads what a request asks for.
 pub(crate) fn asked(
@@ -36,6 +40,7 @@ pub(crate) fn asked(
     let wanted = match request.path.as_str() {
         "/v1/chat/completions" | "/v1/completions" | "/v1/embeddings" => "POST",
         "/v1/models" | "/v1/attestation" | "/health" | "/metrics" => "GET",
+        path if path.starts_with(RECEIPTS) => "GET",
         _ => return Err(ApiError::http(404, "no such path")),
     };
     if request.method != wanted {
@@ -46,7 +51,10 @@ pub(crate) fn asked(
         "/v1/models" => Ok(Asked::Ready(200, JSON, models(&model.name, created))),
         "/health" => Ok(health(status)),
         "/metrics" => Ok(Asked::Ready(200, "text/plain; version=0.0.4", status.metrics().into_bytes())),
-        path => compute(path, &request.body, model, status),
+        path => match path.strip_prefix(RECEIPTS) {
+            Some(name) => receipt(name).map(Asked::Receipt),
+            None => compute(path, &request.body, model, status),
+        },
     }
 }
 
@@ -82,10 +90,22 @@ fn nonce(query: &str) -> Result<[u8; 64], ApiError> {
         return Err(refused());
     }
     let mut nonce = [0; 64];
-    for (to, digits) in nonce.iter_mut().zip(text.as_bytes().as_chunks::<2>().0) {
-        let digit = |digit: u8| char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-        let (Some(high), Some(low)) = (digit(digits[0]), digit(digits[1])) else { return Err(refused()) };
-        *to = high << 4 | low;
-    }
+    unhex(text, &mut nonce).ok_or_else(refused)?;
     Ok(nonce)
+}
+
+/// A receipt's name: 16 bytes of hex.
+fn receipt(name: &str) -> Result<ReceiptId, ApiError> {
+    let mut id = ReceiptId::default();
+    let is_whole = name.len() == 2 * id.len() && unhex(name, &mut id).is_some();
+    if is_whole { Ok(id) } else { Err(ApiError::http(404, "no receipt has such a name")) }
+}
+
+/// Fills the front of `bytes` from pairs of digits.
+fn unhex(text: &str, bytes: &mut [u8]) -> Option<()> {
+    let digit = |digit: u8| char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    for (to, digits) in bytes.iter_mut().zip(text.as_bytes().as_chunks::<2>().0) {
+        *to = digit(digits[0])? << 4 | digit(digits[1])?;
+    }
+    Some(())
 }

@@ -25,7 +25,7 @@ use crate::evidence::{self, Bound};
 use crate::files::Files;
 use crate::form::Reader;
 use crate::load::Loaded;
-use crate::requests::{input_refusal, refusal, request};
+use crate::requests::{input_refusal, refusal, request, sampled};
 use crate::scope::Scopes;
 use crate::streamed::{self, Spent};
 
@@ -178,7 +178,7 @@ impl Appliance<'_> {
         match action {
             Action::Generate(job, generation, sender) => {
                 turns.status.requests += 1;
-                match self.submit(*generation, &sender) {
+                match self.submit(job, *generation, &sender) {
                     Ok((id, reader)) => {
                         turns.jobs.insert(id, job);
                         turns.readers.insert(id, reader);
@@ -232,12 +232,18 @@ impl Appliance<'_> {
         }
     }
 
-    fn submit(&mut self, generation: Generation, sender: &Sender) -> Result<(RequestId, Reader), ApiError> {
+    fn submit(
+        &mut self,
+        job: JobId,
+        generation: Generation,
+        sender: &Sender,
+    ) -> Result<(RequestId, Reader), ApiError> {
         self.seed = self.seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let now_s = self.unix_s().and_then(|now_s| i64::try_from(now_s).ok());
         let caching = generation.caching.clone();
         let (request, form) = request(&self.loaded, generation, self.seed, now_s)?;
         let cache_scope = self.scopes.enter(sender, &caching, |ended| self.loaded.batcher.forget(ended));
+        self.server.sampled(job, sampled(&request));
         let request = Request { client: self.scopes.client(sender), cache_scope, ..request };
         let id = self.loaded.batcher.submit(request).map_err(|error| refusal(&error))?;
         Ok((id, Reader::new(&form, self.seed)))

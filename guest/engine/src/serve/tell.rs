@@ -4,7 +4,7 @@ use alloc::string::ToString as _;
 use vial_abi::Mark;
 use vial_model::generate::{Event, Finish, RequestId, Usage};
 use vial_model::transformer::PassError;
-use vial_net::{ApiError, Delta, JobId, TokenLogprob};
+use vial_net::{ApiError, Delta, JobId, Moment, TokenLogprob};
 use vial_user::{console, syscall};
 
 use super::{Appliance, Turns, UNHEALTHY};
@@ -32,7 +32,8 @@ impl Appliance<'_> {
                 let has_called = reader
                     .as_mut()
                     .is_some_and(|reader| reader.finish(&mut |delta| server.delta(job, delta, None)));
-                self.server.finish(job, finish_of(finish, has_called), usage_of(usage));
+                let now = self.moment();
+                self.server.finish(job, finish_of(finish, has_called), usage_of(usage), now);
             }
             Event::Embedded { id, vector, .. } => {
                 let Some(job) = turns.jobs.remove(&id) else { return };
@@ -49,6 +50,12 @@ impl Appliance<'_> {
                 self.server.fail(job, &failure(&error));
             }
         }
+    }
+
+    /// Now, for receipts.
+    fn moment(&self) -> Moment {
+        let checked_leaves = self.weights.checked().leaves;
+        Moment { unix_seconds: self.unix_s().unwrap_or(0), checked_leaves }
     }
 
     /// Tells the next text of an answer; probabilities go with its first piece, or alone.

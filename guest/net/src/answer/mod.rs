@@ -5,10 +5,13 @@ mod message;
 #[cfg(test)]
 mod tests;
 
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use serde_json::{Value, json};
+
+use crate::notary::Draft;
 
 pub use logprob::{TokenLogprob, TokenText};
 pub use message::Delta;
@@ -59,11 +62,15 @@ pub(crate) struct Answer {
     pub(crate) said: Said,
     pub(crate) logprobs: Vec<TokenLogprob>,
     pub(crate) is_started: bool,
+    /// The receipt that is to come with it.
+    pub(crate) receipt: Option<Box<Draft>>,
 }
 
 impl Answer {
     /// Adds a piece and the probabilities of its token; for a stream, the events to send.
     pub(crate) fn add(&mut self, delta: Delta<'_>, logprob: Option<TokenLogprob>) -> Vec<u8> {
+        let is_told = self.is_chat || matches!(delta, Delta::Text(_));
+        self.receipt.iter_mut().filter(|_| is_told).for_each(|draft| draft.keep(delta));
         if !self.is_stream {
             self.said.keep(delta);
             self.logprobs.extend(logprob);
@@ -79,10 +86,10 @@ impl Answer {
         events
     }
 
-    /// The end of a stream, or the whole answer's body.
-    pub(crate) fn finish(&mut self, finish: Finish, usage: Usage) -> Vec<u8> {
+    /// The end of a stream, or the whole answer's body; with the receipt, where there is one.
+    pub(crate) fn finish(&mut self, finish: Finish, usage: Usage, receipt: Option<&str>) -> Vec<u8> {
         if !self.is_stream {
-            return self.whole(finish.name(), usage);
+            return self.whole(finish.name(), usage, receipt);
         }
         let mut events = self.opening();
         let last = if self.is_chat { json!({ "delta": {} }) } else { self.nothing() };
@@ -91,6 +98,12 @@ impl Answer {
             let mut object = self.object();
             object["choices"] = json!([]);
             object["usage"] = counts(usage);
+            events.extend(data(&object));
+        }
+        if let Some(receipt) = receipt {
+            let mut object = self.object();
+            object["choices"] = json!([]);
+            object["receipt"] = json!(receipt);
             events.extend(data(&object));
         }
         events.extend_from_slice(b"data: [DONE]\n\n");
@@ -128,7 +141,7 @@ impl Answer {
         data(&object)
     }
 
-    fn whole(&self, reason: &str, usage: Usage) -> Vec<u8> {
+    fn whole(&self, reason: &str, usage: Usage, receipt: Option<&str>) -> Vec<u8> {
         let mut choice = if self.is_chat {
             json!({ "message": self.said.message() })
         } else {
@@ -140,6 +153,9 @@ impl Answer {
         let mut object = self.object();
         object["choices"] = json!([choice]);
         object["usage"] = counts(usage);
+        if let Some(receipt) = receipt {
+            object["receipt"] = json!(receipt);
+        }
         serde_json::to_vec(&object).unwrap_or_default()
     }
 

@@ -18,6 +18,7 @@ fn answer(is_chat: bool, is_stream: bool) -> Answer {
         said: Said::default(),
         logprobs: Vec::new(),
         is_started: false,
+        receipt: None,
     }
 }
 
@@ -40,7 +41,7 @@ fn whole(is_chat: bool, deltas: &[Delta<'_>]) -> Value {
     for delta in deltas {
         assert!(answer.add(*delta, None).is_empty());
     }
-    serde_json::from_slice(&answer.finish(Finish::ToolCalls, USAGE)).unwrap()
+    serde_json::from_slice(&answer.finish(Finish::ToolCalls, USAGE, None)).unwrap()
 }
 
 /// The first choice of every event.
@@ -81,7 +82,7 @@ fn content_is_null_beside_calls_alone_and_empty_without_any() {
 fn streamed_calls_carry_their_index_and_the_name_once() {
     let mut answer = answer(true, true);
     let mut bytes: Vec<u8> = DELTAS.iter().flat_map(|delta| answer.add(*delta, None)).collect();
-    bytes.extend(answer.finish(Finish::ToolCalls, USAGE));
+    bytes.extend(answer.finish(Finish::ToolCalls, USAGE, None));
     let events = events(&bytes);
     let deltas: Vec<&Value> = events.iter().map(|choice| &choice["delta"]).collect();
     let begun = |index: u32, id, name| json!({ "tool_calls": [{ "index": index, "id": id, "type": "function", "function": { "name": name, "arguments": "" } }] });

@@ -61,7 +61,7 @@ pub(crate) struct Form {
     pub(crate) dimensions: Option<usize>,
 }
 
-const FIELDS: &[&str] = &["model", "input", "encoding_format", "dimensions", "pooling"];
+const FIELDS: &[&str] = &["model", "input", "encoding_format", "dimensions", "pooling", "receipt"];
 
 /// Reads a body of `/v1/embeddings`; `width` is the number of elements that the model's vectors have.
 ///
@@ -70,6 +70,9 @@ const FIELDS: &[&str] = &["model", "input", "encoding_format", "dimensions", "po
 pub fn embedding(body: &[u8], model: &str, width: usize) -> Result<Embedding, ApiError> {
     let body = Field::body(body)?.object(FIELDS)?;
     check_model(&body, model)?;
+    if body.read("receipt", "a flag")?.unwrap_or(false) {
+        return Err(ApiError::invalid("receipt", "found true, expected it for chats and completions alone"));
+    }
     let inputs = inputs(&body.require("input", EXPECTED)?)?;
     let most = (ELEMENTS_MAX / width.max(1)).max(1);
     if inputs.len() > most {

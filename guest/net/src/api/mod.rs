@@ -79,6 +79,8 @@ pub struct Generation {
     pub is_deterministic: bool,
     pub(crate) is_stream: bool,
     pub(crate) includes_usage: bool,
+    /// Extension `receipt`.
+    pub(crate) wants_receipt: bool,
 }
 
 /// Fields of both kinds of request. Others are ignored, as clients send many.
@@ -122,6 +124,7 @@ const FIELDS: &[&str] = &[
     "prompt_cache_key",
     "user",
     "safety_identifier",
+    "receipt",
 ];
 
 /// Reads a body of `/v1/chat/completions` (`is_chat`) or `/v1/completions`.
@@ -149,6 +152,7 @@ pub fn generation(body: &[u8], is_chat: bool, model: &str) -> Result<Generation,
         is_deterministic: body.read("deterministic", "a flag")?.unwrap_or(false),
         is_stream: body.read("stream", "a flag")?.unwrap_or(false),
         includes_usage: includes_usage(&body)?,
+        wants_receipt: body.read("receipt", "a flag")?.unwrap_or(false),
     })
 }
 

@@ -14,7 +14,7 @@ use vial_channel::{Identity, client};
 
 use super::model;
 use crate::stack::Stack;
-use crate::{Action, Server, ServerConfig, Status};
+use crate::{Action, Sealed, Server, ServerConfig, Status};
 
 /// Different every time, which is all that tests need.
 fn random(bytes: &mut [u8]) -> bool {
@@ -29,6 +29,11 @@ fn random(bytes: &mut [u8]) -> bool {
 pub(super) fn client_side() -> ClientConnection {
     let config = client::config(random).unwrap();
     ClientConnection::new(Arc::new(config), "appliance".try_into().unwrap()).unwrap()
+}
+
+pub(super) fn sealed() -> Sealed {
+    let engine = "1.2.3".into();
+    Sealed { manifest_digest: [3; 48], weights_root: [4; 32], draft_root: None, engine }
 }
 
 /// A server and a client on one cable.
@@ -59,7 +64,7 @@ impl Bench {
     pub(super) fn unconnected() -> Self {
         let identity = Arc::new(Identity::new(&[7; 32]));
         let (mac, model) = ([2, 0, 0, 0, 0, 1], model());
-        let config = ServerConfig { mac, seed: 1, connections: 2, model, identity, random };
+        let config = ServerConfig { mac, seed: 1, connections: 2, model, sealed: sealed(), identity, random };
         Self {
             server: Server::new(config, 0),
             client: Stack::gateway(0),
@@ -140,11 +145,15 @@ impl Bench {
     }
 
     pub(super) fn chat(&mut self, rest: &str) {
-        let body = format!(r#"{{"messages":[{{"role":"user","content":"hi"}}]{rest}}}"#);
+        let body = Self::chat_body(rest);
         self.send(&format!(
             "POST /v1/chat/completions HTTP/1.1\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         ));
+    }
+
+    pub(super) fn chat_body(rest: &str) -> String {
+        format!(r#"{{"messages":[{{"role":"user","content":"hi"}}]{rest}}}"#)
     }
 
     pub(super) fn embed(&mut self, body: &str) {

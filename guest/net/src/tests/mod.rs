@@ -1,6 +1,7 @@
 //! The server over a cable, with a client made of smoltcp and a scripted generator.
 
 mod bench;
+mod receipts;
 
 use alloc::string::ToString as _;
 use alloc::vec::Vec;
@@ -12,8 +13,8 @@ use crate::error::ApiError;
 use crate::http::{Parsed, parse};
 use crate::route::asked;
 use crate::{
-    Action, Cache, Credential, Delta, Drafts, ExpertHits, Finish, JobId, Model, Peer, Sender, Status, Times,
-    Usage, Window,
+    Action, Cache, Credential, Delta, Drafts, ExpertHits, Finish, JobId, Model, Moment, Peer, Sender, Status,
+    Times, Usage, Window,
 };
 
 fn whole(bytes: &[u8]) -> crate::http::Request {
@@ -114,7 +115,7 @@ fn a_whole_answer_and_the_next_request_on_one_connection() {
     assert!(matches!(bench.actions[..], [Action::Generate(JobId(0), ..)]));
     bench.server.delta(JobId(0), Delta::Text("Hel"), None);
     bench.server.delta(JobId(0), Delta::Text("lo"), None);
-    bench.server.finish(JobId(0), Finish::Stop, USAGE);
+    bench.server.finish(JobId(0), Finish::Stop, USAGE, Moment::default());
     let text = bench.text();
     assert!(text.starts_with("HTTP/1.1 200 OK\r\n"), "{text}");
     assert!(text.contains(r#""content":"Hello""#) && text.contains(r#""total_tokens":5"#), "{text}");
@@ -128,7 +129,7 @@ fn a_stream_ends_with_done_and_usage_where_it_is_asked_for() {
     bench.chat(r#","stream":true,"stream_options":{"include_usage":true}"#);
     bench.server.delta(JobId(0), Delta::Text("Hi"), None);
     assert!(bench.text().contains(r#""content":"Hi""#));
-    bench.server.finish(JobId(0), Finish::Length, USAGE);
+    bench.server.finish(JobId(0), Finish::Length, USAGE, Moment::default());
     let text = bench.text();
     assert!(text.contains(r#""finish_reason":"length""#) && text.contains(r#""prompt_tokens":3"#), "{text}");
     assert!(text.contains("data: [DONE]") && text.ends_with("0\r\n\r\n"), "{text}");
@@ -162,7 +163,7 @@ fn requests_say_who_sends_them_and_a_connection_that_ends_is_told() {
     };
     for (job, header) in (0..).zip(["authorization:  Bearer Secret \r\n", ""]) {
         bench.send(&ask(header));
-        bench.server.finish(JobId(job), Finish::Stop, USAGE);
+        bench.server.finish(JobId(job), Finish::Stop, USAGE, Moment::default());
         bench.turns();
     }
     let sender = |action| match action {

@@ -1,26 +1,27 @@
 //! All connections, and what the appliance is to do for them.
 
+mod turn;
+
 use alloc::boxed::Box;
-use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use vial_channel::{Acceptor, Identity, Random};
+use vial_receipt::{Outcome, Sampling, Tokens, digest};
 
-use crate::answer::{Answer, Delta, Finish, Said, TokenLogprob, Usage};
+use self::turn::Turn;
+
+use crate::answer::{Delta, Finish, TokenLogprob, Usage};
 use crate::api::{Embedding, Generation};
 use crate::client::{Client, Job, Work};
 use crate::connection::Connection;
 use crate::embedding;
 use crate::error::ApiError;
-use crate::route::{Asked, asked};
-use crate::sender::{Credential, Peer, Sender};
+use crate::notary::{Moment, Notary, Sealed};
+use crate::sender::Sender;
 use crate::stack::Stack;
 use crate::status::Status;
-
-/// How long a certificate's evidence is shown before there is new.
-const EVIDENCE_NS: u64 = 60_000_000_000;
 
 /// Names a request; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -56,7 +57,9 @@ pub struct ServerConfig {
     pub connections: usize,
     /// The model.
     pub model: Model,
-    /// The key that every connection shows.
+    /// What receipts name.
+    pub sealed: Sealed,
+    /// The key that every connection shows, and that signs receipts.
     pub identity: Arc<Identity>,
     /// Randomness for channels: secret from everybody.
     pub random: Random,
@@ -77,6 +80,9 @@ pub struct Server {
     stack: Stack,
     connections: Vec<Option<Connection>>,
     acceptor: Acceptor,
+    notary: Notary,
+    /// SHA-256 of the evidence in certificates.
+    certified: [u8; 32],
     /// When evidence for certificates was obtained.
     certified_ns: Option<u64>,
     model: Model,
@@ -90,9 +96,19 @@ impl Server {
     pub fn new(config: ServerConfig, now_ns: u64) -> Self {
         let stack = Stack::new(config.mac, config.seed, config.connections, now_ns);
         let connections = (0..config.connections).map(|_| None).collect();
+        let notary = Notary::new(Arc::clone(&config.identity), config.random, config.sealed);
         let acceptor = Acceptor::new(config.identity, config.random);
-        let (model, certified_ns) = (config.model, None);
-        Self { stack, connections, acceptor, certified_ns, model, next_job: 0, next_connection: 0 }
+        Self {
+            stack,
+            connections,
+            acceptor,
+            notary,
+            certified: [0; 32],
+            certified_ns: None,
+            model: config.model,
+            next_job: 0,
+            next_connection: 0,
+        }
     }
 
     /// Shows evidence in certificates from now on.
@@ -100,7 +116,7 @@ impl Server {
     /// # Errors
     /// No certificate can be made of it; the one before is shown for a while, and nobody let in where there is none.
     pub fn certify(&mut self, evidence: &[u8], now_ns: u64) -> Result<(), ApiError> {
-        self.certified_ns = Some(now_ns);
+        (self.certified, self.certified_ns) = (digest(evidence), Some(now_ns));
         self.acceptor
             .certify(evidence)
             .map_err(|_| ApiError::server("no certificate can be made of the evidence"))
@@ -134,13 +150,13 @@ impl Server {
 
     /// Handles frames and timers; gives what is to be done. `unix_seconds` dates answers.
     pub fn poll(&mut self, now_ns: u64, unix_seconds: u64, status: &Status) -> Vec<Action> {
-        let mut actions = Vec::new();
+        let mut turn = Turn { now_ns, unix_seconds, status, actions: Vec::new() };
         self.stack.poll(now_ns);
         for at in 0..self.connections.len() {
-            self.serve(at, now_ns, unix_seconds, status, &mut actions);
+            self.serve(at, &mut turn);
         }
         self.stack.poll(now_ns);
-        actions
+        turn.actions
     }
 
     /// Tells the next piece of an answer, and the probabilities of the token that it ends with.
@@ -148,13 +164,29 @@ impl Server {
         let Some(client) = self.client(id) else { return };
         let events = client.answer().map(|answer| answer.add(delta, logprob)).unwrap_or_default();
         client.send_part(&events);
+        let queued = client.queued();
+        if let Some(draft) = client.answer().and_then(|answer| answer.receipt.as_mut()) {
+            draft.mark(queued);
+        }
     }
 
-    /// Tells that an answer is complete.
-    pub fn finish(&mut self, id: JobId, finish: Finish, usage: Usage) {
+    /// Tells how the tokens of an answer will be chosen, for its receipt.
+    pub fn sampled(&mut self, id: JobId, sampling: Sampling) {
+        let answer = self.client(id).and_then(Client::answer);
+        if let Some(draft) = answer.and_then(|answer| answer.receipt.as_mut()) {
+            draft.sampling = sampling;
+        }
+    }
+
+    /// Tells that an answer is complete, and when that is.
+    pub fn finish(&mut self, id: JobId, finish: Finish, usage: Usage, now: Moment) {
+        let Some(answer) = self.client(id).and_then(Client::answer) else { return };
+        let draft = answer.receipt.take();
+        let receipt =
+            draft.and_then(|draft| self.notary.sign(&draft, outcome(finish), Some(tokens(usage)), now));
         let Some(client) = self.client(id) else { return };
         let Some(answer) = client.answer() else { return };
-        let (body, is_stream) = (answer.finish(finish, usage), answer.is_stream);
+        let (body, is_stream) = (answer.finish(finish, usage, receipt.as_deref()), answer.is_stream);
         client.job = None;
         if is_stream {
             client.send_part(&body);
@@ -193,131 +225,8 @@ impl Server {
     pub fn attested(&mut self, id: JobId, json: &[u8]) {
         let Some(client) = self.client(id) else { return };
         client.job = None;
+        client.evidence = digest(json);
         client.respond(200, "application/json", json, "Cache-Control: no-store\r\n");
-    }
-
-    fn serve(
-        &mut self,
-        at: usize,
-        now_ns: u64,
-        unix_seconds: u64,
-        status: &Status,
-        actions: &mut Vec<Action>,
-    ) {
-        let Some(mut connection) = self.connections[at].take() else {
-            return self.accept(at, now_ns, actions);
-        };
-        connection.read(self.stack.socket(at));
-        self.take_requests(&mut connection.client, now_ns, unix_seconds, status, actions);
-        let socket = self.stack.socket(at);
-        connection.write(socket, now_ns);
-        pause(&mut connection.client, actions);
-        let is_gone = !socket.may_recv() && socket.recv_queue() == 0;
-        if is_gone || connection.is_over() || connection.client.is_idle(now_ns) {
-            self.let_go(at, connection.client, actions);
-        } else {
-            self.connections[at] = Some(connection);
-        }
-    }
-
-    /// Lets in whoever waits, as soon as there is a certificate to be shown.
-    fn accept(&mut self, at: usize, now_ns: u64, actions: &mut Vec<Action>) {
-        let is_fresh = self.certified_ns.is_some_and(|then| now_ns.saturating_sub(then) < EVIDENCE_NS);
-        let socket = self.stack.socket(at);
-        if !socket.is_open() {
-            return self.stack.listen(at);
-        }
-        if !socket.may_recv() || !socket.may_send() {
-            return;
-        }
-        if !is_fresh {
-            if !actions.contains(&Action::Certify) {
-                actions.push(Action::Certify);
-            }
-            return;
-        }
-        let Some(session) = self.acceptor.accept() else { return socket.abort() };
-        let peer = Peer::new(self.next_connection, socket.remote_endpoint());
-        self.next_connection += 1;
-        self.connections[at] = Some(Connection::new(Client::new(peer, now_ns), session));
-    }
-
-    fn take_requests(
-        &mut self,
-        client: &mut Client,
-        now_ns: u64,
-        unix_seconds: u64,
-        status: &Status,
-        actions: &mut Vec<Action>,
-    ) {
-        while let Some(request) = client.next_request(now_ns) {
-            match request {
-                Err(error) => client.refuse(&error, true),
-                Ok(request) => match asked(&request, &self.model, unix_seconds, status) {
-                    Err(error) => client.refuse(&error, false),
-                    Ok(asked) => self.take(client, asked, request.credential, unix_seconds, actions),
-                },
-            }
-        }
-    }
-
-    fn take(
-        &mut self,
-        client: &mut Client,
-        asked: Asked,
-        credential: Credential,
-        created: u64,
-        actions: &mut Vec<Action>,
-    ) {
-        let id = JobId(self.next_job);
-        let work = match asked {
-            Asked::Ready(status, kind, body) => return client.respond(status, kind, &body, ""),
-            Asked::Attest(nonce) => {
-                actions.push(Action::Attest(id, nonce));
-                Work::Evidence
-            }
-            Asked::Embed(embedding) => {
-                let form = embedding.form;
-                actions.push(Action::Embed(id, embedding));
-                Work::Embedding(form)
-            }
-            Asked::Generate(generation, is_chat) => {
-                let answer = self.new_answer(&generation, is_chat, created);
-                if answer.is_stream {
-                    client.start_stream();
-                }
-                let sender = Sender { peer: client.peer, credential };
-                actions.push(Action::Generate(id, generation, sender));
-                Work::Answer(answer)
-            }
-        };
-        self.next_job += 1;
-        client.job = Some(Job { id, work, is_paused: false });
-    }
-
-    fn new_answer(&self, generation: &Generation, is_chat: bool, created: u64) -> Answer {
-        let prefix = if is_chat { "chatcmpl" } else { "cmpl" };
-        Answer {
-            id: format!("{prefix}-{}", self.next_job),
-            is_chat,
-            is_stream: generation.is_stream,
-            includes_usage: generation.includes_usage,
-            created,
-            model: self.model.name.clone(),
-            has_logprobs: generation.logprobs.is_some(),
-            said: Said::default(),
-            logprobs: Vec::new(),
-            is_started: false,
-        }
-    }
-
-    /// Closes a connection; one whose peer is still there gets its last bytes first.
-    fn let_go(&mut self, at: usize, client: Client, actions: &mut Vec<Action>) {
-        if let Some(Job { id, work: Work::Answer(_) | Work::Embedding(_), .. }) = client.job {
-            actions.push(Action::Cancel(id));
-        }
-        actions.push(Action::Forget(client.peer.connection));
-        self.stack.socket(at).close();
     }
 
     fn client(&mut self, id: JobId) -> Option<&mut Client> {
@@ -326,12 +235,14 @@ impl Server {
     }
 }
 
-fn pause(client: &mut Client, actions: &mut Vec<Action>) {
-    let is_clogged = client.is_clogged();
-    if let Some(Job { id, work: Work::Answer(_), is_paused }) = &mut client.job
-        && *is_paused != is_clogged
-    {
-        *is_paused = is_clogged;
-        actions.push(Action::Pause(*id, is_clogged));
+fn outcome(finish: Finish) -> Outcome {
+    match finish {
+        Finish::Stop => Outcome::Stop,
+        Finish::Length => Outcome::Length,
+        Finish::ToolCalls => Outcome::ToolCalls,
     }
+}
+
+fn tokens(usage: Usage) -> Tokens {
+    Tokens { prompt: usage.prompt_tokens as u64, completion: usage.completion_tokens as u64 }
 }
