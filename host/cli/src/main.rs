@@ -16,6 +16,7 @@ mod inspect;
 mod key;
 mod kv;
 mod measure;
+mod page;
 mod plan;
 mod run;
 mod shape;
@@ -50,7 +51,8 @@ enum Command {
     Run(run::Args),
     /// Watch what an appliance is doing.
     Top(top::Args),
-    Verify(verify::Args),
+    Verify(Box<verify::Args>),
+    Page(page::Args),
     /// Print what an appliance of an image must show.
     Measure(measure::Args),
     /// Make publisher keys.
@@ -69,6 +71,7 @@ fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Top(args) => top::run(&args),
         Command::Verify(args) => verify::run(&args),
+        Command::Page(args) => page::run(&args),
         Command::Measure(args) => measure::run(&args),
         Command::Key(args) => key::run(&args),
         Command::Chat(args) => chat::run(&args),

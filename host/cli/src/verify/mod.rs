@@ -2,15 +2,15 @@
 
 mod expected;
 mod explain;
+mod failed;
 mod files;
 mod screen;
 mod subject;
 
-use serde::Serialize;
 use std::path::PathBuf;
-use vial_attest::{Ear, Verdict};
 
 use crate::failure::{Failure, REFUSED};
+use crate::page;
 use crate::terminal::{json, print};
 use expected::Expected;
 use subject::Appraised;
@@ -32,6 +32,9 @@ pub(crate) struct Args {
     /// Print the verdict as JSON, in the form of EAR (draft-ietf-rats-ear) with every check.
     #[arg(long)]
     json: bool,
+    /// Also write a page that holds the verifier and what was judged, for who has a browser only: it judges anew, offline.
+    #[arg(long, value_name = "FILE", conflicts_with = "explain")]
+    html: Option<PathBuf>,
 }
 
 /// What is verified.
@@ -81,45 +84,22 @@ struct Collateral {
     at: Option<String>,
 }
 
-/// The verdict with what it was made against, as printed.
-#[derive(Serialize)]
-struct Output<'a> {
-    /// The address or file.
-    subject: &'a str,
-    model: Option<&'a str>,
-    /// The model that drafts for it, which sees the prompt too; `null` for none.
-    draft_model: Option<&'a str>,
-    #[serde(flatten)]
-    verdict: &'a Verdict,
-    #[serde(flatten)]
-    ear: Ear,
-    /// What acceptance does not prove.
-    not_proven: &'a [&'a str],
-}
-
 /// Runs it.
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     if let Some(field) = &args.subject.explain {
         return explain::run(field);
     }
-    let appraised = subject::appraise(&args.subject, &args.expected, &args.collateral)?;
-    show(args, &appraised);
-    if appraised.verdict.accepted {
+    let Appraised { question, answer } = subject::appraise(&args.subject, &args.expected, &args.collateral)?;
+    if let Some(path) = &args.html {
+        page::write(path, &question)?;
+    }
+    if args.json {
+        print(&json(&answer));
+    } else {
+        screen::lines(&answer).iter().for_each(|line| print(line));
+    }
+    if answer.verdict.accepted {
         return Ok(());
     }
     Err(Failure::new(String::new(), String::new()).with_code(REFUSED))
-}
-
-fn show(args: &Args, appraised: &Appraised) {
-    let Appraised { subject, verdict, models, .. } = appraised;
-    let not_proven = screen::not_proven(verdict);
-    let model = models.as_ref().map(|models| models.model.as_str());
-    let draft_model = models.as_ref().and_then(|models| models.draft.as_deref());
-    let ear = Ear::of(verdict, env!("CARGO_PKG_VERSION"), appraised.now);
-    let output = Output { subject, model, draft_model, verdict, ear, not_proven: &not_proven };
-    if args.json {
-        print(&json(&output));
-    } else {
-        screen::lines(&output).iter().for_each(|line| print(line));
-    }
 }
