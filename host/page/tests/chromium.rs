@@ -7,10 +7,8 @@ mod chromium;
 #[path = "common/recordings.rs"]
 mod recordings;
 
-use base64ct::{Base64, Encoding as _};
-use chromium::{Chromium, element, text};
+use chromium::{Chromium, element, text, with_script};
 use recordings::{OPEN, milan, tdx};
-use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 use vial_attest::{Question, Shown};
 
@@ -132,13 +130,6 @@ fn a_question_that_is_none_judges_nothing() {
     }
 }
 
-/// A script of the test's own, which the page's policy is changed to allow.
-fn with_script(page: &str, script: &str) -> String {
-    let digest = Base64::encode_string(&Sha256::digest(script));
-    let page = page.replacen("script-src ", &format!("script-src 'sha256-{digest}' "), 1);
-    page.replacen("</body>", &format!("<script>{script}</script></body>"), 1)
-}
-
 #[test]
 fn files_that_are_dropped_on_an_empty_page_are_judged() {
     let Some(desk) = Desk::new() else { return };
@@ -155,7 +146,9 @@ fn files_that_are_dropped_on_an_empty_page_are_judged() {
          at('at').value = '2023-06-01T00:00:00Z';
          dispatchEvent(new DragEvent('drop', {{ dataTransfer: box }}));"
     );
-    let dom = desk.open(&with_script(&vial_page::page(&Question::default()).unwrap(), &script));
+    let page = desk.folder.path().join("page.html");
+    std::fs::write(&page, with_script(&vial_page::page(&Question::default()).unwrap(), &script)).unwrap();
+    let dom = desk.chromium.dump_later(&page);
     assert_eq!(text(element(&dom, "headline")), "ACCEPTED", "{}", text(element(&dom, "subject")));
     let taken = text(element(&dom, "taken"));
     assert_eq!(

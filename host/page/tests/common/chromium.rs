@@ -1,9 +1,12 @@
-//! A browser without a window.
+//! A browser without a window, and what it made of a page.
+#![allow(dead_code, reason = "each test file uses a part of it")]
 
+use base64ct::{Base64, Encoding as _};
+use sha2::{Digest as _, Sha256};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Time of the page that passes before it is read; it goes faster than the clock on the wall where nothing is done.
+/// Time of a page that passes before it is read, where files are waited for; it goes faster than the clock on the wall.
 const VIRTUAL_MS: u32 = 10_000;
 
 /// Chromium.
@@ -21,9 +24,19 @@ impl Chromium {
         found.map(Self)
     }
 
-    /// A page as it is once its scripts have run, as HTML.
+    /// A page as it is when it has loaded, as HTML.
     pub(crate) fn dump(&self, page: &Path) -> String {
-        let output = self.command(page).arg("--dump-dom").stderr(Stdio::null()).output().unwrap();
+        self.dump_with(page, None)
+    }
+
+    /// A page as it is when what it waits for has happened.
+    pub(crate) fn dump_later(&self, page: &Path) -> String {
+        self.dump_with(page, Some(format!("--virtual-time-budget={VIRTUAL_MS}")))
+    }
+
+    fn dump_with(&self, page: &Path, flag: Option<String>) -> String {
+        let mut command = self.command(page);
+        let output = command.arg("--dump-dom").args(flag).stderr(Stdio::null()).output().unwrap();
         assert!(output.status.success(), "chromium: {}", output.status);
         String::from_utf8(output.stdout).unwrap()
     }
@@ -33,10 +46,16 @@ impl Chromium {
         let mut command = Command::new(&self.0);
         command.args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]);
         command.arg(format!("--user-data-dir={}", page.with_extension("profile").display()));
-        command.arg(format!("--virtual-time-budget={VIRTUAL_MS}"));
         command.arg(format!("file://{}", page.display()));
         command
     }
+}
+
+/// The page with a script of the test's own, which its policy is changed to allow.
+pub(crate) fn with_script(page: &str, script: &str) -> String {
+    let digest = Base64::encode_string(&Sha256::digest(script));
+    let page = page.replacen("script-src ", &format!("script-src 'sha256-{digest}' "), 1);
+    page.replacen("</body>", &format!("<script>{script}</script></body>"), 1)
 }
 
 /// What stands in the element of that identity, as markup.
