@@ -1,7 +1,7 @@
-//! Builds the measured programs: firmware, kernel, engine.
+//! Builds the measured programs, firmware, kernel and engine, and the verifier that pages hold.
 
 use crate::image::Image;
-use crate::toolchain::{RING_0, RING_3, Toolchain};
+use crate::toolchain::{RING_0, RING_3, Toolchain, WASM};
 use anyhow::{Context as _, Result, ensure};
 use std::path::{Path, PathBuf};
 
@@ -15,8 +15,13 @@ pub(crate) fn run() -> Result<()> {
     let engine = builder.program(RING_3, "vial-engine")?;
     for (name, image) in [("firmware", firmware), ("kernel", kernel), ("engine", engine)] {
         let path = builder.write(&format!("{name}.elf"), &image.encode())?;
-        println!("{name:<9} {:>9} bytes  {}", std::fs::metadata(&path)?.len(), path.display());
+        say(name, &path)?;
     }
+    say("verifier", &builder.verifier()?)
+}
+
+fn say(name: &str, path: &Path) -> Result<()> {
+    println!("{name:<9} {:>9} bytes  {}", std::fs::metadata(path)?.len(), path.display());
     Ok(())
 }
 
@@ -63,6 +68,20 @@ impl Builder {
         Ok(())
     }
 
+    /// The verifier of pages as a module of WebAssembly, without names of functions.
+    fn verifier(&self) -> Result<PathBuf> {
+        let toolchain = Toolchain::for_target(WASM)?;
+        let flags = [&["-Cstrip=symbols".to_owned()][..], &self.remaps(&toolchain)].concat();
+        let mut cargo = toolchain.cargo("build", WASM, &self.target_dir(WASM), &flags);
+        cargo.current_dir(&self.workspace).args(["--quiet", "--lib", "--package", "vial-wasm"]);
+        ensure!(cargo.status().context("run cargo")?.success(), "build for {WASM} failed: see above");
+        let built = self.target_dir(WASM).join(WASM).join("release/vial_wasm.wasm");
+        self.write(
+            "verifier.wasm",
+            &std::fs::read(&built).with_context(|| format!("read {}", built.display()))?,
+        )
+    }
+
     /// A program built by [`Self::cargo`].
     pub(crate) fn program(&self, target: &str, name: &str) -> Result<Image> {
         Image::read(&self.target_dir(target).join(target).join("release").join(name))
@@ -85,16 +104,20 @@ impl Builder {
 
     /// Compiler flags: fixed addresses, and no folder names in the programs.
     fn flags(&self, toolchain: &Toolchain) -> Vec<String> {
+        let own = ["-Crelocation-model=static", "-Cstrip=debuginfo"].map(str::to_owned);
+        [&own[..], &self.remaps(toolchain)].concat()
+    }
+
+    /// Flags that keep folder names out of the programs.
+    fn remaps(&self, toolchain: &Toolchain) -> Vec<String> {
         let cargo_home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
         let cargo_home = cargo_home.or_else(|| std::env::home_dir().map(|home| home.join(".cargo")));
-        let mut flags = vec!["-Crelocation-model=static".to_owned(), "-Cstrip=debuginfo".to_owned()];
         let registry = cargo_home.iter().flat_map(|home| registries(home));
         let folders = registry.map(|folder| (folder, "crates"));
         let own = [(toolchain.sysroot().to_owned(), "rust"), (self.workspace.clone(), "vial")];
-        for (folder, name) in folders.chain(own) {
-            flags.push(format!("--remap-path-prefix={}={name}", folder.display()));
-        }
-        flags
+        let remap =
+            |(folder, name): (PathBuf, &str)| format!("--remap-path-prefix={}={name}", folder.display());
+        folders.chain(own).map(remap).collect()
     }
 }
 

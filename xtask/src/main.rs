@@ -43,7 +43,7 @@ enum Verb {
     Bench(bench::Options),
     /// Fuzz every parser on a trust boundary.
     Fuzz(fuzz::Options),
-    /// Build firmware, kernel and engine into target/guest.
+    /// Build firmware, kernel, engine and the verifier of pages into target/guest.
     Guest,
     /// Boot the ring-0 self-test under QEMU, and under KVM where there is one.
     SelfTest(self_test::Options),

@@ -7,8 +7,12 @@ use anyhow::{Result, bail};
 use std::process::Command;
 
 /// Debian packages that give the programs the tests run.
-const PROGRAMS: [(&str, &str); 3] =
-    [("qemu-system-x86_64", "qemu-system-x86"), ("b3sum", "b3sum"), ("curl", "curl")];
+const PROGRAMS: [(&str, &str); 4] = [
+    ("qemu-system-x86_64", "qemu-system-x86"),
+    ("b3sum", "b3sum"),
+    ("curl", "curl"),
+    ("chromium", "chromium"),
+];
 /// Compiler and library sources for bare targets, where rustup cannot fetch the target.
 const SOURCES: [&str; 2] = ["rustc-web", "rust-web-src"];
 

@@ -4,7 +4,14 @@ use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 use core::fmt::Display;
 use serde::Serialize;
+use vial_abi::report::Purpose;
 use vial_weights::tree::Hex;
+
+use crate::policy::{ANY, Field};
+use crate::visible::visible;
+
+/// What an appliance means that reports so.
+const UNHEALTHY: &str = "The appliance answers no more: weights that it read differed from what was sealed, or could not be read.";
 
 /// How a check went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -23,7 +30,7 @@ pub struct Check {
     pub name: &'static str,
     /// How it went.
     pub outcome: Outcome,
-    /// What was found.
+    /// What was found, [`visible`].
     pub found: String,
     /// What was expected.
     pub expected: String,
@@ -36,6 +43,25 @@ impl Check {
     #[must_use]
     pub fn has_passed(&self) -> bool {
         self.outcome == Outcome::Passed
+    }
+
+    /// Whether the policy lets it be whatever it is.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.expected == ANY && self.has_passed()
+    }
+
+    /// What the field is for; `None` for checks that no policy states.
+    #[must_use]
+    pub fn says(&self) -> Option<&'static str> {
+        Field::of(self.name).map(|field| field.says)
+    }
+
+    /// What it means that this was found, where that needs words.
+    #[must_use]
+    pub fn remark(&self) -> Option<&'static str> {
+        let is_unhealthy = self.name == "purpose" && self.found == alloc::format!("{:?}", Purpose::Unhealthy);
+        is_unhealthy.then_some(UNHEALTHY)
     }
 }
 
@@ -59,8 +85,8 @@ impl Checks {
         self.0.push(Check {
             name,
             outcome,
-            found: found.to_string(),
-            expected: expected.to_string(),
+            found: visible(&found.to_string()),
+            expected: visible(&expected.to_string()),
             source,
         });
         is_right.then_some(())

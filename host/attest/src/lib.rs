@@ -14,6 +14,7 @@
 
 extern crate alloc;
 
+mod answer;
 mod appliance;
 mod assurance;
 mod authentic;
@@ -24,8 +25,10 @@ mod corim;
 pub mod dice;
 mod ear;
 mod malformed;
+mod not_proven;
 mod pin;
 pub mod policy;
+mod question;
 mod reference;
 pub mod simulated;
 pub mod snp;
@@ -35,8 +38,10 @@ mod tests;
 pub mod tpm;
 mod trust;
 mod verify;
+mod visible;
 mod x509;
 
+pub use answer::Answer;
 pub use appliance::Asked;
 pub use assurance::Assurance;
 pub use authentic::{AZURE, Attached, Authentic, Azure, DICE, SEV_SNP, Statement, TDX, TPM};
@@ -45,9 +50,12 @@ pub use check::{Check, Outcome};
 pub use corim::corim;
 pub use ear::Ear;
 pub use malformed::Malformed;
+pub use not_proven::not_proven;
 pub use pin::pin;
 pub use policy::{Policy, PolicyError, PolicyFile, Profile};
+pub use question::{Format, Hexed, Question, QuestionError, Report, Shown};
 pub use reference::{MachineShape, Reference, ReferenceError, host_data};
 pub use trust::{Trust, seconds};
 pub use verify::{Verdict, appraise, verify};
+pub use visible::visible;
 pub use x509::{Certificate, pem_documents};

@@ -101,6 +101,11 @@ impl Certificate {
         &self.fields
     }
 
+    /// Whether it names itself as its issuer, as roots do.
+    pub(crate) fn names_itself(&self) -> bool {
+        self.fields.issuer() == self.fields.subject()
+    }
+
     /// Whether `issuer` is named by it and signed it.
     #[must_use]
     pub fn is_issued_by(&self, issuer: &Self) -> bool {

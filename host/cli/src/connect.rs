@@ -65,11 +65,11 @@ impl Verifier for Judging {
     fn verify(&self, connection: &mut Connection) -> Result<(), Refusal> {
         let judged = self.judge.judge(&self.url, connection);
         let appraised = judged.map_err(|failure| Refusal::Unreachable(failure.message().to_owned()))?;
-        let refused = appraised.verdict.checks.iter().find(|check| !check.has_passed());
+        let refused = appraised.answer.verdict.checks.iter().find(|check| !check.has_passed());
         let refused = refused.map(|check| {
             format!("{}: found {}, expected {} ({})", check.name, check.found, check.expected, check.source)
         });
-        let is_accepted = appraised.verdict.accepted;
+        let is_accepted = appraised.answer.verdict.accepted;
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(appraised);
         if is_accepted { Ok(()) } else { Err(Refusal::Refused(refused.unwrap_or_default())) }
     }

@@ -17,6 +17,7 @@ mod inspect;
 mod key;
 mod kv;
 mod measure;
+mod page;
 mod plan;
 mod run;
 mod shape;
@@ -51,8 +52,9 @@ enum Command {
     Run(run::Args),
     /// Watch what an appliance is doing.
     Top(top::Args),
-    Verify(verify::Args),
-    Connect(connect::Args),
+    Verify(Box<verify::Args>),
+    Connect(Box<connect::Args>),
+    Page(page::Args),
     /// Print what an appliance of an image must show.
     Measure(measure::Args),
     /// Make publisher keys.
@@ -72,6 +74,7 @@ fn main() -> ExitCode {
         Command::Top(args) => top::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Connect(args) => connect::run(&args),
+        Command::Page(args) => page::run(&args),
         Command::Measure(args) => measure::run(&args),
         Command::Key(args) => key::run(&args),
         Command::Chat(args) => chat::run(&args),

@@ -1,7 +1,10 @@
 //! Named sets of defaults.
 
+use serde::{Deserialize, Serialize};
+
 /// A profile.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Profile {
     /// Trusts nobody but the maker of the processor; versions of the platform must be stated.
     Strict,

@@ -22,6 +22,20 @@ struct Anchor {
     issuers: Vec<Certificate>,
 }
 
+impl Anchor {
+    /// Reads PEM; which certificate is the root shows in its names, and proves nothing yet.
+    fn parse(product: Product, pem: &str) -> Result<Self, RootError> {
+        let all = Certificate::parse_pem(pem).map_err(|_| RootError::Form)?;
+        let (mut roots, issuers): (Vec<_>, Vec<_>) = all.into_iter().partition(Certificate::names_itself);
+        let root = roots.pop().filter(|_| roots.is_empty()).ok_or(RootError::Root)?;
+        Ok(Self { product, root, issuers })
+    }
+
+    fn paths(&self) -> impl Iterator<Item = Path<'_>> {
+        self.issuers.iter().map(|issuer| Path { root: &self.root, issuer })
+    }
+}
+
 /// Whom reports may be traced to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Roots(Vec<Anchor>);
@@ -50,16 +64,12 @@ impl core::fmt::Display for RootError {
 impl core::error::Error for RootError {}
 
 impl Roots {
-    /// AMD's own.
+    /// AMD's own. Of these only what a report leads to is checked, when it does: a test checks all.
     ///
     /// # Errors
     /// Never for what is pinned; a test holds that.
     pub fn amd() -> Result<Self, RootError> {
-        let mut roots = Self(Vec::new());
-        for (product, pem) in AMD {
-            roots.add(product, pem)?;
-        }
-        Ok(roots)
+        AMD.into_iter().map(|(product, pem)| Anchor::parse(product, pem)).collect::<Result<_, _>>().map(Self)
     }
 
     /// Nobody's: whatever comes is refused.
@@ -73,22 +83,22 @@ impl Roots {
     /// # Errors
     /// Not one root with certificates that it signed.
     pub fn add(&mut self, product: Product, pem: &str) -> Result<(), RootError> {
-        let all = Certificate::parse_pem(pem).map_err(|_| RootError::Form)?;
-        let (mut roots, issuers): (Vec<_>, Vec<_>) = all.into_iter().partition(|one| one.is_issued_by(one));
-        let root = roots.pop().filter(|_| roots.is_empty()).ok_or(RootError::Root)?;
-        if !issuers.iter().all(|issuer| issuer.is_issued_by(&root)) {
+        let anchor = Anchor::parse(product, pem)?;
+        if !anchor.root.is_issued_by(&anchor.root) {
+            return Err(RootError::Root);
+        }
+        if !anchor.paths().all(|path| path.holds()) {
             return Err(RootError::Issuer);
         }
-        self.0.push(Anchor { product, root, issuers });
+        self.0.push(anchor);
         Ok(())
     }
 
     /// The root and the issuer that signed a certificate, of one product.
     pub(crate) fn path_of(&self, certificate: &Certificate, product: Product) -> Option<Path<'_>> {
         let anchors = self.0.iter().filter(|anchor| anchor.product == product);
-        let mut paths = anchors.flat_map(|anchor| anchor.issuers.iter().map(|issuer| (&anchor.root, issuer)));
-        let (root, issuer) = paths.find(|(_, issuer)| certificate.is_issued_by(issuer))?;
-        Some(Path { root, issuer })
+        let mut paths = anchors.flat_map(Anchor::paths);
+        paths.find(|path| certificate.is_issued_by(path.issuer) && path.holds())
     }
 }
 
@@ -97,4 +107,36 @@ impl Roots {
 pub(crate) struct Path<'a> {
     pub(crate) root: &'a Certificate,
     pub(crate) issuer: &'a Certificate,
+}
+
+impl Path<'_> {
+    /// Whether the root signed itself and the issuer.
+    fn holds(&self) -> bool {
+        self.root.is_issued_by(self.root) && self.issuer.is_issued_by(self.root)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    #[test]
+    fn every_root_that_is_pinned_signed_itself_and_its_issuers() {
+        for (product, pem) in AMD {
+            assert_eq!(Roots::none().add(product, pem), Ok(()), "{product:?}");
+        }
+        assert_eq!(Roots::amd().map(|roots| roots.0.len()), Ok(AMD.len()));
+    }
+
+    #[test]
+    fn an_issuer_that_its_root_did_not_sign_leads_nowhere() {
+        let [milan, genoa, _] = AMD.map(|(product, pem)| Anchor::parse(product, pem).unwrap());
+        let found = |root: &Certificate| {
+            let anchor = Anchor { root: root.clone(), issuers: vec![milan.root.clone()], ..milan.clone() };
+            Roots(vec![anchor]).path_of(&milan.issuers[0], Product::Milan).is_some()
+        };
+        assert!(found(&milan.root));
+        assert!(!found(&genoa.root));
+    }
 }

@@ -1,14 +1,15 @@
 //! What is expected: a policy's file, an image or its reference values, and a profile.
 
-use std::path::PathBuf;
-use vial_attest::policy::FIELDS;
-use vial_attest::{Policy, PolicyError, PolicyFile, Profile, Reference};
+use std::path::{Path, PathBuf};
+use vial_attest::{Profile, Question};
 use vial_image::SealedImage;
 
-use super::files::read;
+use super::failed::{POLICY_HINT, REFERENCE_HINT};
+use super::files::text;
 use crate::failure::Failure;
 use crate::measure;
 use crate::shape::Shape;
+use crate::terminal::json;
 
 /// Flags of what is expected.
 #[derive(clap::Args)]
@@ -56,59 +57,28 @@ impl From<ProfileArg> for Profile {
 }
 
 impl Expected {
-    /// The reference values, if an image or a file names some.
-    pub(super) fn reference(&self) -> Result<Option<Reference>, Failure> {
-        if let Some(image) = &self.image {
-            return measure::reference(&SealedImage::open(image)?, &self.shape).map(Some);
-        }
-        let Some(path) = &self.measurements else { return Ok(None) };
-        let hint = "make it with `vial measure IMAGE > FILE`";
-        let reference = Reference::parse(&read(path, hint)?);
-        reference.map(Some).map_err(|error| Failure::new(format!("{}: {error}", path.display()), hint))
+    /// A question about nothing yet: all but what is shown and what is trusted.
+    pub(super) fn question(&self) -> Result<Question, Failure> {
+        Ok(Question {
+            policy: self.policy.as_deref().map(|path| text(path, POLICY_HINT)).transpose()?,
+            profile: self.profile.into(),
+            allow_simulated: self.allow_simulated,
+            reference: self.reference()?,
+            ..Question::default()
+        })
     }
 
-    /// The policy of an appliance.
-    pub(super) fn of_appliance(&self, reference: Option<&Reference>) -> Result<Policy, Failure> {
-        let mut file = self.file()?;
-        reference.map_or(Ok(()), |reference| reference.state(&mut file)).map_err(wrong)?;
-        file.complete().map_err(unset)
-    }
-
-    /// The policy of a report alone: nothing of an appliance is in it, so that only what is stated is asked for.
-    pub(super) fn of_report(&self) -> Result<Policy, Failure> {
-        let mut file = self.file()?;
-        let names = FIELDS.iter().map(|field| field.name);
-        for name in names.filter(|name| name.starts_with("appliance.") && *name != "appliance.measurement") {
-            file.default_to(name, &["any".to_owned()], "no appliance is asked for").map_err(wrong)?;
-        }
-        file.complete().map_err(unset)
-    }
-
-    fn file(&self) -> Result<PolicyFile, Failure> {
-        let mut file = match &self.policy {
-            Some(path) => {
-                let text =
-                    String::from_utf8_lossy(&read(path, "see `vial verify --explain all`")?).into_owned();
-                PolicyFile::parse(&text).map_err(|error| wrong_in(path, &error))?
-            }
-            None => PolicyFile::of_profile(self.profile.into()),
+    /// The reference values as JSON, if an image or a file names some.
+    fn reference(&self) -> Result<Option<String>, Failure> {
+        let Some(image) = &self.image else {
+            return self.measurements.as_deref().map(|path| text(path, REFERENCE_HINT)).transpose();
         };
-        if self.allow_simulated {
-            file.default_to("assurance", &["simulated".to_owned()], "--allow-simulated").map_err(wrong)?;
-        }
-        Ok(file)
+        let reference = measure::reference(&SealedImage::open(image)?, &self.shape)?;
+        Ok(Some(json(&reference)))
     }
-}
 
-fn wrong_in(path: &std::path::Path, error: &PolicyError) -> Failure {
-    Failure::new(format!("{}: {error}", path.display()), "see `vial verify --explain all`")
-}
-
-fn wrong(error: PolicyError) -> Failure {
-    Failure::new(error.to_string(), "see `vial verify --explain all`")
-}
-
-fn unset(error: PolicyError) -> Failure {
-    let hint = "name an image with --image, its reference values with --measurements, or state them in a file with --policy";
-    Failure::new(error.to_string(), hint)
+    /// The files that policy and reference values come from.
+    pub(super) fn files(&self) -> [Option<&Path>; 2] {
+        [self.policy.as_deref(), self.measurements.as_deref()]
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use vial_attest::Hexed;
 
 use crate::failure::Failure;
 
@@ -21,17 +22,32 @@ pub(super) fn read(path: &Path, hint: &str) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
+/// A file's text. Bytes that are none become marks that no form has.
+pub(super) fn text(path: &Path, hint: &str) -> Result<String, Failure> {
+    Ok(String::from_utf8_lossy(&read(path, hint)?).into_owned())
+}
+
+/// A file's bytes, for a question.
+pub(super) fn hexed(path: &Path, hint: &str) -> Result<Hexed, Failure> {
+    read(path, hint).map(Hexed)
+}
+
 /// Certificates of PEM or DER files.
-pub(super) fn certificates(paths: &[PathBuf]) -> Result<Vec<Vec<u8>>, Failure> {
+pub(super) fn certificates(paths: &[PathBuf]) -> Result<Vec<Hexed>, Failure> {
     let mut all = Vec::new();
     for path in paths {
         let hint = "a certificate in PEM or DER, as https://kdsintf.amd.com gives it";
         let bytes = read(path, hint)?;
         match core::str::from_utf8(&bytes).ok().filter(|text| text.contains("-----BEGIN")) {
-            Some(text) => all.extend(vial_attest::pem_documents(text).map_err(|error| {
-                Failure::new(format!("{}: {error}, expected PEM certificates", path.display()), hint)
-            })?),
-            None => all.push(bytes),
+            Some(text) => all.extend(
+                vial_attest::pem_documents(text)
+                    .map_err(|error| {
+                        Failure::new(format!("{}: {error}, expected PEM certificates", path.display()), hint)
+                    })?
+                    .into_iter()
+                    .map(Hexed),
+            ),
+            None => all.push(Hexed(bytes)),
         }
     }
     Ok(all)

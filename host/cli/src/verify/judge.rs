@@ -1,30 +1,33 @@
 //! Judging appliances over connections to them.
 
-use vial_attest::{Asked, Policy, Reference, verify};
+use vial_attest::{Answer, Hexed, Question, Shown};
 use vial_client::Connection;
 use vial_weights::tree::Hex;
 
-use super::Makers;
-use super::expected::Expected;
-use super::subject::{Appraised, Held, appraised, parse};
+use super::failed::Files;
+use super::subject::{base, clock};
+use super::{Expected, Makers};
 use crate::failure::Failure;
 
 /// Longest evidence.
 const EVIDENCE_MAX: u64 = 256 << 10;
 
-/// What is expected of an appliance, read once.
-pub(crate) struct Judge {
-    policy: Policy,
-    reference: Option<Reference>,
-    held: Held,
+/// A question with its answer.
+pub(crate) struct Appraised {
+    pub(super) question: Question,
+    pub(crate) answer: Answer,
 }
+
+/// What is expected of an appliance, read once.
+pub(crate) struct Judge(Question);
 
 impl Judge {
     /// Reads what is expected, and what is trusted.
     pub(crate) fn new(expected: &Expected, makers: &Makers) -> Result<Self, Failure> {
-        let reference = expected.reference()?;
-        let policy = expected.of_appliance(reference.as_ref())?;
-        Ok(Self { policy, reference, held: Held::read(makers)? })
+        let (base, _) = base(expected, makers)?;
+        let files = Files::of(expected, makers);
+        base.policy_of_appliance().map_err(|error| files.failure(&error))?;
+        Ok(Self(base))
     }
 
     /// Asks whoever is at the other end, with a nonce of this call's own, and judges its answer and its key.
@@ -33,9 +36,15 @@ impl Judge {
         getrandom::fill(&mut nonce)
             .map_err(|error| Failure::new(format!("nonce: {error}"), "the system gives none"))?;
         let target = format!("/v1/attestation?nonce={}", Hex(&nonce));
-        let evidence = parse(&connection.get(&target, EVIDENCE_MAX)?)?;
-        let asked = Asked { nonce: Some(&nonce), key: Some(connection.key()) };
-        let verdict = verify(&evidence, &self.policy, asked, &self.held.trust());
-        Ok(appraised(url.to_owned(), verdict, self.reference.as_ref(), &evidence, self.held.now))
+        let evidence = connection.get(&target, EVIDENCE_MAX)?;
+        let evidence = String::from_utf8_lossy(&evidence).into_owned();
+        let (nonce, key) = (Hexed(nonce.to_vec()), Hexed(connection.key().to_vec()));
+        self.answer(url, Shown::Appliance { evidence, nonce: Some(nonce), key: Some(key) })
+    }
+
+    fn answer(&self, subject: &str, shown: Shown) -> Result<Appraised, Failure> {
+        let question = Question { subject: subject.to_owned(), shown: Some(shown), ..self.0.clone() };
+        let answer = question.answer(clock()?).map_err(|error| Files::default().failure(&error))?;
+        Ok(Appraised { question, answer })
     }
 }

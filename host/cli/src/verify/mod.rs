@@ -2,21 +2,20 @@
 
 mod expected;
 mod explain;
+mod failed;
 mod files;
 mod judge;
 mod screen;
 mod subject;
 
-use serde::Serialize;
 use std::path::PathBuf;
-use vial_attest::{Ear, Verdict};
 
 use crate::failure::{Failure, REFUSED};
+use crate::page;
 use crate::terminal::{json, print};
-pub(crate) use subject::Appraised;
 
 pub(crate) use expected::Expected;
-pub(crate) use judge::Judge;
+pub(crate) use judge::{Appraised, Judge};
 
 /// Check what an appliance far away is, or what a report proves
 ///
@@ -35,6 +34,9 @@ pub(crate) struct Args {
     /// Print the verdict as JSON, in the form of EAR (draft-ietf-rats-ear) with every check.
     #[arg(long)]
     json: bool,
+    /// Also write a page that holds the verifier and what was judged, for who has a browser only: it judges anew, offline.
+    #[arg(long, value_name = "FILE", conflicts_with = "explain")]
+    html: Option<PathBuf>,
 }
 
 /// What is verified.
@@ -55,7 +57,7 @@ struct Subject {
     explain: Option<String>,
 }
 
-/// What came with a report, and what its maker signed.
+/// What came with a report.
 #[derive(clap::Args)]
 struct Collateral {
     /// Certificates that came with --report, PEM or DER: the chip's (VCEK) or the cloud's (VLEK).
@@ -91,20 +93,11 @@ pub(crate) struct Makers {
     at: Option<String>,
 }
 
-/// The verdict with what it was made against, as printed.
-#[derive(Serialize)]
-struct Output<'a> {
-    /// The address or file.
-    subject: &'a str,
-    model: Option<&'a str>,
-    /// The model that drafts for it, which sees the prompt too; `null` for none.
-    draft_model: Option<&'a str>,
-    #[serde(flatten)]
-    verdict: &'a Verdict,
-    #[serde(flatten)]
-    ear: Ear,
-    /// What acceptance does not prove.
-    not_proven: Vec<&'a str>,
+impl Appraised {
+    /// The one screen, for people.
+    pub(crate) fn screen(&self) -> Vec<String> {
+        screen::lines(&self.answer)
+    }
 }
 
 /// Runs it.
@@ -112,35 +105,17 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     if let Some(field) = &args.subject.explain {
         return explain::run(field);
     }
-    let appraised = subject::appraise(&args.subject, &args.expected, &args.collateral)?;
-    show(args, &appraised);
-    if appraised.verdict.accepted {
+    let Appraised { question, answer } = subject::appraise(&args.subject, &args.expected, &args.collateral)?;
+    if let Some(path) = &args.html {
+        page::write(path, &question)?;
+    }
+    if args.json {
+        print(&json(&answer));
+    } else {
+        screen::lines(&answer).iter().for_each(|line| print(line));
+    }
+    if answer.verdict.accepted {
         return Ok(());
     }
     Err(Failure::new(String::new(), String::new()).with_code(REFUSED))
-}
-
-fn show(args: &Args, appraised: &Appraised) {
-    let output = appraised.output();
-    if args.json {
-        print(&json(&output));
-    } else {
-        screen::lines(&output).iter().for_each(|line| print(line));
-    }
-}
-
-impl Appraised {
-    /// The one screen, for people.
-    pub(crate) fn screen(&self) -> Vec<String> {
-        screen::lines(&self.output())
-    }
-
-    fn output(&self) -> Output<'_> {
-        let Self { subject, verdict, models, .. } = self;
-        let not_proven = screen::not_proven(verdict);
-        let model = models.as_ref().map(|models| models.model.as_str());
-        let draft_model = models.as_ref().and_then(|models| models.draft.as_deref());
-        let ear = Ear::of(verdict, env!("CARGO_PKG_VERSION"), self.now);
-        Output { subject, model, draft_model, verdict, ear, not_proven }
-    }
 }
