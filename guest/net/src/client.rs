@@ -6,6 +6,7 @@ use crate::answer::Answer;
 use crate::api::Form;
 use crate::error::ApiError;
 use crate::http::{self, Parsed, Request};
+use crate::paced::{Pace, Paced};
 use crate::sender::Peer;
 use crate::server::JobId;
 
@@ -60,6 +61,8 @@ pub(crate) struct Client {
     pub(crate) told: u64,
     /// SHA-256 of the evidence that it was shown last.
     pub(crate) evidence: [u8; 32],
+    /// A stream in frames of one size.
+    paced: Option<Paced>,
 }
 
 impl Client {
@@ -69,6 +72,7 @@ impl Client {
             taken: 0,
             told: 0,
             evidence,
+            paced: None,
             input: Vec::new(),
             output: Vec::new(),
             sent: 0,
@@ -92,7 +96,7 @@ impl Client {
 
     /// The next whole request, while none is being answered.
     pub(crate) fn next_request(&mut self, now_ns: u64) -> Option<Result<Request, ApiError>> {
-        if self.job.is_some() || self.closes || self.input.is_empty() {
+        if self.job.is_some() || self.paced.is_some() || self.closes || self.input.is_empty() {
             return None;
         }
         match http::parse(&self.input) {
@@ -134,22 +138,47 @@ impl Client {
         self.respond(error.status, "application/json", &error.body(), &retry);
     }
 
-    /// Starts a streamed response.
-    pub(crate) fn start_stream(&mut self, extra: &str) {
+    /// Starts a streamed response, in frames of one size where it has a pace.
+    pub(crate) fn start_stream(&mut self, extra: &str, pace: Option<Pace>, now_ns: u64) {
         self.output.extend(http::stream_head(self.keeps_alive, extra));
+        self.paced = pace.map(|pace| Paced::new(pace, now_ns));
     }
 
     /// Sends a part of a streamed response.
     pub(crate) fn send_part(&mut self, events: &[u8]) {
-        if !events.is_empty() {
-            self.output.extend(http::chunk(events));
+        match &mut self.paced {
+            Some(paced) => paced.hold(events),
+            None if events.is_empty() => {}
+            None => self.output.extend(http::chunk(events)),
         }
     }
 
     /// Ends a streamed response.
     pub(crate) fn end_stream(&mut self) {
+        match &mut self.paced {
+            Some(paced) => paced.end(),
+            None => self.send_end(),
+        }
+    }
+
+    fn send_end(&mut self) {
         self.output.extend_from_slice(b"0\r\n\r\n");
         self.closes = !self.keeps_alive;
+    }
+
+    /// Sends the frame that is due, and the end behind the last.
+    pub(crate) fn keep_pace(&mut self, now_ns: u64) {
+        let Some(paced) = &mut self.paced else { return };
+        self.output.extend(paced.frame(now_ns).unwrap_or_default());
+        if paced.is_over() {
+            self.paced = None;
+            self.send_end();
+        }
+    }
+
+    /// When it next has something to send by itself.
+    pub(crate) fn due_ns(&self) -> Option<u64> {
+        self.paced.as_ref().map(Paced::due_ns)
     }
 
     /// The answer in the making, if there is one.
@@ -164,7 +193,8 @@ impl Client {
 
     /// Bytes for it, all in all: those that were taken, and those that are to be sent.
     pub(crate) fn queued(&self) -> u64 {
-        self.taken + self.unsent().len() as u64
+        let framed = self.paced.as_ref().map_or(0, Paced::framed);
+        self.taken + self.unsent().len() as u64 + framed
     }
 
     /// Takes note that all that was taken has left.
@@ -187,11 +217,11 @@ impl Client {
 
     /// Whether its reader is so slow that generation should pause.
     pub(crate) fn is_clogged(&self) -> bool {
-        self.unsent().len() > OUTPUT_HIGH
+        self.unsent().len() + self.paced.as_ref().map_or(0, Paced::held) > OUTPUT_HIGH
     }
 
     pub(crate) fn is_flushed(&self) -> bool {
-        self.unsent().is_empty()
+        self.paced.is_none() && self.unsent().is_empty()
     }
 
     /// Whether the connection is to be closed now.

@@ -21,6 +21,7 @@ mod error;
 mod http;
 mod json;
 mod notary;
+mod paced;
 mod route;
 mod sender;
 mod server;

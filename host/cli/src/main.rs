@@ -19,6 +19,9 @@ mod kv;
 mod measure;
 mod page;
 mod plan;
+mod publish;
+mod receipt;
+mod response;
 mod run;
 mod shape;
 mod terminal;
@@ -55,6 +58,7 @@ enum Command {
     Verify(Box<verify::Args>),
     Connect(Box<connect::Args>),
     Page(page::Args),
+    Receipt(receipt::Args),
     /// Print what an appliance of an image must show.
     Measure(measure::Args),
     /// Make publisher keys.
@@ -75,6 +79,7 @@ fn main() -> ExitCode {
         Command::Verify(args) => verify::run(&args),
         Command::Connect(args) => connect::run(&args),
         Command::Page(args) => page::run(&args),
+        Command::Receipt(args) => receipt::run(&args),
         Command::Measure(args) => measure::run(&args),
         Command::Key(args) => key::run(&args),
         Command::Chat(args) => chat::run(&args),

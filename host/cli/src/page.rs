@@ -1,10 +1,10 @@
 //! `vial page`: the verifier as a page, for who has a browser only.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use vial_attest::Question;
 
 use crate::failure::Failure;
+use crate::publish::publish;
 use crate::terminal::{Style, say};
 
 /// Write the verifier as a page that judges what is dropped on it, offline
@@ -27,19 +27,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 pub(crate) fn write(path: &Path, question: &Question) -> Result<(), Failure> {
     let hint = "run `cargo xtask guest`, then build vial again";
     let page = vial_page::page(question).map_err(|error| Failure::new(error.to_string(), hint))?;
-    let hint = "check that the folder exists, is writable and has room";
-    published(path, &page).map_err(|error| Failure::new(format!("{}: {error}", path.display()), hint))?;
+    publish(path, &page)?;
     say(&format!("{} {} ({} bytes)", Style::Good.paint("page"), path.display(), page.len()));
-    Ok(())
-}
-
-/// Writes beside it and renames, so that nobody sees half of a page.
-fn published(path: &Path, page: &str) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(".vial-").suffix(".part").tempfile_in(folder)?;
-    file.write_all(page.as_bytes())?;
-    file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))?;
-    file.persist(path)?;
     Ok(())
 }

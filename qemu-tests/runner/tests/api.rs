@@ -2,8 +2,8 @@
 #![expect(clippy::tests_outside_test_module, reason = "an integration test is one")]
 #![expect(clippy::unwrap_used, reason = "a test")]
 
-use serde_json::Value;
-use std::io::Write as _;
+use serde_json::{Value, json};
+use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use vial_runner::{Appliance, Vial, text};
@@ -154,4 +154,72 @@ fn python_reads_the_evidence_of_the_certificate_and_finds_the_channel_key_in_it(
         let output = Command::new(&python).args([script, &bench.appliance.address, &key]).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     });
+}
+
+/// Exit code and verdict of `vial receipt verify`.
+fn receipt(bench: &Bench<'_>, evidence: &Path, arguments: &[&str]) -> (Option<i32>, Value) {
+    let kept = ["--evidence", text(evidence).unwrap(), "--image", text(bench.image).unwrap()];
+    let rest = ["--allow-simulated", "--json"];
+    let output = bench.vial.run(&[&["receipt", "verify"], arguments, &kept, &rest].concat()).unwrap();
+    (output.status.code(), serde_json::from_slice(&output.stdout).unwrap_or_default())
+}
+
+#[test]
+fn receipts_verify_offline_whole_streamed_and_cut_and_not_for_other_answers() {
+    with_appliance(|bench| {
+        let folder = tempfile::tempdir().unwrap();
+        let [evidence, request, answer] =
+            ["evidence", "request", "answer"].map(|name| folder.path().join(name));
+        let (path, image) = (text(&evidence).unwrap(), text(bench.image).unwrap());
+        let save =
+            ["verify", &bench.appliance.url(""), "--allow-simulated", "--image", image, "--save", path];
+        assert!(bench.vial.run(&save).unwrap().status.success());
+        for stream in [false, true] {
+            let body = json!({ "messages": [{ "role": "user", "content": "Hello" }], "max_tokens": 6, "seed": 3,
+                "receipt": true, "stream": stream });
+            std::fs::write(&request, body.to_string()).unwrap();
+            let (status, said) = bench.appliance.send("/v1/chat/completions", &body).unwrap();
+            assert_eq!(status, 200, "{said}");
+            std::fs::write(&answer, &said).unwrap();
+            let [request, answer] = [&request, &answer].map(|path| text(path).unwrap());
+            let (code, verdict) = receipt(bench, &evidence, &[answer, "--request", request]);
+            assert_eq!((code, &verdict["not_compared"]), (Some(0), &json!([])), "{verdict}");
+            assert_eq!(
+                (&verdict["says"]["sampling"]["seed"], &verdict["says"]["tokens"][1]),
+                (&json!(3), &json!(6))
+            );
+            std::fs::write(answer, said.replacen("content\":\"", "content\":\"x", 2)).unwrap();
+            let (code, verdict) = receipt(bench, &evidence, &[answer, "--request", request]);
+            assert_eq!((code, verdict["accepted"].clone()), (Some(1), json!(false)), "{verdict}");
+            assert_eq!(receipt(bench, &evidence, &[answer, "--request", path]).0, Some(1));
+        }
+        cut(bench, &evidence, &answer);
+    });
+}
+
+/// A client that leaves a stream finds the receipt of what it was sent.
+fn cut(bench: &Bench<'_>, evidence: &Path, answer: &Path) {
+    let mut connection = bench.appliance.connect().unwrap();
+    let body = json!({ "prompt": "Once upon a time", "max_tokens": 1500, "stream": true, "receipt": true });
+    let body = body.to_string();
+    vial_client::write_request(&mut connection, "POST", "/v1/completions", Some(body.as_bytes())).unwrap();
+    let (mut said, mut piece) = (Vec::new(), [0; 500]);
+    while said.len() < 5000 {
+        let read = connection.read(&mut piece).unwrap();
+        said.extend_from_slice(&piece[..read]);
+    }
+    let head = String::from_utf8_lossy(&said).into_owned();
+    let name = head.lines().find_map(|line| line.strip_prefix("Vial-Receipt: ")).unwrap().to_owned();
+    drop(connection);
+    let target = format!("/v1/receipts/{name}");
+    let found = (0..100).find_map(|_| {
+        std::thread::sleep(core::time::Duration::from_millis(100));
+        bench.appliance.ask(&target).ok().filter(|(status, _)| *status == 200)
+    });
+    std::fs::write(answer, found.unwrap().1).unwrap();
+    let (code, verdict) = receipt(bench, evidence, &[text(answer).unwrap()]);
+    assert_eq!((code, &verdict["says"]["outcome"]), (Some(0), &json!("cut")), "{verdict}");
+    // All that came here is part of what the receipt names.
+    let here = head.matches("\"text\":\"").count() as u64;
+    assert!(verdict["says"]["response_bytes"].as_u64().unwrap() >= here, "{here} events: {verdict}");
 }

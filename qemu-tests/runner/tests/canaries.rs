@@ -27,30 +27,39 @@ fn start() -> Option<(tempfile::TempDir, Appliance)> {
     Some((folder, appliance))
 }
 
-/// Offsets in the guest's memory at which a canary stands.
-fn found(appliance: &Appliance, numbers: core::ops::Range<usize>) -> Vec<(usize, usize)> {
-    let memory = memory(appliance.process());
+/// Where a canary stands in the memory of the process that runs the appliance: the guest's, and the VMM's own.
+fn found(appliance: &Appliance, numbers: core::ops::Range<usize>) -> Vec<(usize, u64)> {
     let canaries: Vec<_> = numbers.map(|number| (number, canary(number))).collect();
-    let starts = memory.windows(2).enumerate().filter(|(_, two)| two == b"zQ").map(|(at, _)| at);
-    let at = |at: usize| canaries.iter().find(|(_, canary)| memory[at..].starts_with(canary.as_bytes()));
-    starts.filter_map(|start| at(start).map(|(number, _)| (*number, start))).collect()
+    let mut found = Vec::new();
+    let mut guest_bytes = 0;
+    for (start, memory) in memory(appliance.process()) {
+        guest_bytes = guest_bytes.max(memory.len() as u64);
+        let starts = memory.windows(2).enumerate().filter(|(_, two)| two == b"zQ").map(|(at, _)| at);
+        let at = |at: usize| canaries.iter().find(|(_, canary)| memory[at..].starts_with(canary.as_bytes()));
+        found.extend(starts.filter_map(|at_| at(at_).map(|(number, _)| (*number, start + at_ as u64))));
+    }
+    assert!(guest_bytes >= MEMORY, "the guest's memory was looked through");
+    found
 }
 
-/// All of the guest's memory, read as its host would.
-fn memory(process: u32) -> Vec<u8> {
+/// Every mapping that can be read, with its address, as the host would read it.
+fn memory(process: u32) -> Vec<(u64, Vec<u8>)> {
     let maps = std::fs::read_to_string(format!("/proc/{process}/maps")).unwrap();
     let address = |text: &str| u64::from_str_radix(text, 16).unwrap();
     let span = |line: &str| {
-        line.split_once(' ')
-            .and_then(|(span, _)| span.split_once('-'))
-            .map(|(from, to)| (address(from), address(to)))
+        let (span, rest) = line.split_once(' ')?;
+        let (from, to) = span.split_once('-')?;
+        rest.starts_with('r').then(|| (address(from), address(to)))
     };
-    let guest = maps.lines().filter_map(span).find(|(from, to)| to - from == MEMORY).unwrap();
     let mut file = std::fs::File::open(format!("/proc/{process}/mem")).unwrap();
-    let mut memory = vec![0; usize::try_from(MEMORY).unwrap()];
-    file.seek(SeekFrom::Start(guest.0)).unwrap();
-    file.read_exact(&mut memory).unwrap();
-    memory
+    let mut read = |(from, to): (u64, u64)| {
+        let mut memory = vec![0; usize::try_from(to - from).unwrap()];
+        file.seek(SeekFrom::Start(from)).ok()?;
+        // Devices' pages cannot be read so.
+        file.read_exact(&mut memory).ok()?;
+        Some((from, memory))
+    };
+    maps.lines().filter_map(span).filter_map(&mut read).collect()
 }
 
 /// A request with a canary in every field that takes text, and an answer that is one.

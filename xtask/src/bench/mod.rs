@@ -3,6 +3,7 @@
 mod accuracy;
 mod architectures;
 mod cgroup;
+mod channel;
 mod decode;
 mod engine;
 mod formats;
@@ -66,6 +67,8 @@ enum What {
     Structured,
     /// Verdicts on recorded evidence, beside crate `sev`.
     Verdicts,
+    /// Handshakes, evidence, `vial connect` between, and receipts.
+    Channel,
 }
 
 /// Who else is measured.
@@ -124,6 +127,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     if wants(What::Verdicts) {
         verdicts::run(&bench)?;
+    }
+    if wants(What::Channel) {
+        channel::run(&bench)?;
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ mod caching;
 mod embedding;
 mod format;
 mod message;
+mod pace;
 mod sampling;
 #[cfg(test)]
 mod tests;
@@ -24,6 +25,7 @@ pub use tools::{Tool, ToolChoice, Tools};
 
 use crate::error::ApiError;
 use crate::json::{Field, JsonText, Object};
+use crate::paced::Pace;
 
 /// Most variables for the template.
 const VARIABLES_MAX: usize = 32;
@@ -81,6 +83,8 @@ pub struct Generation {
     pub(crate) includes_usage: bool,
     /// Extension `receipt`.
     pub(crate) wants_receipt: bool,
+    /// Extension `stream_frames`.
+    pub(crate) pace: Option<Pace>,
 }
 
 /// Fields of both kinds of request. Others are ignored, as clients send many.
@@ -125,6 +129,7 @@ const FIELDS: &[&str] = &[
     "user",
     "safety_identifier",
     "receipt",
+    "stream_frames",
 ];
 
 /// Reads a body of `/v1/chat/completions` (`is_chat`) or `/v1/completions`.
@@ -153,6 +158,7 @@ pub fn generation(body: &[u8], is_chat: bool, model: &str) -> Result<Generation,
         is_stream: body.read("stream", "a flag")?.unwrap_or(false),
         includes_usage: includes_usage(&body)?,
         wants_receipt: body.read("receipt", "a flag")?.unwrap_or(false),
+        pace: pace::pace(&body)?,
     })
 }
 

@@ -145,7 +145,10 @@ impl Server {
     /// When [`Self::poll`] is due without a frame or answer, in nanoseconds from now.
     #[must_use]
     pub fn poll_delay_ns(&mut self, now_ns: u64) -> Option<u64> {
-        self.stack.poll_delay_ns(now_ns)
+        let clients = self.connections.iter().flatten();
+        let frame = clients.filter_map(|connection| connection.client.due_ns()).min();
+        let frame = frame.map(|due_ns| due_ns.saturating_sub(now_ns));
+        self.stack.poll_delay_ns(now_ns).into_iter().chain(frame).min()
     }
 
     /// Handles frames and timers; gives what is to be done. `unix_seconds` dates answers.

@@ -41,6 +41,7 @@ impl Server {
         };
         connection.read(self.stack.socket(at));
         self.take_requests(&mut connection.client, turn);
+        connection.client.keep_pace(turn.now_ns);
         let socket = self.stack.socket(at);
         connection.write(socket, turn.now_ns);
         pause(&mut connection.client, &mut turn.actions);
@@ -118,7 +119,7 @@ impl Server {
             Asked::Generate(generation, is_chat) => {
                 let answer = self.new_answer(&generation, is_chat, client.evidence, request, turn)?;
                 if answer.is_stream {
-                    client.start_stream(&named(&answer));
+                    client.start_stream(&named(&answer), generation.pace, turn.now_ns);
                 }
                 let sender = Sender { peer: client.peer, credential: request.credential.clone() };
                 turn.actions.push(Action::Generate(id, generation, sender));

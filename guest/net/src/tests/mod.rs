@@ -1,6 +1,7 @@
 //! The server over a cable, with a client made of smoltcp and a scripted generator.
 
 mod bench;
+mod frames;
 mod receipts;
 
 use alloc::string::ToString as _;

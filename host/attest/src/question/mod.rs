@@ -61,6 +61,9 @@ pub struct Question {
     pub at: Option<u64>,
     /// When it was asked first, in seconds since 1970; nothing is decided by it.
     pub asked: Option<u64>,
+    /// Whether what is shown was kept on purpose, as with a receipt: it then need not be fresh where no file says so.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub is_kept: bool,
 }
 
 /// What somebody shows to be believed.
@@ -95,6 +98,7 @@ impl Default for Question {
             revocation_lists: Vec::new(),
             at: None,
             asked: None,
+            is_kept: false,
         }
     }
 }
@@ -134,6 +138,9 @@ impl Question {
         if self.allow_simulated {
             file.default_to("assurance", &["simulated".to_string()], "--allow-simulated")?;
         }
+        if self.is_kept {
+            file.default_to("freshness", &["any".to_string()], "kept evidence")?;
+        }
         Ok(file)
     }
 
@@ -165,11 +172,7 @@ impl Question {
         let trust = Trust { now, amd: &amd, amd_revocation_lists: &lists, intel: intel.as_ref() };
         let (verdict, models) = match self.shown.as_ref().ok_or(QuestionError::Nothing)? {
             Shown::Appliance { evidence, nonce, key } => {
-                let asked = Asked {
-                    nonce: whole(nonce.as_ref(), QuestionError::Nonce)?,
-                    key: whole(key.as_ref(), QuestionError::Key)?,
-                };
-                self.appliance(evidence, asked, &trust)?
+                self.appliance(evidence, nonce.as_ref(), key.as_ref(), &trust)?
             }
             Shown::Report(report) => (self.report(report, &trust)?, Models::default()),
         };
@@ -179,12 +182,14 @@ impl Question {
     fn appliance(
         &self,
         evidence: &str,
-        asked: Asked<'_>,
+        nonce: Option<&Hexed>,
+        key: Option<&Hexed>,
         trust: &Trust<'_>,
     ) -> Result<(Verdict, Models), QuestionError> {
         let policy = self.policy_of_appliance()?;
         let evidence = Bytes::parse(evidence.as_bytes()).map_err(QuestionError::Evidence)?;
-        let verdict = verify(&evidence, &policy, asked, trust);
+        let (nonce, key) = (whole(nonce, QuestionError::Nonce)?, whole(key, QuestionError::Key)?);
+        let verdict = verify(&evidence, &policy, Asked { nonce, key }, trust);
         let models = Models::of(self.reference()?.as_ref(), &evidence, &verdict);
         Ok((verdict, models))
     }

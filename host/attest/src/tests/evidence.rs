@@ -19,19 +19,7 @@ fn a_report_of_another_form_is_refused_by_field() {
 }
 
 fn json() -> Evidence {
-    let hex = |bytes: &[u8]| Hex(bytes).to_string();
-    let it = evidence();
-    Evidence {
-        format: FORMAT.to_string(),
-        tee: it.statement.tee,
-        report: hex(&it.statement.report),
-        certificates: hex(&it.statement.certificates.concat()),
-        event_log: hex(&it.event_log),
-        manifest: hex(&it.manifest),
-        purpose: 2,
-        nonce: hex(&NONCE),
-        channel_key: hex(&KEY),
-    }
+    json_of(evidence())
 }
 
 #[test]

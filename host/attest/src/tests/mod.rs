@@ -1,6 +1,7 @@
 //! Appliances of the simulated TEE: accepted evidence, and one refusing twin for each field.
 
 mod evidence;
+mod receipts;
 mod references;
 mod verdicts;
 
@@ -107,10 +108,20 @@ fn evidence_over(log: &EventLog, purpose: Purpose, measurement: [u8; 48]) -> Byt
 }
 
 fn evidence_of(manifest: &Manifest, log: &EventLog, purpose: Purpose, measurement: [u8; 48]) -> Bytes {
+    evidence_with(KEY, manifest, log, purpose, measurement)
+}
+
+fn evidence_with(
+    channel_key: [u8; 32],
+    manifest: &Manifest,
+    log: &EventLog,
+    purpose: Purpose,
+    measurement: [u8; 48],
+) -> Bytes {
     let data = RuntimeData {
         purpose,
         nonce: NONCE,
-        channel_key: KEY,
+        channel_key,
         manifest_digest: manifest.digest(),
         weights_root: [5; 32],
         event_log_head: log.head(),
@@ -129,7 +140,23 @@ fn evidence_of(manifest: &Manifest, log: &EventLog, purpose: Purpose, measuremen
         manifest: manifest.encode(),
         purpose,
         nonce: NONCE,
-        channel_key: KEY,
+        channel_key,
+    }
+}
+
+/// Evidence as it travels.
+fn json_of(it: Bytes) -> Evidence {
+    let hex = |bytes: &[u8]| Hex(bytes).to_string();
+    Evidence {
+        format: FORMAT.to_string(),
+        tee: it.statement.tee,
+        report: hex(&it.statement.report),
+        certificates: hex(&it.statement.certificates.concat()),
+        event_log: hex(&it.event_log),
+        manifest: hex(&it.manifest),
+        purpose: it.purpose.value(),
+        nonce: hex(&it.nonce),
+        channel_key: hex(&it.channel_key),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::failure::Failure;
 const MOST: u64 = 4 << 20;
 
 /// A file's bytes.
-pub(super) fn read(path: &Path, hint: &str) -> Result<Vec<u8>, Failure> {
+pub(crate) fn read(path: &Path, hint: &str) -> Result<Vec<u8>, Failure> {
     let failed = |what: String| Failure::new(format!("{}: {what}", path.display()), hint);
     let file = std::fs::File::open(path).map_err(|error| failed(error.to_string()))?;
     let mut bytes = Vec::new();

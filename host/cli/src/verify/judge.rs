@@ -1,6 +1,6 @@
 //! Judging appliances over connections to them.
 
-use vial_attest::{Answer, Hexed, Question, Shown};
+use vial_attest::{Answer, Hexed, Question, ReceiptVerdict, Receipted, Shown};
 use vial_client::Connection;
 use vial_weights::tree::Hex;
 
@@ -47,4 +47,15 @@ impl Judge {
         let answer = question.answer(clock()?).map_err(|error| Files::default().failure(&error))?;
         Ok(Appraised { question, answer })
     }
+}
+
+/// Judges a receipt.
+pub(crate) fn receipt_question(
+    expected: &Expected,
+    makers: &Makers,
+    shown: &Receipted<'_>,
+) -> Result<ReceiptVerdict, Failure> {
+    let (base, clock) = base(expected, makers)?;
+    let files = Files::of(expected, makers);
+    base.judge_receipt(shown, clock).map_err(|error| files.failure(&error))
 }

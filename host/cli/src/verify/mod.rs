@@ -9,13 +9,16 @@ mod screen;
 mod subject;
 
 use std::path::PathBuf;
+use vial_attest::Shown;
 
 use crate::failure::{Failure, REFUSED};
 use crate::page;
+use crate::publish::publish;
 use crate::terminal::{json, print};
 
 pub(crate) use expected::Expected;
-pub(crate) use judge::{Appraised, Judge};
+pub(crate) use files::read;
+pub(crate) use judge::{Appraised, Judge, receipt_question};
 
 /// Check what an appliance far away is, or what a report proves
 ///
@@ -37,6 +40,9 @@ pub(crate) struct Args {
     /// Also write a page that holds the verifier and what was judged, for who has a browser only: it judges anew, offline.
     #[arg(long, value_name = "FILE", conflicts_with = "explain")]
     html: Option<PathBuf>,
+    /// Also write the evidence that was judged, for receipts: `vial receipt verify --evidence FILE`.
+    #[arg(long, value_name = "FILE", requires = "url")]
+    save: Option<PathBuf>,
 }
 
 /// What is verified.
@@ -108,6 +114,10 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let Appraised { question, answer } = subject::appraise(&args.subject, &args.expected, &args.collateral)?;
     if let Some(path) = &args.html {
         page::write(path, &question)?;
+    }
+    if let Some((path, Shown::Appliance { evidence, .. })) = args.save.as_deref().zip(question.shown.as_ref())
+    {
+        publish(path, evidence)?;
     }
     if args.json {
         print(&json(&answer));
