@@ -97,6 +97,7 @@ fn seeds(name: &str) -> Result<PathBuf> {
         "policy" => {
             b"profile = \"strict\"\nsnp.tcb = \"any\"\n[appliance]\nweights_root = [\"00\"]\n".to_vec()
         }
+        "page" => br#"{"question":null,"dropped":[{"name":"a","bytes":"00"}],"at":"","clock":1}"#.to_vec(),
         "tpm" => [&b"\0\0\0\0\x03\0\0\0"[..], &[0; 20], b"\x21\0\0\0Spec ID Event03\0", LOG].concat(),
         _ => Vec::new(),
     };

@@ -20,4 +20,6 @@ mod tests;
 pub use answer::{Answered, Call, digest};
 pub use claims::ReceiptError;
 pub use receipt::{LeafChecks, Outcome, Receipt, Sampling, Tokens};
+#[cfg(fuzzing)]
+pub use signed::claims_of;
 pub use signed::{sign, verify};

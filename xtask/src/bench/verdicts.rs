@@ -12,7 +12,8 @@ const KINDS: [(&str, &str, &str); 3] = [
     ("tdx4", "TDX quote, version 4", "under 15 ms"),
     ("tdx5", "TDX quote, version 5 (TD 1.5 extended)", "under 15 ms"),
 ];
-const PAGE_COLUMNS: [&str; 4] = ["evidence", "when the page opens", "again, median of 51", "wanted"];
+const PAGE_COLUMNS: [&str; 4] =
+    ["evidence", "first, when the page opens", "later, median of 51", "wanted of the median"];
 
 /// Measures.
 pub(super) fn run(bench: &Bench) -> Result<()> {

@@ -3,7 +3,9 @@
 /* The verifier: a request goes in as JSON, a response comes out. Each judgement has an instance, and so memory, of its own.
    Nothing is waited for, so that a verdict is there when the page is. */
 function loadVerifier(base64) {
-  const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+  const characters = atob(base64);
+  const bytes = new Uint8Array(characters.length);
+  for (let at = 0; at < bytes.length; at++) bytes[at] = characters.charCodeAt(at);
   const module = new WebAssembly.Module(bytes);
   return (request) => {
     const { exports } = new WebAssembly.Instance(module, {});
