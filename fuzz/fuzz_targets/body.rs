@@ -1,4 +1,4 @@
-//! Bodies of requests: chats, completions and embeddings.
+//! Bodies of requests: chats, completions and embeddings, in OpenAI's words and Ollama's.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
@@ -15,6 +15,9 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
         if let vial_net::ToolChoice::Named(name) = &read.tools.choice {
             assert!(read.tools.list.iter().any(|tool| tool.name == *name));
         }
+    }
+    for is_chat in [true, false] {
+        let _read = vial_net::ollama(data, is_chat, "model");
     }
     if let Ok(read) = vial_net::embedding(data, "model", 64) {
         assert!((1..=2048).contains(&read.inputs.len()));

@@ -5,9 +5,15 @@ use anyhow::Result;
 use std::path::PathBuf;
 use std::process::Command;
 
-/// The OpenAI client, the reader of GGUF files, the calculator of SEV-SNP launch digests, and a reader of COSE.
-const PACKAGES: [&str; 5] =
-    ["openai==3.54.0", "gguf==0.19.0", "sev-snp-measure==0.0.13", "pycose==1.1.0", "cbor2==5.6.5"];
+/// The OpenAI client, the reader of GGUF files, the calculator of SEV-SNP launch digests, a reader of COSE, the Ollama client.
+const PACKAGES: [&str; 6] = [
+    "openai==3.54.0",
+    "gguf==0.19.0",
+    "sev-snp-measure==0.0.13",
+    "pycose==1.1.0",
+    "cbor2==5.6.5",
+    "ollama==0.6.3",
+];
 
 /// Installs what tests need where it is missing; gives the interpreter that finds it.
 pub(crate) fn interpreter() -> Result<PathBuf> {

@@ -139,8 +139,8 @@ impl Client {
     }
 
     /// Starts a streamed response, in frames of one size where it has a pace.
-    pub(crate) fn start_stream(&mut self, extra: &str, pace: Option<Pace>, now_ns: u64) {
-        self.output.extend(http::stream_head(self.keeps_alive, extra));
+    pub(crate) fn start_stream(&mut self, kind: &str, extra: &str, pace: Option<Pace>, now_ns: u64) {
+        self.output.extend(http::stream_head(kind, self.keeps_alive, extra));
         self.paced = pace.map(|pace| Paced::new(pace, now_ns));
     }
 

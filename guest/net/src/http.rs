@@ -166,10 +166,10 @@ pub(crate) fn response(status: u16, kind: &str, body: &[u8], keeps_alive: bool, 
 }
 
 /// The head of a response whose body follows in chunks.
-pub(crate) fn stream_head(keeps_alive: bool, extra: &str) -> Vec<u8> {
+pub(crate) fn stream_head(kind: &str, keeps_alive: bool, extra: &str) -> Vec<u8> {
     let connection = if keeps_alive { "keep-alive" } else { "close" };
     format!(
-        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\nTransfer-Encoding: chunked\r\nConnection: {connection}\r\n{extra}\r\n"
+        "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nCache-Control: no-cache\r\nTransfer-Encoding: chunked\r\nConnection: {connection}\r\n{extra}\r\n"
     )
     .into_bytes()
 }

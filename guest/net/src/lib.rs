@@ -33,7 +33,7 @@ mod tests;
 pub use answer::{Delta, Finish, TokenLogprob, TokenText, Usage};
 pub use api::{
     Caching, Embedding, Encoding, Format, Generation, Input, Message, Overflow, Pooling, Prompt, Role,
-    Sampling, Schema, Tool, ToolCall, ToolChoice, Tools, embedding, generation,
+    Sampling, Schema, Tool, ToolCall, ToolChoice, Tools, embedding, generation, ollama,
 };
 pub use error::ApiError;
 pub use http::{Parsed, Request, parse};

@@ -5,7 +5,7 @@ use alloc::string::ToString as _;
 use alloc::vec::Vec;
 use serde_json::json;
 
-use crate::api::{Embedding, Generation, embedding, generation};
+use crate::api::{Embedding, Generation, embedding, generation, ollama, tags};
 use crate::error::ApiError;
 use crate::http::Request;
 use crate::notary::ReceiptId;
@@ -28,6 +28,8 @@ pub(crate) enum Asked {
 }
 
 const JSON: &str = "application/json";
+/// Clients ask whether it is new enough for them.
+const VERSION: &str = concat!(r#"{"version":""#, env!("CARGO_PKG_VERSION"), r#""}"#);
 const RECEIPTS: &str = "/v1/receipts/";
 
 /// Reads what a request asks for.
@@ -38,8 +40,11 @@ pub(crate) fn asked(
     status: &Status,
 ) -> Result<Asked, ApiError> {
     let wanted = match request.path.as_str() {
-        "/v1/chat/completions" | "/v1/completions" | "/v1/embeddings" => "POST",
-        "/v1/models" | "/v1/attestation" | "/health" | "/metrics" => "GET",
+        "/v1/chat/completions" | "/v1/completions" | "/v1/embeddings" | "/api/chat" | "/api/generate" => {
+            "POST"
+        }
+        "/api/tags" | "/api/ps" | "/api/version" | "/v1/models" | "/v1/attestation" | "/health"
+        | "/metrics" => "GET",
         path if path.starts_with(RECEIPTS) => "GET",
         _ => return Err(ApiError::http(404, "no such path")),
     };
@@ -48,6 +53,8 @@ pub(crate) fn asked(
     }
     match request.path.as_str() {
         "/v1/attestation" => Ok(Asked::Attest(nonce(&request.query)?)),
+        "/api/tags" | "/api/ps" => Ok(Asked::Ready(200, JSON, tags(&model.name))),
+        "/api/version" => Ok(Asked::Ready(200, JSON, VERSION.into())),
         "/v1/models" => Ok(Asked::Ready(200, JSON, models(&model.name, created))),
         "/health" => Ok(health(status)),
         "/metrics" => Ok(Asked::Ready(200, "text/plain; version=0.0.4", status.metrics().into_bytes())),
@@ -64,6 +71,10 @@ fn compute(path: &str, body: &[u8], model: &Model, status: &Status) -> Result<As
     }
     if path == "/v1/embeddings" {
         return embedding(body, &model.name, model.width).map(Asked::Embed);
+    }
+    if let "/api/chat" | "/api/generate" = path {
+        let is_chat = path == "/api/chat";
+        return ollama(body, is_chat, &model.name).map(|it| Asked::Generate(Box::new(it), is_chat));
     }
     let is_chat = path == "/v1/chat/completions";
     generation(body, is_chat, &model.name).map(|generation| Asked::Generate(Box::new(generation), is_chat))

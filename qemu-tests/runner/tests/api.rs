@@ -60,6 +60,17 @@ fn the_openai_package_works_through_a_verified_address() {
     });
 }
 
+#[test]
+fn the_ollama_package_works_through_a_verified_address() {
+    let Some(python) = std::env::var_os("VIAL_TEST_PYTHON") else { return };
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/ollama_client.py");
+    with_appliance(|bench| {
+        let gateway = bench.vial.connect(&bench.appliance.url(""), bench.image, &[]).unwrap();
+        let output = Command::new(&python).args([script, &gateway.url("")]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    });
+}
+
 /// Standard output of `curl`, with the answer's head.
 fn curl(arguments: &[&str]) -> String {
     let output = Command::new("curl").args(["-sSi", "--max-time", "60"]).args(arguments).output().unwrap();

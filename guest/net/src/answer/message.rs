@@ -74,6 +74,16 @@ impl Said {
         Some(told)
     }
 
+    /// Text, and what the model thought.
+    pub(super) fn texts(&self) -> (&str, &str) {
+        (&self.text, &self.reasoning)
+    }
+
+    /// Names and arguments of calls.
+    pub(super) fn calls(&self) -> Vec<(&str, &str)> {
+        self.calls.iter().map(|call| (call.name.as_str(), call.arguments.as_str())).collect()
+    }
+
     /// The message of a whole chat. Content is null where there are only calls.
     pub(super) fn message(&self) -> Value {
         let has_text = self.calls.is_empty() || !self.text.is_empty();

@@ -2,6 +2,7 @@
 
 mod logprob;
 mod message;
+pub(crate) mod ollama;
 #[cfg(test)]
 mod tests;
 
@@ -11,6 +12,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use serde_json::{Value, json};
 
+use crate::api::Dialect;
 use crate::notary::Draft;
 
 pub use logprob::{TokenLogprob, TokenText};
@@ -54,6 +56,7 @@ pub struct Usage {
 pub(crate) struct Answer {
     pub(crate) id: String,
     pub(crate) is_chat: bool,
+    pub(crate) dialect: Dialect,
     pub(crate) is_stream: bool,
     pub(crate) includes_usage: bool,
     pub(crate) created: u64,
@@ -71,6 +74,10 @@ impl Answer {
     pub(crate) fn add(&mut self, delta: Delta<'_>, logprob: Option<TokenLogprob>) -> Vec<u8> {
         let is_told = self.is_chat || matches!(delta, Delta::Text(_));
         self.receipt.iter_mut().filter(|_| is_told).for_each(|draft| draft.keep(delta));
+        if self.dialect != Dialect::OpenAi {
+            self.said.keep(delta);
+            return if self.is_stream { ollama::piece(self, delta) } else { Vec::new() };
+        }
         if !self.is_stream {
             self.said.keep(delta);
             self.logprobs.extend(logprob);
@@ -88,6 +95,9 @@ impl Answer {
 
     /// The end of a stream, or the whole answer's body; with the receipt, where there is one.
     pub(crate) fn finish(&mut self, finish: Finish, usage: Usage, receipt: Option<&str>) -> Vec<u8> {
+        if self.dialect != Dialect::OpenAi {
+            return ollama::finish(self, finish, usage, receipt);
+        }
         if !self.is_stream {
             return self.whole(finish.name(), usage, receipt);
         }

@@ -4,12 +4,15 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use serde_json::{Value, json};
 
+use crate::api::Dialect;
+
 use super::{Answer, Delta, Finish, Said, Usage};
 
 fn answer(is_chat: bool, is_stream: bool) -> Answer {
     Answer {
         id: "id".into(),
         is_chat,
+        dialect: Dialect::OpenAi,
         is_stream,
         includes_usage: false,
         created: 5,
@@ -113,4 +116,48 @@ fn arguments_without_a_call_and_calls_of_completions_are_not_told() {
     let told: Vec<Value> = DELTAS.iter().flat_map(|delta| events(&completion.add(*delta, None))).collect();
     assert_eq!(told.iter().map(|choice| &choice["text"]).collect::<Vec<_>>(), ["I"]);
     assert_eq!(whole(false, &DELTAS)["choices"][0]["text"], "I");
+}
+
+/// Lines of an answer in Ollama's form.
+fn ollama(dialect: Dialect, is_stream: bool) -> Vec<Value> {
+    let mut answer = Answer { dialect, ..answer(true, is_stream) };
+    let mut told: Vec<u8> = DELTAS.into_iter().flat_map(|delta| answer.add(delta, None)).collect();
+    told.extend(answer.finish(Finish::ToolCalls, USAGE, Some("r")));
+    let text = String::from_utf8(told).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn ollamas_chats_tell_thoughts_text_and_calls_in_lines_or_at_once() {
+    let lines = ollama(Dialect::OllamaChat, true);
+    assert_eq!(lines.len(), 3);
+    assert_eq!(lines[0]["message"], json!({ "role": "assistant", "content": "", "thinking": "Hm" }));
+    assert_eq!((&lines[1]["message"]["content"], &lines[1]["done"]), (&json!("I"), &json!(false)));
+    let calls = json!([
+        { "function": { "name": "f", "arguments": { "a": 1 } } },
+        { "function": { "name": "g", "arguments": {} } },
+    ]);
+    assert_eq!((&lines[2]["message"]["tool_calls"], &lines[2]["done"]), (&calls, &json!(true)));
+    assert_eq!((&lines[2]["done_reason"], &lines[2]["eval_count"]), (&json!("stop"), &json!(4)));
+    assert_eq!(
+        (&lines[2]["created_at"], &lines[2]["receipt"]),
+        (&json!("1970-01-01T00:00:05Z"), &json!("r"))
+    );
+    let whole = ollama(Dialect::OllamaChat, false);
+    assert_eq!((whole.len(), &whole[0]["message"]["content"]), (1, &json!("I")));
+    assert_eq!(
+        (&whole[0]["message"]["tool_calls"], &whole[0]["message"]["thinking"]),
+        (&calls, &json!("Hm"))
+    );
+}
+
+#[test]
+fn ollamas_completions_tell_text_as_their_response() {
+    let lines = ollama(Dialect::OllamaGenerate, true);
+    assert!(lines.iter().any(|line| line["response"] == "I" && line["done"] == false));
+    assert_eq!(
+        (&lines.last().unwrap()["response"], &lines.last().unwrap()["done"]),
+        (&json!(""), &json!(true))
+    );
+    assert_eq!(ollama(Dialect::OllamaGenerate, false)[0]["response"], "I");
 }

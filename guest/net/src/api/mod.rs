@@ -4,6 +4,7 @@ mod caching;
 mod embedding;
 mod format;
 mod message;
+mod ollama;
 mod pace;
 mod sampling;
 #[cfg(test)]
@@ -20,6 +21,8 @@ pub(crate) use embedding::Form;
 pub use embedding::{Embedding, Encoding, Input, Pooling, embedding};
 pub use format::{Format, Schema};
 pub use message::{Message, Role, ToolCall};
+pub use ollama::ollama;
+pub(crate) use ollama::tags;
 pub use sampling::Sampling;
 pub use tools::{Tool, ToolChoice, Tools};
 
@@ -85,6 +88,19 @@ pub struct Generation {
     pub(crate) wants_receipt: bool,
     /// Extension `stream_frames`.
     pub(crate) pace: Option<Pace>,
+    pub(crate) dialect: Dialect,
+}
+
+/// In whose words a request came, and is answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    /// OpenAI's.
+    #[default]
+    OpenAi,
+    /// Ollama's `/api/chat`.
+    OllamaChat,
+    /// Ollama's `/api/generate`.
+    OllamaGenerate,
 }
 
 /// Fields of both kinds of request. Others are ignored, as clients send many.
@@ -159,6 +175,7 @@ pub fn generation(body: &[u8], is_chat: bool, model: &str) -> Result<Generation,
         includes_usage: includes_usage(&body)?,
         wants_receipt: body.read("receipt", "a flag")?.unwrap_or(false),
         pace: pace::pace(&body)?,
+        dialect: Dialect::OpenAi,
     })
 }
 

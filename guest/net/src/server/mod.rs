@@ -12,8 +12,8 @@ use vial_receipt::{Outcome, Sampling, Tokens, digest};
 
 use self::turn::Turn;
 
-use crate::answer::{Delta, Finish, TokenLogprob, Usage};
-use crate::api::{Embedding, Generation};
+use crate::answer::{Delta, Finish, TokenLogprob, Usage, ollama};
+use crate::api::{Dialect, Embedding, Generation};
 use crate::client::{Client, Job, Work};
 use crate::connection::Connection;
 use crate::embedding;
@@ -214,10 +214,13 @@ impl Server {
     /// Tells that a request cannot be answered.
     pub fn fail(&mut self, id: JobId, error: &ApiError) {
         let Some(client) = self.client(id) else { return };
-        let is_stream = client.answer().is_some_and(|answer| answer.is_stream);
+        let stream = client.answer().filter(|answer| answer.is_stream).map(|answer| answer.dialect);
         client.job = None;
-        if is_stream {
-            client.send_part(&[b"data: ", error.body().as_slice(), b"\n\n"].concat());
+        if let Some(dialect) = stream {
+            client.send_part(&match dialect {
+                Dialect::OpenAi => [b"data: ", error.body().as_slice(), b"\n\n"].concat(),
+                Dialect::OllamaChat | Dialect::OllamaGenerate => ollama::error(&error.message),
+            });
             client.end_stream();
         } else {
             client.refuse(error, false);

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use super::{Action, JobId, Server};
 use crate::answer::{Answer, Said};
-use crate::api::Generation;
+use crate::api::{Dialect, Generation};
 use crate::client::{Client, Job, Work};
 use crate::connection::Connection;
 use crate::error::ApiError;
@@ -119,7 +119,8 @@ impl Server {
             Asked::Generate(generation, is_chat) => {
                 let answer = self.new_answer(&generation, is_chat, client.evidence, request, turn)?;
                 if answer.is_stream {
-                    client.start_stream(&named(&answer), generation.pace, turn.now_ns);
+                    let kind = stream_kind(&answer);
+                    client.start_stream(kind, &named(&answer), generation.pace, turn.now_ns);
                 }
                 let sender = Sender { peer: client.peer, credential: request.credential.clone() };
                 turn.actions.push(Action::Generate(id, generation, sender));
@@ -146,6 +147,7 @@ impl Server {
         Ok(Answer {
             id: format!("{prefix}-{}", self.next_job),
             is_chat,
+            dialect: generation.dialect,
             is_stream: generation.is_stream,
             includes_usage: generation.includes_usage,
             created: turn.unix_seconds,
@@ -172,6 +174,11 @@ impl Server {
         turn.actions.push(Action::Forget(connection));
         self.stack.socket(at).close();
     }
+}
+
+/// How a stream's body is called.
+fn stream_kind(answer: &Answer) -> &'static str {
+    if answer.dialect == Dialect::OpenAi { "text/event-stream" } else { "application/x-ndjson" }
 }
 
 /// A header that names the receipt, where there will be one.
