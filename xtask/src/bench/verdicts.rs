@@ -17,7 +17,7 @@ const PAGE_COLUMNS: [&str; 4] =
 
 /// Measures.
 pub(super) fn run(bench: &Bench) -> Result<()> {
-    let runs = repeated(bench, "vial-attest")?;
+    let runs = repeated(bench, "vial-attest", "verdicts")?;
     let mut report = bench.report("verdicts", "Verdicts on recorded evidence, offline, one cpu");
     let columns = [
         "evidence",
@@ -27,7 +27,7 @@ pub(super) fn run(bench: &Bench) -> Result<()> {
         "wanted",
     ];
     report.table("From bytes to verdict", &columns, &KINDS.map(|kind| row(kind, &runs)));
-    let pages = repeated(bench, "vial-page")?;
+    let pages = repeated(bench, "vial-page", "page_verdicts")?;
     report.table(&in_page(&pages), &PAGE_COLUMNS, &KINDS.map(|kind| page_row(kind, &pages)));
     report.finish(&bench.command("verdicts"))
 }
@@ -61,8 +61,8 @@ fn median(runs: &[Value], of: impl Fn(&Value) -> &Value) -> f64 {
 }
 
 /// Figures of every run of a package's example.
-fn repeated(bench: &Bench, package: &str) -> Result<Vec<Value>> {
-    let example = example(package, "verdicts")?;
+fn repeated(bench: &Bench, package: &str, name: &str) -> Result<Vec<Value>> {
+    let example = example(package, name)?;
     (0..bench.runs).map(|_| once(&example)).collect()
 }
 
