@@ -99,8 +99,52 @@ fn seeds(name: &str) -> Result<PathBuf> {
         }
         "page" => br#"{"question":null,"dropped":[{"name":"a","bytes":"00"}],"at":"","clock":1}"#.to_vec(),
         "tpm" => [&b"\0\0\0\0\x03\0\0\0"[..], &[0; 20], b"\x21\0\0\0Spec ID Event03\0", LOG].concat(),
+        "certificate" => certificate()?,
+        "receipt" => claims(),
         _ => Vec::new(),
     };
     std::fs::write(folder.join("seed"), seed)?;
     Ok(folder)
+}
+
+/// A certificate of an appliance.
+fn certificate() -> Result<Vec<u8>> {
+    let made = vial_channel::certificate::make(&vial_channel::Identity::new(&[7; 32]), b"{}");
+    made.map_err(|error| anyhow::anyhow!("certificate: {error}"))
+}
+
+/// The claims of a receipt: what stands behind the signature's header.
+fn claims() -> Vec<u8> {
+    let receipt = vial_receipt::Receipt {
+        issued_s: 1,
+        request: [1; 32],
+        response: [2; 32],
+        response_bytes: 3,
+        outcome: vial_receipt::Outcome::Stop,
+        manifest_digest: [4; 48],
+        weights_root: [5; 32],
+        draft_root: Some([6; 32]),
+        engine: "1".to_owned(),
+        sampling: vial_receipt::Sampling::default(),
+        tokens: Some(vial_receipt::Tokens { prompt: 1, completion: 2 }),
+        leaf_checks: vial_receipt::LeafChecks::default(),
+        evidence: [7; 32],
+    };
+    let signed = vial_receipt::sign(&receipt, &[0; 32], |_| [0; 64]).unwrap_or_default();
+    // A map of thirteen claims; nothing before it has that byte.
+    signed
+        .iter()
+        .position(|byte| *byte == 0xAD)
+        .map_or_else(Vec::new, |at| signed[at..signed.len() - 66].to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seeds_of_made_inputs_are_whole() {
+        assert!(certificate().unwrap().len() > 100);
+        assert_eq!(claims().first(), Some(&0xAD));
+    }
 }

@@ -5,6 +5,7 @@ use core::time::Duration;
 use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
+use std::time::Instant;
 
 use vial_client::Connection;
 
@@ -66,13 +67,19 @@ impl Gateway {
 
     /// Keeps a verified connection ready, and verifies on time.
     fn watch(&self, tell: &mut dyn FnMut(Told)) -> String {
+        let mut verified = Instant::now();
         loop {
             match self.spare.renew() {
                 Ok(()) => {
+                    verified = Instant::now();
                     tell(Told::Verified);
                 }
                 Err(Refusal::Refused(why)) => return why,
                 Err(Refusal::Unreachable(why)) => {
+                    // Whoever keeps it from being asked must not keep old connections open for ever.
+                    if verified.elapsed() > 2 * self.every {
+                        self.open.end();
+                    }
                     tell(Told::Unreachable(why));
                     std::thread::sleep(PAUSE);
                     continue;

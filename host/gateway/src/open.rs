@@ -33,14 +33,18 @@ impl Open {
         self.lock().sockets.remove(&number);
     }
 
-    /// Ends all relays, for good: not a byte more is passed on.
-    pub(crate) fn shut(&self) {
-        let mut state = self.lock();
-        state.is_shut = true;
-        for socket in state.sockets.values().flatten() {
+    /// Ends all relays: not a byte more is passed on.
+    pub(crate) fn end(&self) {
+        for socket in self.lock().sockets.values().flatten() {
             // One that is closed already is what is wanted.
             let _closed = socket.shutdown(Shutdown::Both);
         }
+    }
+
+    /// Ends all relays, for good.
+    pub(crate) fn shut(&self) {
+        self.lock().is_shut = true;
+        self.end();
     }
 
     pub(crate) fn is_shut(&self) -> bool {

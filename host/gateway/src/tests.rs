@@ -53,12 +53,16 @@ fn echo(mut session: vial_channel::Session, mut socket: TcpStream) {
 /// Accepts one key, as long as it is told to.
 struct Keyed {
     is_accepted: Arc<AtomicBool>,
+    is_reachable: Arc<AtomicBool>,
     asked: Arc<AtomicUsize>,
 }
 
 impl Verifier for Keyed {
     fn verify(&self, connection: &mut Connection) -> Result<(), Refusal> {
         self.asked.fetch_add(1, Ordering::SeqCst);
+        if !self.is_reachable.load(Ordering::SeqCst) {
+            return Err(Refusal::Unreachable("no answer".to_owned()));
+        }
         let is_known = *connection.key() == Identity::new(&KEY).public();
         let is_accepted = is_known && self.is_accepted.load(Ordering::SeqCst);
         if is_accepted { Ok(()) } else { Err(Refusal::Refused("channel key".to_owned())) }
@@ -71,6 +75,7 @@ struct Bench {
     came: Arc<AtomicUsize>,
     asked: Arc<AtomicUsize>,
     is_accepted: Arc<AtomicBool>,
+    is_reachable: Arc<AtomicBool>,
     told: mpsc::Receiver<Told>,
     ended: JoinHandle<String>,
 }
@@ -83,13 +88,18 @@ impl Bench {
 
     fn before(server: SocketAddr, came: Arc<AtomicUsize>, every: Duration) -> Self {
         let (is_accepted, asked) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicUsize::new(0)));
-        let keyed = Keyed { is_accepted: Arc::clone(&is_accepted), asked: Arc::clone(&asked) };
+        let is_reachable = Arc::new(AtomicBool::new(true));
+        let keyed = Keyed {
+            is_accepted: Arc::clone(&is_accepted),
+            is_reachable: Arc::clone(&is_reachable),
+            asked: Arc::clone(&asked),
+        };
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let local = listener.local_addr().unwrap();
         let gateway = Gateway::new(format!("https://{server}"), Arc::new(keyed), listener, every);
         let (tell, told) = mpsc::channel();
         let ended = std::thread::spawn(move || gateway.run(&mut |event| drop(tell.send(event))));
-        Self { local, came, asked, is_accepted, told, ended }
+        Self { local, came, asked, is_accepted, is_reachable, told, ended }
     }
 
     fn client(&self) -> TcpStream {
@@ -181,4 +191,16 @@ fn a_client_that_leaves_ends_its_connection_to_the_appliance() {
     drop(client);
     // Another is served all the same.
     assert_eq!(echoed(&mut bench.client(), b"x"), b"y");
+}
+
+#[test]
+fn connections_end_where_nobody_can_verify_any_more_and_come_again() {
+    let bench = Bench::new(Duration::from_millis(200));
+    let mut client = bench.client();
+    assert_eq!(echoed(&mut client, b"a"), b"b");
+    bench.is_reachable.store(false, Ordering::SeqCst);
+    assert!(matches!(client.read(&mut [0; 1]), Ok(0) | Err(_)));
+    bench.is_reachable.store(true, Ordering::SeqCst);
+    assert_eq!(echoed(&mut bench.client(), b"x"), b"y");
+    assert!(!bench.ended.is_finished());
 }
