@@ -20,6 +20,9 @@ const PORT: u16 = 443;
 const BUFFER_BYTES: usize = 64 << 10;
 /// A guest that does not answer for so long is given up.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Asks the guest whether it is there. It answers such a question with a segment that counts; its own questions do not count here,
+/// since their one byte is from before the window.
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// First of our own ports.
 const FIRST_PORT: u16 = 32_768;
 
@@ -99,6 +102,7 @@ impl Network {
         let buffer = || SocketBuffer::new(vec![0; BUFFER_BYTES]);
         let mut socket = Socket::new(buffer(), buffer());
         socket.set_timeout(Some(PATIENCE));
+        socket.set_keep_alive(Some(KEEP_ALIVE));
         socket.set_nagle_enabled(false);
         socket.set_ack_delay(None);
         let port = self.next_port;
@@ -212,5 +216,75 @@ impl TxToken for Sending<'_> {
         let result = f(&mut frame);
         self.0.push_back(frame);
         result
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A guest that listens, and answers when it wants to.
+    struct Guest {
+        interface: Interface,
+        cable: Cable,
+        sockets: SocketSet<'static>,
+        handle: SocketHandle,
+    }
+
+    impl Guest {
+        fn new() -> Self {
+            let config = Config::new(HardwareAddress::Ethernet(EthernetAddress(GUEST_MAC)));
+            let mut cable = Cable::default();
+            let mut interface = Interface::new(config, &mut cable, Instant::from_micros(0));
+            interface.update_ip_addrs(|addresses| {
+                addresses.push(IpCidr::new(IpAddress::Ipv4(GUEST), 24)).unwrap();
+            });
+            let buffer = || SocketBuffer::new(vec![0; BUFFER_BYTES]);
+            let mut socket = Socket::new(buffer(), buffer());
+            socket.set_timeout(Some(PATIENCE));
+            socket.set_keep_alive(Some(KEEP_ALIVE));
+            socket.listen(PORT).unwrap();
+            let mut sockets = SocketSet::new(Vec::new());
+            let handle = sockets.add(socket);
+            Self { interface, cable, sockets, handle }
+        }
+
+        fn socket(&mut self) -> &mut Socket<'static> {
+            self.sockets.get_mut(self.handle)
+        }
+    }
+
+    /// Lets time pass on both ends, in steps of 50 ms; while the cable is cut, frames are lost.
+    fn pass(network: &mut Network, guest: &mut Guest, from_s: i64, to_s: i64, is_cut: bool) {
+        for now_us in (from_s * 1_000_000..to_s * 1_000_000).step_by(50_000) {
+            network.poll(now_us);
+            while let Some(frame) = network.next_frame().filter(|_| !is_cut) {
+                guest.cable.from_guest.push_back(frame);
+            }
+            guest.interface.poll(Instant::from_micros(now_us), &mut guest.cable, &mut guest.sockets);
+            while let Some(frame) = guest.cable.to_guest.pop_front().filter(|_| !is_cut) {
+                network.receive(frame);
+            }
+        }
+    }
+
+    #[test]
+    fn an_answer_that_takes_minutes_comes_and_a_guest_that_is_gone_is_given_up() {
+        let (mut network, mut guest) = (Network::new(0, 7), Guest::new());
+        let connection = network.connect().unwrap();
+        pass(&mut network, &mut guest, 0, 1, false);
+        assert_eq!(network.send(connection, b"a question"), 10);
+        pass(&mut network, &mut guest, 1, 301, false);
+        assert_eq!(network.progress(connection), Progress::Open);
+        assert_eq!(guest.socket().send_slice(b"an answer").unwrap(), 9);
+        pass(&mut network, &mut guest, 301, 302, false);
+        let mut heard = Vec::new();
+        network.take(connection, |bytes| {
+            heard.extend_from_slice(bytes);
+            bytes.len()
+        });
+        assert_eq!(heard, b"an answer");
+        pass(&mut network, &mut guest, 302, 345, true);
+        assert_eq!(network.progress(connection), Progress::Over);
     }
 }
