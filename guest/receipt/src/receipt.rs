@@ -1,6 +1,7 @@
 //! What a receipt says.
 
 use alloc::string::String;
+use serde::Serialize;
 
 /// What an appliance says of one answer.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,7 +64,7 @@ impl Outcome {
 }
 
 /// How tokens were chosen, defaults filled in.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Sampling {
     /// 0 takes the likeliest.
     pub temperature: f32,
@@ -82,6 +83,7 @@ pub struct Sampling {
     /// Start of the random sequence.
     pub seed: u64,
     /// Whether the answer's bytes do not depend on what else was computed.
+    #[serde(rename = "deterministic")]
     pub is_deterministic: bool,
 }
 

@@ -55,7 +55,7 @@ pub use not_proven::not_proven;
 pub use pin::{base64, pin};
 pub use policy::{Policy, PolicyError, PolicyFile, Profile};
 pub use question::{Format, Hexed, Question, QuestionError, Report, Shown};
-pub use receipt::{RECEIPT_LEAVES_OPEN, ReceiptVerdict, Receipted, Says, SaysSampling};
+pub use receipt::{RECEIPT_LEAVES_OPEN, ReceiptVerdict, Receipted, Says};
 pub use reference::{MachineShape, Reference, ReferenceError, host_data};
 pub use trust::{Trust, seconds};
 pub use verify::{Verdict, appraise, verify};

@@ -3,7 +3,7 @@
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 use serde::Serialize;
-use vial_receipt::{Answered, Receipt, digest, verify};
+use vial_receipt::{Answered, Receipt, Sampling, digest, verify};
 use vial_weights::tree::Hex;
 use vial_weights::{Manifest, sha384};
 
@@ -65,28 +65,13 @@ pub struct Says {
     /// Version of the engine.
     pub engine: String,
     /// How tokens were chosen.
-    pub sampling: SaysSampling,
+    pub sampling: Sampling,
     /// Leaves checked while it was made, and since the start.
     pub leaf_checks: [u64; 2],
     /// SHA-256 of the evidence that its connection was shown.
     pub evidence: String,
     /// Whether that is the evidence it was judged against.
     pub is_this_evidence: bool,
-}
-
-/// How tokens were chosen.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[expect(missing_docs, reason = "they are the API's")]
-pub struct SaysSampling {
-    pub temperature: f32,
-    pub top_k: u64,
-    pub top_p: f32,
-    pub min_p: f32,
-    pub repetition_penalty: f32,
-    pub presence_penalty: f32,
-    pub frequency_penalty: f32,
-    pub seed: u64,
-    pub deterministic: bool,
 }
 
 impl Question {
@@ -156,24 +141,13 @@ fn about(
 
 impl Says {
     fn of(receipt: &Receipt, evidence: &str) -> Self {
-        let sampling = receipt.sampling;
         Self {
             issued_s: receipt.issued_s,
             outcome: receipt.outcome.name(),
             response_bytes: receipt.response_bytes,
             tokens: receipt.tokens.map(|tokens| [tokens.prompt, tokens.completion]),
             engine: crate::visible::visible(&receipt.engine),
-            sampling: SaysSampling {
-                temperature: sampling.temperature,
-                top_k: sampling.top_k,
-                top_p: sampling.top_p,
-                min_p: sampling.min_p,
-                repetition_penalty: sampling.repetition_penalty,
-                presence_penalty: sampling.presence_penalty,
-                frequency_penalty: sampling.frequency_penalty,
-                seed: sampling.seed,
-                deterministic: sampling.is_deterministic,
-            },
+            sampling: receipt.sampling,
             leaf_checks: [receipt.leaf_checks.during, receipt.leaf_checks.since_start],
             evidence: Hex(&receipt.evidence).to_string(),
             is_this_evidence: receipt.evidence == digest(evidence.as_bytes()),

@@ -1,14 +1,14 @@
 //! Answers in Ollama's form: one object, or one a line. Spec: Ollama's docs/api.md.
 
 use alloc::format;
-use alloc::string::String;
+use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
+use core::time::Duration;
+use der::DateTime;
 use serde_json::{Value, json};
 
 use super::{Answer, Delta, Finish, Usage};
 use crate::api::Dialect;
-
-const DAY: u64 = 86_400;
 
 /// The line that tells a piece; calls are told whole, when the next begins or the answer ends.
 pub(super) fn piece(answer: &Answer, delta: Delta<'_>) -> Vec<u8> {
@@ -71,19 +71,10 @@ fn line(object: &Value) -> Vec<u8> {
     format!("{object}\n").into_bytes()
 }
 
-/// Seconds since 1970 as RFC 3339 writes them. Source: Howard Hinnant, `civil_from_days`.
+/// Seconds since 1970 as RFC 3339 writes them; nothing past the year 9999.
 fn time(seconds: u64) -> String {
-    let (days, second) = (seconds / DAY, seconds % DAY);
-    let shifted = days + 719_468;
-    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
-    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+    let time = DateTime::from_unix_duration(Duration::from_secs(seconds));
+    time.map(|time| time.to_string()).unwrap_or_default()
 }
 
 #[cfg(test)]
