@@ -25,6 +25,32 @@ pub struct Agent {
     pub prompt: String,
     /// Sampling where a request says nothing.
     pub sampling: Defaults,
+    /// What others than a request's client may learn of it.
+    pub privacy: Privacy,
+}
+
+/// What others than a request's client may learn of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Privacy {
+    /// Counts of tokens in `/metrics`, which everybody may ask for, are rounded down to multiples of this.
+    pub round_tokens: u32,
+}
+
+impl Default for Privacy {
+    fn default() -> Self {
+        Self { round_tokens: 1 }
+    }
+}
+
+impl Privacy {
+    fn check(self) -> Result<(), AgentError> {
+        let (key, expected) = ("round_tokens", "1 to 65536");
+        #[expect(clippy::cast_precision_loss, reason = "shown to people")]
+        let found = self.round_tokens as f32;
+        let is_right = (1..=65_536).contains(&self.round_tokens);
+        if is_right { Ok(()) } else { Err(AgentError::Range { key, found, expected }) }
+    }
 }
 
 /// Sampling where a request says nothing.
@@ -115,6 +141,7 @@ impl Agent {
             AgentError::Toml { line, message: one_line(error.message()) }
         })?;
         agent.sampling.check()?;
+        agent.privacy.check()?;
         Ok(agent)
     }
 }
@@ -167,5 +194,7 @@ mod tests {
         assert_eq!(line("name = \n").0, 1);
         let range = Agent::parse("[sampling]\ntop_p = 0.0\n").unwrap_err().to_string();
         assert_eq!(range, "agent.toml top_p: found 0, expected above 0, at most 1");
+        let range = Agent::parse("[privacy]\nround_tokens = 0\n").unwrap_err().to_string();
+        assert_eq!(range, "agent.toml round_tokens: found 0, expected 1 to 65536");
     }
 }

@@ -48,6 +48,8 @@ pub struct Status {
     pub looked_up: Drafts,
     /// Tokens that the draft model said.
     pub modelled: Drafts,
+    /// Counts of tokens are told as multiples of this, rounded down; 0 and 1 tell them as they are.
+    pub round_tokens: u64,
 }
 
 /// Time of passes in ns.
@@ -104,20 +106,21 @@ pub struct Cache {
 impl Status {
     /// The text of `/metrics`. Spec: Prometheus text format 0.0.4.
     pub(crate) fn metrics(&self) -> String {
+        let rounded = |count: u64| count - count % self.round_tokens.max(1);
         let lines = [
             ("vial_healthy", "gauge", u64::from(self.unhealthy.is_none())),
             ("vial_streams", "gauge", self.streams as u64),
             ("vial_waiting_requests", "gauge", self.waiting as u64),
             ("vial_requests_total", "counter", self.requests),
             ("vial_refused_requests_total", "counter", self.refused),
-            ("vial_prompt_tokens_total", "counter", self.prompt_tokens),
-            ("vial_cached_prompt_tokens_total", "counter", self.cached_tokens),
-            ("vial_completion_tokens_total", "counter", self.completion_tokens),
+            ("vial_prompt_tokens_total", "counter", rounded(self.prompt_tokens)),
+            ("vial_cached_prompt_tokens_total", "counter", rounded(self.cached_tokens)),
+            ("vial_completion_tokens_total", "counter", rounded(self.completion_tokens)),
             ("vial_checked_weights_bytes_total", "counter", self.checked_bytes),
             ("vial_checked_leaves_total", "counter", self.checked_leaves),
             ("vial_passes_total", "counter", self.passes),
-            ("vial_pass_rows_total", "counter", self.rows),
-            ("vial_told_tokens_total", "counter", self.told),
+            ("vial_pass_rows_total", "counter", rounded(self.rows)),
+            ("vial_told_tokens_total", "counter", rounded(self.told)),
             ("vial_window_bytes", "gauge", self.window.bytes),
             ("vial_window_filled_bytes", "gauge", self.window.filled_bytes),
             ("vial_planned_memory_bytes", "gauge", self.planned_bytes),
@@ -153,7 +156,9 @@ impl Status {
     }
 
     fn drafts(&self, name: &str, count: fn(&Drafts) -> u64) -> String {
-        let [looked_up, modelled] = [&self.looked_up, &self.modelled].map(count);
+        let round = self.round_tokens.max(1);
+        let rounded = |drafts: &Drafts| count(drafts) - count(drafts) % round;
+        let [looked_up, modelled] = [&self.looked_up, &self.modelled].map(rounded);
         format!(
             "# TYPE {name} counter\n{name}{{by=\"lookup\"}} {looked_up}\n{name}{{by=\"model\"}} {modelled}\n"
         )

@@ -134,6 +134,7 @@ impl Appliance<'_> {
         let Checked { bytes, leaves } = self.weights.checked();
         (turns.status.checked_bytes, turns.status.checked_leaves) = (bytes, leaves);
         self.update_streamed(turns);
+        turns.status.round_tokens = self.loaded.agent.privacy.round_tokens.into();
         turns.status.planned_bytes = self.loaded.planned_bytes;
         turns.status.peak_bytes = self.heap.peak_bytes() as u64;
         let (kv, (free_pages, _)) = (&self.loaded.kv, self.loaded.batcher.free_pages());

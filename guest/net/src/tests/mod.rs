@@ -225,6 +225,25 @@ fn metrics_tell_counts_and_the_kind_of_cache() {
 }
 
 #[test]
+fn counts_of_tokens_are_rounded_where_that_is_wanted() {
+    let mut bench = Bench::connected();
+    bench.status.round_tokens = 64;
+    (bench.status.prompt_tokens, bench.status.completion_tokens) = (130, 63);
+    (bench.status.requests, bench.status.modelled) = (3, Drafts { drafted: 65, right: 1 });
+    bench.send("GET /metrics HTTP/1.1\r\n\r\n");
+    let text = bench.text();
+    for line in [
+        "vial_prompt_tokens_total 128",
+        "vial_completion_tokens_total 0",
+        "vial_drafted_tokens_total{by=\"model\"} 64",
+        "vial_right_drafted_tokens_total{by=\"model\"} 0",
+        "vial_requests_total 3",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line}: {text}");
+    }
+}
+
+#[test]
 fn a_slow_reader_pauses_its_own_generation() {
     let mut bench = Bench::connected();
     bench.chat(r#","stream":true"#);
