@@ -95,6 +95,10 @@ impl Sealed {
         let manifest_bytes = blob(handoff.manifest)?;
         let manifest =
             Manifest::decode(manifest_bytes).map_err(|error| Stop::of(ExitCode::HandoffForm, &error))?;
+        if manifest.encryption.is_some() {
+            let line = "weights: found them encrypted, expected them in clear: this engine cannot decrypt";
+            return Err(Stop { code: ExitCode::ModelUnsupported, line: line.into() });
+        }
         let tree = |values, bytes, root: &[u8; 32]| {
             Tree::new(values, bytes, root).map_err(|error| Stop::of(ExitCode::HandoffForm, &error))
         };

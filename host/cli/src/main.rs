@@ -55,7 +55,7 @@ enum Command {
     Connect(connect::Args),
     /// Print what an appliance of an image must show.
     Measure(measure::Args),
-    /// Make publisher keys.
+    /// Make publisher keys, and keys of encrypted weights.
     Key(key::Args),
     /// Talk to a model in this process, without an appliance.
     Chat(chat::Args),
