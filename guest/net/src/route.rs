@@ -10,6 +10,7 @@ use crate::error::ApiError;
 use crate::http::Request;
 use crate::server::Model;
 use crate::status::Status;
+use crate::unlock::{self, LOCKED, Release};
 
 /// What a request asks for.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,6 +21,10 @@ pub(crate) enum Asked {
     Embed(Embedding),
     /// Evidence over this nonce.
     Attest([u8; 64]),
+    /// An offer to release a key to.
+    Offer,
+    /// To be unlocked by this release.
+    Unlock(Box<Release>),
     /// This answer: status, type, body.
     Ready(u16, &'static str, Vec<u8>),
 }
@@ -33,6 +38,9 @@ pub(crate) fn asked(
     created: u64,
     status: &Status,
 ) -> Result<Asked, ApiError> {
+    if request.path == "/v1/unlock" {
+        return unlock::asked(request, status);
+    }
     let wanted = match request.path.as_str() {
         "/v1/chat/completions" | "/v1/completions" | "/v1/embeddings" => "POST",
         "/v1/models" | "/v1/attestation" | "/health" | "/metrics" => "GET",
@@ -51,7 +59,7 @@ pub(crate) fn asked(
 }
 
 fn compute(path: &str, body: &[u8], model: &Model, status: &Status) -> Result<Asked, ApiError> {
-    if let Some(why) = status.unhealthy {
+    if let Some(why) = status.unhealthy.or(status.is_locked.then_some(LOCKED)) {
         return Err(ApiError { status: 503, ..ApiError::server(why) });
     }
     if path == "/v1/embeddings" {
@@ -68,6 +76,7 @@ fn models(model: &str, created: u64) -> Vec<u8> {
 
 fn health(status: &Status) -> Asked {
     let (code, word) = match status.unhealthy {
+        None if status.is_locked => (503, LOCKED),
         None => (200, "ok"),
         Some(why) => (503, why),
     };

@@ -18,6 +18,7 @@ use crate::route::{Asked, asked};
 use crate::sender::{Credential, Peer, Sender};
 use crate::stack::Stack;
 use crate::status::Status;
+use crate::unlock::Release;
 
 /// How long a certificate's evidence is shown before there is new.
 const EVIDENCE_NS: u64 = 60_000_000_000;
@@ -39,6 +40,10 @@ pub enum Action {
     Pause(JobId, bool),
     /// Obtain evidence over this nonce; tell it by [`Server::attested`] or [`Server::fail`].
     Attest(JobId, [u8; 64]),
+    /// Make an offer for the connection of that number; tell it by [`Server::offered`] or [`Server::fail`].
+    Offer(JobId, u64),
+    /// Open a release that came over that connection; tell it by [`Server::unlocked`] or [`Server::fail`].
+    Unlock(JobId, u64, Box<Release>),
     /// Obtain evidence for certificates; tell it by [`Server::certify`]. Nobody is let in before.
     Certify,
     /// The connection of that number is gone, and what it asked for is cancelled: forget what was kept for it alone.
@@ -93,6 +98,11 @@ impl Server {
         let acceptor = Acceptor::new(config.identity, config.random);
         let (model, certified_ns) = (config.model, None);
         Self { stack, connections, acceptor, certified_ns, model, next_job: 0, next_connection: 0 }
+    }
+
+    /// Elements of the model's vectors, which an encrypted model tells only when it is unlocked.
+    pub fn set_width(&mut self, width: usize) {
+        self.model.width = width;
     }
 
     /// Shows evidence in certificates from now on.
@@ -274,6 +284,14 @@ impl Server {
             Asked::Ready(status, kind, body) => return client.respond(status, kind, &body, ""),
             Asked::Attest(nonce) => {
                 actions.push(Action::Attest(id, nonce));
+                Work::Evidence
+            }
+            Asked::Offer => {
+                actions.push(Action::Offer(id, client.peer.connection));
+                Work::Evidence
+            }
+            Asked::Unlock(release) => {
+                actions.push(Action::Unlock(id, client.peer.connection, release));
                 Work::Evidence
             }
             Asked::Embed(embedding) => {
