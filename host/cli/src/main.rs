@@ -23,6 +23,7 @@ mod shape;
 mod terminal;
 mod timeline;
 mod top;
+mod unlock;
 mod verify;
 
 use clap::{Parser, Subcommand};
@@ -30,7 +31,7 @@ use std::process::ExitCode;
 
 /// Seals a model into an image, boots it as an appliance, and verifies appliances far away.
 ///
-/// Exit codes: 0 done or accepted; 1 refused by `verify`; 2 could not do it (bad input, no permission, no connection);
+/// Exit codes: 0 done or accepted; 1 refused by `verify` or `unlock`; 2 could not do it (bad input, no permission, no connection);
 /// 32 to 127 why an appliance of `run` ended, named on standard error.
 #[derive(Parser)]
 #[command(name = "vial", version, propagate_version = true)]
@@ -53,6 +54,7 @@ enum Command {
     Top(top::Args),
     Verify(verify::Args),
     Connect(connect::Args),
+    Unlock(unlock::Args),
     /// Print what an appliance of an image must show.
     Measure(measure::Args),
     /// Make publisher keys, and keys of encrypted weights.
@@ -72,6 +74,7 @@ fn main() -> ExitCode {
         Command::Top(args) => top::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Connect(args) => connect::run(&args),
+        Command::Unlock(args) => unlock::run(&args),
         Command::Measure(args) => measure::run(&args),
         Command::Key(args) => key::run(&args),
         Command::Chat(args) => chat::run(&args),

@@ -2,6 +2,7 @@
 
 use vial_attest::{Asked, Policy, Reference, verify};
 use vial_client::Connection;
+use vial_weights::Manifest;
 use vial_weights::tree::Hex;
 
 use super::Makers;
@@ -29,6 +30,15 @@ impl Judge {
 
     /// Asks whoever is at the other end, with a nonce of this call's own, and judges its answer and its key.
     pub(crate) fn judge(&self, url: &str, connection: &mut Connection) -> Result<Appraised, Failure> {
+        self.judge_manifest(url, connection).map(|(appraised, _)| appraised)
+    }
+
+    /// The same, and the manifest if it was accepted.
+    pub(crate) fn judge_manifest(
+        &self,
+        url: &str,
+        connection: &mut Connection,
+    ) -> Result<(Appraised, Option<Manifest>), Failure> {
         let mut nonce = [0; 64];
         getrandom::fill(&mut nonce)
             .map_err(|error| Failure::new(format!("nonce: {error}"), "the system gives none"))?;
@@ -36,6 +46,8 @@ impl Judge {
         let evidence = parse(&connection.get(&target, EVIDENCE_MAX)?)?;
         let asked = Asked { nonce: Some(&nonce), key: Some(connection.key()) };
         let verdict = verify(&evidence, &self.policy, asked, &self.held.trust());
-        Ok(appraised(url.to_owned(), verdict, self.reference.as_ref(), &evidence, self.held.now))
+        let manifest = Manifest::decode(&evidence.manifest).ok().filter(|_| verdict.accepted);
+        let appraised = appraised(url.to_owned(), verdict, self.reference.as_ref(), &evidence, self.held.now);
+        Ok((appraised, manifest))
     }
 }
