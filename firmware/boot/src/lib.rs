@@ -63,6 +63,8 @@ fn place(
         bundle: blobs.put(&measured.bundle)?,
         tree: blobs.put(&measured.tree)?,
         draft_tree: blobs.put(&measured.draft_tree)?,
+        tags: blobs.put(&measured.tags)?,
+        draft_tags: blobs.put(&measured.draft_tags)?,
         boot_report: blobs.put(report)?,
         blobs_bytes: blobs.end - BLOBS_PA,
         weights_disk_offset: image.place(Part::Weights).start,

@@ -21,6 +21,9 @@ pub(crate) struct Measured {
     pub(crate) tree: Vec<u8>,
     /// Empty if there is no draft model.
     pub(crate) draft_tree: Vec<u8>,
+    /// Of encrypted leaves; empty if weights are not. Compared with nothing here: only who has the key can.
+    pub(crate) tags: Vec<u8>,
+    pub(crate) draft_tags: Vec<u8>,
     pub(crate) log: EventLog,
 }
 
@@ -49,8 +52,12 @@ pub(crate) fn all<D: Disk>(
     compare(&bundle, &manifest.bundle, ExitCode::BundleDigest, names::BUNDLE, &mut log)?;
     let mut models = Models { lanes: machine.lanes(), disk, image, measure: launch.measure, log: &mut log };
     let tree = models.measure(&MODEL, Some(&manifest.weights))?;
-    let draft_tree = models.measure(&DRAFT, manifest.draft.as_ref().map(|draft| &draft.weights))?;
-    Ok(Measured { manifest, manifest_bytes, bundle, tree, draft_tree, log })
+    let draft = manifest.draft.as_ref().map(|draft| &draft.weights);
+    let draft_tree = models.measure(&DRAFT, draft)?;
+    let is_encrypted = manifest.encryption.is_some();
+    let tags = models.tags(&MODEL, Some(&manifest.weights).filter(|_| is_encrypted))?;
+    let draft_tags = models.tags(&DRAFT, draft.filter(|_| is_encrypted))?;
+    Ok(Measured { manifest, manifest_bytes, bundle, tree, draft_tree, tags, draft_tags, log })
 }
 
 fn manifest(bytes: &[u8], digest: &[u8; 48], log: &mut EventLog) -> Result<Manifest, Refusal> {

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use vial_abi::ExitCode;
 use vial_abi::launch_page::Measure;
 use vial_weights::Lanes;
+use vial_weights::cipher::tags_bytes;
 use vial_weights::event_log::{EventLog, names};
 use vial_weights::header::Part;
 use vial_weights::manifest::Weights;
@@ -19,6 +20,7 @@ pub(crate) struct ModelFile {
     who: &'static str,
     tree: Part,
     weights: Part,
+    tags: Part,
     /// For its root alone, and for every leaf.
     events: [&'static str; 2],
     /// For its root, and for a leaf.
@@ -30,6 +32,7 @@ pub(crate) const MODEL: ModelFile = ModelFile {
     who: "",
     tree: Part::Tree,
     weights: Part::Weights,
+    tags: Part::Tags,
     events: [names::WEIGHTS_ROOT, names::WEIGHTS],
     codes: [ExitCode::WeightsRoot, ExitCode::WeightsLeaf],
 };
@@ -39,6 +42,7 @@ pub(crate) const DRAFT: ModelFile = ModelFile {
     who: "draft model: ",
     tree: Part::DraftTree,
     weights: Part::DraftWeights,
+    tags: Part::DraftTags,
     events: [names::DRAFT_ROOT, names::DRAFT],
     codes: [ExitCode::DraftRoot, ExitCode::DraftLeaf],
 };
@@ -74,6 +78,18 @@ impl<D: Disk> Models<'_, D> {
         };
         self.log.measure(event, &weights.root);
         Ok(values)
+    }
+
+    /// Reads the tags of a file whose leaves are encrypted; of any other there must be none.
+    pub(crate) fn tags(&mut self, file: &ModelFile, encrypted: Option<&Weights>) -> Result<Vec<u8>, Refusal> {
+        let (found, expected) =
+            (self.image.place(file.tags).bytes, encrypted.map_or(0, |weights| tags_bytes(weights.bytes)));
+        if found != expected {
+            let [root_code, _] = file.codes;
+            let line = format!("{}weights tags: found {found} bytes, expected {expected}", file.who);
+            return Err(Refusal::new(root_code, &line));
+        }
+        self.image.read(self.disk, file.tags)
     }
 
     fn every_leaf(&mut self, file: &ModelFile, tree: &Tree<'_>) -> Result<(), Refusal> {

@@ -10,7 +10,7 @@ use vial_abi::{ExitCode, Handoff, LaunchPage, Mark};
 use vial_disk::{DiskPlan, PARTITION_START};
 use vial_weights::event_log::names;
 use vial_weights::header::{Part, SealedHeader};
-use vial_weights::manifest::{Draft, Policy, Weights};
+use vial_weights::manifest::{Draft, Encryption, Policy, Weights};
 use vial_weights::signature::PublisherKey;
 use vial_weights::tree::TreeBuilder;
 use vial_weights::{Lanes, Manifest, OutOfBounds, ReadAt, bundle, event_log, sha384};
@@ -105,14 +105,18 @@ struct Sealed {
 
 impl Sealed {
     fn new() -> Self {
-        Self::of(None)
+        Self::of(None, false)
+    }
+
+    fn encrypted() -> Self {
+        Self::of(Some((0..=240_u8).cycle().take(3 << 17).collect()), true)
     }
 
     fn with_draft() -> Self {
-        Self::of(Some((0..=240_u8).cycle().take(3 << 17).collect()))
+        Self::of(Some((0..=240_u8).cycle().take(3 << 17).collect()), false)
     }
 
-    fn of(draft: Option<Vec<u8>>) -> Self {
+    fn of(draft: Option<Vec<u8>>, is_encrypted: bool) -> Self {
         let weights: Vec<u8> = (0..=250_u8).cycle().take(5 << 17).collect();
         let (tree, sealed) = tree_of(&weights);
         let (draft_tree, sealed_draft) = draft.as_deref().map(tree_of).unzip();
@@ -130,12 +134,31 @@ impl Sealed {
             policy: Policy { max_streams: 8, max_context: 4096 },
             publisher: Some(key.public()),
             draft: sealed_draft.map(|weights| Draft { model: "small".into(), weights }),
+            encryption: is_encrypted.then_some(Encryption {
+                plaintext_root: [3; 32],
+                draft_plaintext_root: Some([4; 32]),
+                key_check: [5; 32],
+            }),
         };
         let digest = manifest.digest();
         let signature = key.sign(&digest).to_vec();
         let [draft_tree, draft] = [draft_tree, draft].map(Option::unwrap_or_default);
-        let parts =
-            [manifest.encode(), signature, vec![1], kernel, engine, bundle, tree, weights, draft_tree, draft];
+        let tags = [5, 3].map(|leaves| vec![6; if is_encrypted { leaves * 16 } else { 0 }]);
+        let [tags, draft_tags] = tags;
+        let parts = [
+            manifest.encode(),
+            signature,
+            vec![1],
+            kernel,
+            engine,
+            bundle,
+            tree,
+            weights,
+            draft_tree,
+            draft,
+            tags,
+            draft_tags,
+        ];
         let header =
             SealedHeader::plan(core::array::from_fn(|at| parts[at].len() as u64), PARTITION_START, 1 << 20);
         let plan = DiskPlan::new(header.partition_bytes(), &digest);
@@ -163,6 +186,14 @@ impl Sealed {
     fn say_draft(&mut self, tree: u64, weights: u64) {
         let mut lens = Part::ALL.map(|part| self.header.place(part).len);
         [lens[8], lens[9]] = [tree, weights];
+        self.header = SealedHeader::plan(lens, PARTITION_START, 1 << 20);
+        self.write(PARTITION_START, &self.header.encode());
+    }
+
+    /// Lets the header name tags of these lengths.
+    fn say_tags(&mut self, tags: u64, draft_tags: u64) {
+        let mut lens = Part::ALL.map(|part| self.header.place(part).len);
+        [lens[10], lens[11]] = [tags, draft_tags];
         self.header = SealedHeader::plan(lens, PARTITION_START, 1 << 20);
         self.write(PARTITION_START, &self.header.encode());
     }
@@ -289,12 +320,36 @@ fn a_draft_model_that_the_manifest_does_not_name_or_another_length_is_refused() 
 }
 
 #[test]
+fn tags_are_handed_over_as_they_lie_and_refused_where_there_are_too_many_or_too_few() {
+    let mut machine = FakeMachine::default();
+    let mut sealed = Sealed::encrypted();
+    let (tags, draft_tags) = (sealed.at(Part::Tags), sealed.at(Part::DraftTags));
+    sealed.write(tags, &[1; 80]);
+    sealed.write(draft_tags, &[2; 48]);
+    assert_eq!(sealed.boot(&mut machine), Ok(()));
+    let at = |pa: u64| machine.puts.iter().find(|put| put.0 == pa).map(|put| put.1.clone()).unwrap();
+    let handoff = Handoff::decode(at(HANDOFF_PA).first_chunk().unwrap()).unwrap();
+    assert_eq!((at(handoff.tags.pa), at(handoff.draft_tags.pa)), (vec![1; 80], vec![2; 48]));
+    for (tags, draft_tags, code) in
+        [(79, 48, ExitCode::WeightsRoot), (96, 48, ExitCode::WeightsRoot), (80, 32, ExitCode::DraftRoot)]
+    {
+        let mut sealed = Sealed::encrypted();
+        sealed.say_tags(tags, draft_tags);
+        assert_eq!(sealed.refused(), Some(code));
+    }
+    let mut unnamed = Sealed::with_draft();
+    unnamed.say_tags(80, 48);
+    unnamed.disk.resize(unnamed.disk.len() + 8192, 0);
+    assert_eq!(unnamed.refused(), Some(ExitCode::WeightsRoot));
+}
+
+#[test]
 fn another_launch_page_a_newer_format_and_a_short_disk_are_refused() {
     let mut other = Sealed::new();
     other.launch.manifest_digest[0] ^= 1;
     assert_eq!(other.refused(), Some(ExitCode::ManifestDigest));
     let mut newer = Sealed::new();
-    newer.write(PARTITION_START + 8, &[3]);
+    newer.write(PARTITION_START + 8, &[4]);
     assert_eq!(newer.refused(), Some(ExitCode::NewerFormat));
     let mut short = Sealed::new();
     short.disk.truncate(usize::try_from(short.at(Part::Weights)).unwrap() + 100);

@@ -1,4 +1,4 @@
-//! What is sealed, and how it is checked: manifest, sealed header, BLAKE3 tree, bundle archive, event log.
+//! What is sealed, and how it is checked: manifest, sealed header, BLAKE3 tree, encrypted leaves, bundle archive, event log.
 //!
 //! One crate for both sides: `vial build` writes with it, firmware and engine check with it, and the verifier
 //! replays with it.
@@ -16,6 +16,7 @@ extern crate alloc;
 
 pub mod bundle;
 mod chunk;
+pub mod cipher;
 pub mod event_log;
 pub mod gpt;
 pub mod header;

@@ -29,6 +29,13 @@ pub enum TreeError {
         /// The root of the manifest.
         expected: Value,
     },
+    /// An encrypted file has not one tag a leaf.
+    Tags {
+        /// Bytes found.
+        found: u64,
+        /// Bytes that a file of this length needs.
+        expected: u64,
+    },
     /// The file has no bytes.
     Empty,
 }
@@ -39,6 +46,9 @@ impl core::fmt::Display for TreeError {
             Self::Length { found, expected } => write!(f, "tree: found {found} bytes, expected {expected}"),
             Self::Root { found, expected } => {
                 write!(f, "weights root: found {}, expected {}", Hex(found), Hex(expected))
+            }
+            Self::Tags { found, expected } => {
+                write!(f, "weights tags: found {found} bytes, expected {expected}")
             }
             Self::Empty => f.write_str("weights: found 0 bytes, expected a model"),
         }

@@ -6,14 +6,14 @@ use crate::wire::{Reader, WireError, Writer};
 
 const MAGIC: u64 = u64::from_le_bytes(*b"VIALHAND");
 /// Bytes before [`Handoff::tsc_khz`]: magic, launch page's head, root, event-log head, regions, six numbers.
-const CLOCK_OFFSET: usize = 8 + HEAD_BYTES + 32 + 48 + 6 * 16 + 6 * 8;
+const CLOCK_OFFSET: usize = 8 + HEAD_BYTES + 32 + 48 + 8 * 16 + 6 * 8;
 
 /// Written by firmware at [`crate::memory::HANDOFF_PA`], completed by the kernel, read-only in the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Handoff {
     /// The measured launch page.
     pub launch: LaunchPage,
-    /// BLAKE3 of the GGUF bytes, recomputed from the tree by firmware.
+    /// BLAKE3 of the weights as they lie on the disk, recomputed from the tree by firmware.
     pub weights_root: [u8; 32],
     /// Head of the event log: SHA-384 chain over its digests.
     pub event_log_head: [u8; 48],
@@ -27,6 +27,10 @@ pub struct Handoff {
     pub tree: Region,
     /// The same of the draft model; without bytes if there is none.
     pub draft_tree: Region,
+    /// Tags of encrypted leaves, as they lay on the disk: nobody vouches for them. Without bytes if weights are not encrypted.
+    pub tags: Region,
+    /// The same of the draft model.
+    pub draft_tags: Region,
     /// The report obtained at boot, in the blobs area.
     pub boot_report: Region,
     /// Bytes of the blobs area in use.
@@ -86,6 +90,8 @@ impl Handoff {
             bundle: region(&mut from)?,
             tree: region(&mut from)?,
             draft_tree: region(&mut from)?,
+            tags: region(&mut from)?,
+            draft_tags: region(&mut from)?,
             boot_report: region(&mut from)?,
             blobs_bytes: from.u64()?,
             weights_disk_offset: from.u64()?,
@@ -108,8 +114,9 @@ impl Handoff {
         }
     }
 
-    fn blobs(&self) -> [Region; 6] {
-        [self.manifest, self.event_log, self.bundle, self.tree, self.draft_tree, self.boot_report]
+    fn blobs(&self) -> [Region; 8] {
+        let Self { manifest, event_log, bundle, tree, draft_tree, tags, draft_tags, boot_report, .. } = *self;
+        [manifest, event_log, bundle, tree, draft_tree, tags, draft_tags, boot_report]
     }
 
     /// The handoff, if every blob lies inside the blobs area.
@@ -157,7 +164,9 @@ mod tests {
             bundle: blob(32),
             tree: blob(48),
             draft_tree: blob(64),
-            boot_report: blob(80),
+            tags: blob(80),
+            draft_tags: blob(96),
+            boot_report: blob(112),
             blobs_bytes: 4096,
             weights_disk_offset: 1 << 20,
             weights_bytes: 99,

@@ -6,6 +6,7 @@
 //! - [`acceptor`], [`session`]: the appliance's side, one session a connection;
 //! - [`client`]: the other side's settings: any certificate of the right form is let in, so that its key can be compared
 //!   with what evidence binds. Whoever uses them must compare;
+//! - [`unlock`]: releasing a key to an appliance that was accepted;
 //! - [`provider`]: the cryptography of both, from RustCrypto's crates.
 //!
 //! No session is resumed and no early data taken: each connection shows its key anew.
@@ -22,6 +23,7 @@ pub mod provider;
 pub mod session;
 #[cfg(test)]
 mod tests;
+pub mod unlock;
 
 pub use acceptor::Acceptor;
 pub use identity::Identity;

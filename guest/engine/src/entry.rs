@@ -11,9 +11,10 @@ use vial_engine::evidence::Bound;
 use vial_engine::files::Files;
 use vial_engine::front::Front;
 use vial_engine::load;
+use vial_engine::locked::Locked;
 use vial_engine::scope::Scopes;
 use vial_engine::serve::Appliance;
-use vial_engine::streamed::Timing;
+use vial_engine::streamed::{Sealed as SealedFile, Timing};
 use vial_model::transformer::Engine;
 use vial_net::{Model, Server, ServerConfig};
 use vial_tensor::{Isa, Parker, Team};
@@ -23,6 +24,8 @@ use vial_user::vector::Vector;
 use vial_user::virtio::block::Slots;
 use vial_user::virtio::{Block, DeviceError, Kind, Net, find};
 use vial_user::{Heap, Memory, console, cpus, program, random, syscall};
+use vial_weights::cipher::{Decryptor, File, ImageKey};
+use vial_weights::manifest::Encryption;
 use vial_weights::{Lanes, Manifest, Tree};
 
 /// Reads in flight: 7 MiB of the DMA window, in pieces of whole leaves.
@@ -50,10 +53,31 @@ fn run(memory: &mut Memory, heap: &Heap) -> Result<core::convert::Infallible, St
     let Ok(handoff) = Handoff::decode(&memory.argument_page()) else { syscall::exit(ExitCode::HandoffForm) };
     memory.give_engine_heap(heap, &handoff);
     let team = team(handoff.launch.cpus);
-    let (disk, net) = devices(memory)?;
+    let (disk, mut net) = devices(memory)?;
     let sealed = Sealed::of(memory, &handoff)?;
-    let (model, draft) = sealed.fronts(&handoff);
     let clock = Clock::new(&handoff);
+    let Secrets { identity, seed, scopes } = secrets()?;
+    let channel_key = identity.public();
+    let bound = Bound { manifest: sealed.manifest_bytes, event_log: sealed.event_log, channel_key };
+    let (mac, random) = (net.mac(), random::fill);
+    let model = Model { name: sealed.manifest.model.clone(), width: 0 };
+    let (connections, named, of_server) = (CONNECTIONS, sealed.named(), Arc::clone(&identity));
+    let config = ServerConfig { mac, seed, connections, model, sealed: named, identity: of_server, random };
+    let mut server = Server::new(config, clock.now_ns());
+    let key = match sealed.manifest.encryption {
+        Some(encryption) => {
+            syscall::mark(Mark::Listening);
+            console::print(format_args!(
+                "locked: the weights are encrypted; `vial unlock` releases their key"
+            ));
+            let (net, server) = (&mut net, &mut server);
+            let locked = Locked { net, server, bound: &bound, clock: &clock, identity, encryption };
+            Some(locked.wait().map_err(|error| Stop::of(ExitCode::NoNetwork, &error))?)
+        }
+        None => None,
+    };
+    let (model, draft) = sealed.fronts(&handoff, key.as_ref())?;
+    drop(key);
     let timing = Timing { now: ticks, patience: clock.ticks_at(PATIENCE_NS) };
     let mut weights = Arriving::new((disk, timing), lanes(), model, draft);
     let headers = load::read(&mut weights, &handoff, &sealed.manifest, sealed.bundle)?;
@@ -65,14 +89,10 @@ fn run(memory: &mut Memory, heap: &Heap) -> Result<core::convert::Infallible, St
     if let Some(draft) = &sealed.manifest.draft {
         console::print(format_args!("draft model: {}", draft.model));
     }
-    let Secrets { identity, seed, scopes } = secrets()?;
-    let channel_key = identity.public();
-    let bound = Bound { manifest: sealed.manifest_bytes, event_log: sealed.event_log, channel_key };
-    let (mac, random) = (net.mac(), random::fill);
-    let model = Model { name: loaded.name.clone(), width: loaded.width };
-    let named = sealed.named();
-    let config = ServerConfig { mac, seed, connections: CONNECTIONS, model, sealed: named, identity, random };
-    let server = Server::new(config, clock.now_ns());
+    server.set_width(loaded.width);
+    if sealed.manifest.encryption.is_none() {
+        syscall::mark(Mark::Listening);
+    }
     let engine = Engine { team, isa: Isa::detect() };
     let seed = seed.rotate_left(32);
     let appliance = Appliance { net, server, loaded, weights, engine, bound, clock, seed, heap, scopes };
@@ -87,6 +107,9 @@ struct Sealed {
     bundle: &'static [u8],
     tree: Tree<'static>,
     draft_tree: Option<Tree<'static>>,
+    /// Of encrypted leaves: nobody vouches for them.
+    tags: &'static [u8],
+    draft_tags: &'static [u8],
 }
 
 impl Sealed {
@@ -105,7 +128,8 @@ impl Sealed {
         };
         let tree = tree(blob(handoff.tree)?, handoff.weights_bytes, &handoff.weights_root)?;
         let (event_log, bundle) = (blob(handoff.event_log)?, blob(handoff.bundle)?);
-        Ok(Self { manifest, manifest_bytes, event_log, bundle, tree, draft_tree })
+        let (tags, draft_tags) = (blob(handoff.tags)?, blob(handoff.draft_tags)?);
+        Ok(Self { manifest, manifest_bytes, event_log, bundle, tree, draft_tree, tags, draft_tags })
     }
 
     /// What receipts name.
@@ -118,10 +142,19 @@ impl Sealed {
         }
     }
 
-    /// Both files.
-    fn fronts(&self, handoff: &Handoff) -> (Front, Option<Front>) {
-        let draft = self.draft_tree.map(|tree| Front::new(tree, handoff.draft_disk_offset));
-        (Front::new(self.tree, handoff.weights_disk_offset), draft)
+    /// Both files, to be opened with the key if they are encrypted.
+    fn fronts(&self, handoff: &Handoff, key: Option<&ImageKey>) -> Result<(Front, Option<Front>), Stop> {
+        let id = self.manifest.encryption.as_ref().map(Encryption::image_id);
+        let front = |tree: Tree<'static>, disk_offset, file, tags| {
+            let decryptor =
+                key.zip(id).map(|(key, id)| Decryptor::new(key.cipher(id, file), tags, tree.file_bytes()));
+            let decryptor = decryptor.transpose().map_err(|error| Stop::of(ExitCode::HandoffForm, &error))?;
+            Ok(Front::new(SealedFile { tree, disk_offset, decryptor }))
+        };
+        let draft =
+            self.draft_tree.map(|tree| front(tree, handoff.draft_disk_offset, File::Draft, self.draft_tags));
+        let model = front(self.tree, handoff.weights_disk_offset, File::Model, self.tags)?;
+        Ok((model, draft.transpose()?))
     }
 }
 

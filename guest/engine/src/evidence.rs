@@ -6,8 +6,11 @@ use vial_abi::call::REPORT_OUT_BYTES;
 use vial_abi::evidence::{Evidence, FORMAT};
 use vial_abi::report::{Purpose, ReportRequest, ReportResponse};
 use vial_net::ApiError;
-use vial_user::syscall;
+use vial_user::{random, syscall};
 use vial_weights::tree::Hex;
+
+/// What a certificate carries where the TEE gave no report.
+const NO_EVIDENCE: &[u8] = b"{}";
 
 /// What stays the same in all evidence of this appliance.
 #[derive(Clone, Copy, Debug)]
@@ -43,4 +46,16 @@ pub fn json(bound: &Bound, nonce: &[u8; 64], purpose: Purpose) -> Result<Vec<u8>
         channel_key: hex(&bound.channel_key),
     };
     serde_json::to_vec(&evidence).map_err(|_| refused())
+}
+
+/// Evidence for certificates, over a nonce of the appliance's own: it says what it is, and not when.
+#[must_use]
+pub fn shown(bound: &Bound, purpose: Purpose) -> Vec<u8> {
+    let mut nonce = [0; 64];
+    let evidence = match random::fill(&mut nonce) {
+        true => json(bound, &nonce, purpose),
+        false => Err(ApiError::server("the processor gave no randomness")),
+    };
+    // Without a report there is nothing to show, and whoever asks for one is told why.
+    evidence.unwrap_or_else(|_| NO_EVIDENCE.to_vec())
 }

@@ -3,6 +3,7 @@
 //! - [`arriving`]: weights read leaf by leaf, each private copy checked before anything is computed on it;
 //! - [`front`]: one file of them;
 //! - [`files`]: the files as passes use them;
+//! - [`locked`]: waiting for the key of encrypted weights;
 //! - [`load`]: both models out of checked bytes;
 //! - [`conversation`]: chats of the API as the template takes them;
 //! - [`embedding`]: inputs of one request for vectors, one after the other;
@@ -26,8 +27,10 @@ pub mod embedding;
 pub mod evidence;
 pub mod files;
 pub mod form;
+mod frames;
 pub mod front;
 pub mod load;
+pub mod locked;
 pub mod requests;
 pub mod room;
 pub mod scope;

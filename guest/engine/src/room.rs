@@ -74,6 +74,8 @@ mod tests {
             bundle: blob,
             tree: blob,
             draft_tree: blob,
+            tags: blob,
+            draft_tags: blob,
             boot_report: blob,
             blobs_bytes: 4096,
             weights_disk_offset: 0,
@@ -106,6 +108,7 @@ mod tests {
             policy: Policy { max_streams: 3, max_context: 128 },
             publisher: None,
             draft: draft.map(|bytes| Draft { model: String::new(), weights: weights(bytes) }),
+            encryption: None,
         }
     }
 

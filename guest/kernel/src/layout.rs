@@ -192,6 +192,8 @@ pub(crate) mod tests {
             bundle: blob,
             tree: blob,
             draft_tree: blob,
+            tags: blob,
+            draft_tags: blob,
             boot_report: blob,
             blobs_bytes: 4096,
             weights_disk_offset: 1 << 20,

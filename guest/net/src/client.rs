@@ -28,7 +28,7 @@ pub(crate) struct Job {
 /// What is being made.
 #[derive(Debug)]
 pub(crate) enum Work {
-    /// Evidence, at once.
+    /// Evidence, or what unlocks, at once.
     Evidence,
     /// Text, piece by piece.
     Answer(Answer),

@@ -2,7 +2,8 @@
 //! [`Action`]s out.
 //!
 //! The driving loop: give [`Server::receive`] every frame, call [`Server::poll`] with the time, do its actions, answer
-//! them by [`Server::delta`], [`Server::finish`], [`Server::embedded`], [`Server::attested`], [`Server::certify`] and
+//! them by [`Server::delta`], [`Server::finish`], [`Server::embedded`], [`Server::attested`], [`Server::certify`],
+//! [`Server::offered`], [`Server::unlocked`] and
 //! [`Server::fail`], and send every frame of [`Server::next_frame`].
 //!
 //! Trust: everything from the network is hostile. Heads, bodies, queues and output are bounded; content never appears in
@@ -29,6 +30,7 @@ mod stack;
 mod status;
 #[cfg(test)]
 mod tests;
+mod unlock;
 
 pub use answer::{Delta, Finish, TokenLogprob, TokenText, Usage};
 pub use api::{
@@ -42,3 +44,4 @@ pub use notary::{Moment, Sealed};
 pub use sender::{Credential, Peer, Sender};
 pub use server::{Action, JobId, Model, Server, ServerConfig};
 pub use status::{Cache, Drafts, ExpertHits, Status, Times, Window};
+pub use unlock::{Release, release};

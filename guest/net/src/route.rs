@@ -11,6 +11,7 @@ use crate::http::Request;
 use crate::notary::ReceiptId;
 use crate::server::Model;
 use crate::status::Status;
+use crate::unlock::{self, LOCKED, Release};
 
 /// What a request asks for.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +24,10 @@ pub(crate) enum Asked {
     Attest([u8; 64]),
     /// The receipt of that name.
     Receipt(ReceiptId),
+    /// An offer to release a key to.
+    Offer,
+    /// To be unlocked by this release.
+    Unlock(Box<Release>),
     /// This answer: status, type, body.
     Ready(u16, &'static str, Vec<u8>),
 }
@@ -39,6 +44,9 @@ pub(crate) fn asked(
     created: u64,
     status: &Status,
 ) -> Result<Asked, ApiError> {
+    if request.path == "/v1/unlock" {
+        return unlock::asked(request, status);
+    }
     let wanted = match request.path.as_str() {
         "/v1/chat/completions" | "/v1/completions" | "/v1/embeddings" | "/api/chat" | "/api/generate" => {
             "POST"
@@ -66,7 +74,7 @@ pub(crate) fn asked(
 }
 
 fn compute(path: &str, body: &[u8], model: &Model, status: &Status) -> Result<Asked, ApiError> {
-    if let Some(why) = status.unhealthy {
+    if let Some(why) = status.unhealthy.or(status.is_locked.then_some(LOCKED)) {
         return Err(ApiError { status: 503, ..ApiError::server(why) });
     }
     if path == "/v1/embeddings" {
@@ -87,6 +95,7 @@ fn models(model: &str, created: u64) -> Vec<u8> {
 
 fn health(status: &Status) -> Asked {
     let (code, word) = match status.unhealthy {
+        None if status.is_locked => (503, LOCKED),
         None => (200, "ok"),
         Some(why) => (503, why),
     };

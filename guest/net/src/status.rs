@@ -8,6 +8,8 @@ use alloc::string::String;
 pub struct Status {
     /// Why it cannot answer any more; `None` while it can.
     pub unhealthy: Option<&'static str>,
+    /// Whether it waits for the key of its weights.
+    pub is_locked: bool,
     /// Requests being generated.
     pub streams: usize,
     /// Requests waiting for a place.
@@ -109,6 +111,7 @@ impl Status {
         let rounded = |count: u64| count - count % self.round_tokens.max(1);
         let lines = [
             ("vial_healthy", "gauge", u64::from(self.unhealthy.is_none())),
+            ("vial_locked", "gauge", u64::from(self.is_locked)),
             ("vial_streams", "gauge", self.streams as u64),
             ("vial_waiting_requests", "gauge", self.waiting as u64),
             ("vial_requests_total", "counter", self.requests),

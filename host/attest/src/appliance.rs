@@ -62,6 +62,8 @@ fn manifest(evidence: &Bytes, policy: &Policy, checks: &mut Checks) -> Option<Ma
     let decoded = Manifest::decode(&evidence.manifest).map_err(|_| "malformed");
     let manifest = checks.parsed("manifest", decoded, "canonical CBOR", OWN)?;
     policy.check("appliance.weights_root", Hex(&manifest.weights.root), checks)?;
+    let plaintext = manifest.encryption.as_ref().map(|it| Hex(&it.plaintext_root).to_string());
+    policy.check("appliance.plaintext_root", plaintext.unwrap_or_else(none), checks)?;
     let draft = manifest.draft.as_ref().map(|draft| Hex(&draft.weights.root).to_string());
     policy.check("appliance.draft_root", draft.unwrap_or_else(none), checks)?;
     let publisher = manifest.publisher.as_ref().map(|key| Hex(key).to_string());

@@ -82,6 +82,7 @@ fn measured(reference: &Reference) -> Vec<Measured<'_>> {
         sha384("agent bundle", &reference.bundle),
         blake3("weights", &reference.weights_root),
     ];
+    all.extend(reference.plaintext_root.as_ref().map(|root| blake3("weights before encryption", root)));
     all.extend(reference.draft_root.as_ref().map(|root| blake3("draft weights", root)));
     all
 }

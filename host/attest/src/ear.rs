@@ -96,9 +96,10 @@ fn claim<'a>(vector: &'a mut Vector, name: &str) -> &'a mut i8 {
     match name {
         "assurance" | "snp.debug" | "tdx.debug" | "dice.mode" | "azure.console" => &mut vector.runtime_opaque,
         "freshness" | "nonce" | "report data" | "purpose" => &mut vector.instance_identity,
-        "appliance.weights_root" | "appliance.draft_root" | "appliance.weights_measured" => {
-            &mut vector.sourced_data
-        }
+        "appliance.weights_root"
+        | "appliance.plaintext_root"
+        | "appliance.draft_root"
+        | "appliance.weights_measured" => &mut vector.sourced_data,
         "event log" | "manifest" | "dice.code" | "dice.authority" => &mut vector.executables,
         _ if is_code(name) => &mut vector.executables,
         _ if is_hardware(name) => &mut vector.hardware,

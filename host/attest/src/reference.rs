@@ -44,7 +44,7 @@ pub struct Reference {
     pub launch_page: String,
     /// SHA-384 of the manifest.
     pub manifest_digest: String,
-    /// BLAKE3 of the model.
+    /// BLAKE3 of the model as it is sealed.
     pub weights_root: String,
     /// SHA-384 of the firmware.
     pub firmware: String,
@@ -65,6 +65,9 @@ pub struct Reference {
     /// `f16` or `q8_0`; values from before there was a choice say nothing and mean `f16`.
     #[serde(default = "f16")]
     pub kv: String,
+    /// BLAKE3 of the model before it was encrypted; `null` or missing if it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plaintext_root: Option<String>,
     /// BLAKE3 of the draft model; `null` or missing if there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub draft_root: Option<String>,
@@ -152,6 +155,7 @@ impl Reference {
             memory_bytes: shape.memory_bytes,
             measure: if shape.measure == Measure::Full { "full" } else { "nodes" }.to_string(),
             kv: shape.kv.name().to_string(),
+            plaintext_root: manifest.encryption.as_ref().map(|it| hex(&it.plaintext_root)),
             draft_root: manifest.draft.as_ref().map(|draft| hex(&draft.weights.root)),
             draft_model: manifest.draft.as_ref().map(|draft| draft.model.clone()),
             tool: None,
@@ -164,13 +168,15 @@ impl Reference {
     /// A value that is not what its name says.
     pub fn state(&self, file: &mut PolicyFile) -> Result<(), PolicyError> {
         let host_data = self.manifest_digest.get(..64).unwrap_or_default().to_string();
-        let draft = self.draft_root.clone().unwrap_or_else(|| "none".to_string());
+        let or_none = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_string());
+        let (plaintext, draft) = (or_none(&self.plaintext_root), or_none(&self.draft_root));
         let values = [
             ("tee", &self.tee),
             ("appliance.measurement", &self.launch_measurement),
             ("appliance.launch_page", &self.launch_page),
             ("appliance.manifest_digest", &self.manifest_digest),
             ("appliance.weights_root", &self.weights_root),
+            ("appliance.plaintext_root", &plaintext),
             ("appliance.draft_root", &draft),
             ("appliance.firmware", &self.firmware),
             ("appliance.kernel", &self.kernel),

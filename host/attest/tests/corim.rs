@@ -26,6 +26,7 @@ fn reference(draft: Option<&str>) -> Reference {
         memory_bytes: 1 << 29,
         measure: "nodes".to_owned(),
         kv: "f16".to_owned(),
+        plaintext_root: None,
         draft_root: draft.map(str::to_owned),
         draft_model: draft.map(|_| "a draft".to_owned()),
         tool: None,

@@ -27,6 +27,9 @@ pub(crate) struct Args {
     /// Sign the manifest with this publisher key (`vial key new` makes one).
     #[arg(long, value_name = "KEY")]
     sign: Option<PathBuf>,
+    /// Encrypt the weights with this key (`vial key new --weights` makes one): the appliance waits for `vial unlock`.
+    #[arg(long, value_name = "KEY")]
+    encrypt: Option<PathBuf>,
     /// Most requests generated at once.
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=64))]
     max_streams: u32,
@@ -53,6 +56,9 @@ struct Output {
     draft_weights_root: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     draft_weights_sha256: Option<String>,
+    /// BLAKE3 of the model before it was encrypted; missing if it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plaintext_root: Option<String>,
 }
 
 /// Runs it.
@@ -63,6 +69,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         draft: args.draft.clone(),
         agent: args.agent.clone(),
         publisher: args.sign.as_deref().map(key::read).transpose()?,
+        encrypt: args.encrypt.as_deref().map(key::read_weights).transpose()?,
         guest,
         max_streams: args.max_streams,
         max_context: args.max_context,
@@ -88,6 +95,7 @@ fn show(image: &Path, sealed: &Sealed, is_json: bool) {
         weights_sha256: Hex(&weights.sha256).to_string(),
         draft_weights_root: draft.map(|weights| Hex(&weights.root).to_string()),
         draft_weights_sha256: draft.map(|weights| Hex(&weights.sha256).to_string()),
+        plaintext_root: sealed.manifest.encryption.map(|it| Hex(&it.plaintext_root).to_string()),
     };
     if is_json {
         print(&terminal::json(&output));
@@ -95,10 +103,16 @@ fn show(image: &Path, sealed: &Sealed, is_json: bool) {
     }
     say(&format!("{} {} ({} bytes)", Style::Good.paint("sealed"), image.display(), sealed.bytes));
     print(&format!("manifest digest  {}", output.manifest_digest));
-    print(&format!("weights root     {}  (b3sum)", output.weights_root));
+    match &output.plaintext_root {
+        None => print(&format!("weights root     {}  (b3sum)", output.weights_root)),
+        Some(plaintext) => {
+            print(&format!("weights root     {}  (encrypted)", output.weights_root));
+            print(&format!("plaintext root   {plaintext}  (b3sum)"));
+        }
+    }
     print(&format!("weights SHA-256  {}", output.weights_sha256));
     if let Some((root, sha256)) = output.draft_weights_root.zip(output.draft_weights_sha256) {
-        print(&format!("draft root       {root}  (b3sum)"));
+        print(&format!("draft root       {root}"));
         print(&format!("draft SHA-256    {sha256}"));
     }
 }

@@ -54,6 +54,9 @@ impl From<ImageError> for Failure {
             ImageError::Model { .. } => "see `vial build --help` for what is supported",
             ImageError::Agent { .. } => "correct the agent's folder and build again",
             ImageError::Changed { .. } => "build again when nothing writes the model file",
+            ImageError::ChangedBetween { .. } => "build again when nothing writes the model file",
+            ImageError::Locked { .. } => "name the key that it was built with: --key FILE",
+            ImageError::WrongKey { .. } => "name the key that it was built with",
             ImageError::NoGuest => {
                 "run `cargo xtask guest`, then build vial again, or name a folder with --guest"
             }

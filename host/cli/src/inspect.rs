@@ -4,7 +4,7 @@ use serde::Serialize;
 use std::path::PathBuf;
 use vial_image::SealedImage;
 use vial_weights::header::Part;
-use vial_weights::manifest::Draft;
+use vial_weights::manifest::{Draft, Encryption};
 use vial_weights::signature::is_valid;
 use vial_weights::tree::Hex;
 
@@ -30,6 +30,8 @@ struct Shown {
     weights_root: String,
     weights_sha256: String,
     weights_bytes: u64,
+    /// How weights are encrypted; `null` if they are not.
+    encryption: Option<ShownEncryption>,
     /// The model that drafts for it; `null` for none.
     draft: Option<ShownDraft>,
     max_streams: u32,
@@ -40,6 +42,14 @@ struct Shown {
     signature_is_valid: Option<bool>,
     image_bytes: u64,
     parts: Vec<ShownPart>,
+}
+
+/// What tells the plaintext; the key opens the image alone.
+#[derive(Serialize)]
+struct ShownEncryption {
+    algorithm: &'static str,
+    plaintext_root: String,
+    draft_plaintext_root: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -75,8 +85,13 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 fn shown(image: &SealedImage) -> Result<Shown, Failure> {
     let manifest = image.manifest();
     let (digest, signature) = (manifest.digest(), image.signature()?);
-    let is_draft = |part: &Part| matches!(part, Part::DraftTree | Part::DraftWeights);
-    let parts = Part::ALL.into_iter().filter(|part| manifest.draft.is_some() || !is_draft(part));
+    let is_there = |part: &Part| match part {
+        Part::DraftTree | Part::DraftWeights => manifest.draft.is_some(),
+        Part::Tags => manifest.encryption.is_some(),
+        Part::DraftTags => manifest.encryption.is_some() && manifest.draft.is_some(),
+        _ => true,
+    };
+    let parts = Part::ALL.into_iter().filter(is_there);
     Ok(Shown {
         manifest_digest: Hex(&digest).to_string(),
         model: manifest.model.clone(),
@@ -84,6 +99,7 @@ fn shown(image: &SealedImage) -> Result<Shown, Failure> {
         weights_root: Hex(&manifest.weights.root).to_string(),
         weights_sha256: Hex(&manifest.weights.sha256).to_string(),
         weights_bytes: manifest.weights.bytes,
+        encryption: manifest.encryption.as_ref().map(shown_encryption),
         draft: manifest.draft.as_ref().map(shown_draft),
         max_streams: manifest.policy.max_streams,
         max_context: manifest.policy.max_context,
@@ -92,6 +108,14 @@ fn shown(image: &SealedImage) -> Result<Shown, Failure> {
         image_bytes: image.bytes(),
         parts: parts.map(|part| shown_part(image, part)).collect(),
     })
+}
+
+fn shown_encryption(encryption: &Encryption) -> ShownEncryption {
+    ShownEncryption {
+        algorithm: "AES-256-GCM",
+        plaintext_root: Hex(&encryption.plaintext_root).to_string(),
+        draft_plaintext_root: encryption.draft_plaintext_root.map(|root| Hex(&root).to_string()),
+    }
 }
 
 fn shown_draft(draft: &Draft) -> ShownDraft {
@@ -112,6 +136,7 @@ fn shown_part(image: &SealedImage, part: Part) -> ShownPart {
         Part::Engine => Some(manifest.engine),
         Part::Bundle => Some(manifest.bundle),
         Part::Signature | Part::Tree | Part::Weights | Part::DraftTree | Part::DraftWeights => None,
+        Part::Tags | Part::DraftTags => None,
     };
     let place = image.place(part);
     let sha384 = digest.map(|digest| Hex(&digest).to_string());
@@ -139,6 +164,11 @@ fn lines(shown: &Shown) -> Vec<String> {
     if let Some(ShownDraft { model, weights_root, weights_sha256, .. }) = &shown.draft {
         let draft = [("model", model), ("root", weights_root), ("SHA-256", weights_sha256)];
         lines.extend(draft.map(|(name, value)| format!("draft {name:<10} {value}")));
+    }
+    if let Some(ShownEncryption { algorithm, plaintext_root, draft_plaintext_root }) = &shown.encryption {
+        lines.push(format!("encrypted        {algorithm}; `vial unlock` opens it"));
+        lines.push(format!("plaintext root   {plaintext_root}"));
+        lines.extend(draft_plaintext_root.as_ref().map(|root| format!("draft plaintext  {root}")));
     }
     for part in &shown.parts {
         let digest = part.sha384.as_deref().unwrap_or_default();

@@ -27,6 +27,7 @@ mod shape;
 mod terminal;
 mod timeline;
 mod top;
+mod unlock;
 mod verify;
 
 use clap::{Parser, Subcommand};
@@ -34,7 +35,7 @@ use std::process::ExitCode;
 
 /// Seals a model into an image, boots it as an appliance, and verifies appliances far away.
 ///
-/// Exit codes: 0 done or accepted; 1 refused by `verify`; 2 could not do it (bad input, no permission, no connection);
+/// Exit codes: 0 done or accepted; 1 refused by `verify` or `unlock`; 2 could not do it (bad input, no permission, no connection);
 /// 32 to 127 why an appliance of `run` ended, named on standard error.
 #[derive(Parser)]
 #[command(name = "vial", version, propagate_version = true)]
@@ -59,9 +60,10 @@ enum Command {
     Connect(Box<connect::Args>),
     Page(page::Args),
     Receipt(receipt::Args),
+    Unlock(Box<unlock::Args>),
     /// Print what an appliance of an image must show.
     Measure(measure::Args),
-    /// Make publisher keys.
+    /// Make publisher keys, and keys of encrypted weights.
     Key(key::Args),
     /// Talk to a model in this process, without an appliance.
     Chat(chat::Args),
@@ -80,6 +82,7 @@ fn main() -> ExitCode {
         Command::Connect(args) => connect::run(&args),
         Command::Page(args) => page::run(&args),
         Command::Receipt(args) => receipt::run(&args),
+        Command::Unlock(args) => unlock::run(&args),
         Command::Measure(args) => measure::run(&args),
         Command::Key(args) => key::run(&args),
         Command::Chat(args) => chat::run(&args),

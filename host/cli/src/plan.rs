@@ -12,6 +12,7 @@ use vial_weights::header::Part;
 use vial_weights::tree::leaves;
 
 use crate::failure::Failure;
+use crate::key;
 use crate::kv::KvArg;
 use crate::shape::{check, size};
 use crate::terminal::{json, print};
@@ -27,6 +28,9 @@ pub(crate) struct Args {
     /// A smaller GGUF model that would draft for it; an image brings its own.
     #[arg(long, value_name = "GGUF")]
     draft: Option<PathBuf>,
+    /// The key of an image whose weights are encrypted, to read their header.
+    #[arg(long, value_name = "KEY")]
+    key: Option<PathBuf>,
     /// Memory: bytes, or with K, M or G.
     #[arg(long, default_value = "512M", value_parser = size)]
     memory: u64,
@@ -157,8 +161,9 @@ impl Subject {
             let text = "--draft: found it beside an image, expected it beside a GGUF file";
             return Err(Failure::new(text, "an image has the draft model that it was built with"));
         }
-        let (model, draft) = image.models()?;
-        let parts = [Part::Manifest, Part::Bundle, Part::Tree, Part::DraftTree];
+        let key = args.key.as_deref().map(key::read_weights).transpose()?;
+        let (model, draft) = image.models(key.as_ref())?;
+        let parts = [Part::Manifest, Part::Bundle, Part::Tree, Part::DraftTree, Part::Tags, Part::DraftTags];
         let blobs_bytes = blobs(parts.into_iter().map(|part| image.place(part).bytes));
         let policy = image.manifest().policy;
         Ok(Self { model, draft, blobs_bytes, streams: policy.max_streams, context: policy.max_context })

@@ -46,7 +46,12 @@ enum Line<'a> {
     /// A stage was reached.
     Mark { name: &'a str, microseconds: u128 },
     /// Requests are accepted.
-    Ready { address: String, kv: &'a str },
+    Ready {
+        address: String,
+        kv: &'a str,
+        /// Its weights are encrypted: until it is unlocked it answers no prompt.
+        locked: bool,
+    },
     /// A line of the appliance's console.
     Console { line: &'a str },
     /// The appliance ended.
@@ -79,7 +84,8 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             Vmm::start_qemu(QemuConfig { plan, memory_bytes, disk, address, tee })
         }
     };
-    serve(args, &started.map_err(|error| start_failure(&error))?)
+    let is_locked = image.manifest().encryption.is_some();
+    serve(args, &started.map_err(|error| start_failure(&error))?, is_locked)
 }
 
 /// The VMM asked for, else the one this host can run.
@@ -134,7 +140,7 @@ impl ReportDevice for Tee {
     }
 }
 
-fn serve(args: &Args, vmm: &Vmm) -> Result<(), Failure> {
+fn serve(args: &Args, vmm: &Vmm, is_locked: bool) -> Result<(), Failure> {
     let stop = vmm.sender.clone();
     // Told as if the appliance had stopped by itself; a second signal finds nobody listening.
     let stopped = move || drop(stop.send(Event::Ended(Ended::Exit(ExitCode::Stopped))));
@@ -146,7 +152,7 @@ fn serve(args: &Args, vmm: &Vmm) -> Result<(), Failure> {
                 timeline.add(mark, after);
                 tell(args, &Line::Mark { name: mark.name(), microseconds: after.as_micros() });
                 if mark == Mark::Listening {
-                    ready(args, vmm.address, &timeline);
+                    ready(args, vmm.address, &timeline, is_locked);
                 }
             }
             Event::Console(line) => console(args, &line),
@@ -162,14 +168,18 @@ fn tell(args: &Args, line: &Line<'_>) {
     }
 }
 
-fn ready(args: &Args, address: SocketAddr, timeline: &Timeline) {
+fn ready(args: &Args, address: SocketAddr, timeline: &Timeline, is_locked: bool) {
     let kv = Kv::from(args.shape.kv).name();
-    tell(args, &Line::Ready { address: address.to_string(), kv });
+    tell(args, &Line::Ready { address: address.to_string(), kv, locked: is_locked });
     if !args.json {
         timeline.lines().iter().for_each(|line| say(line));
         let what = Style::Good.paint("listening");
         say(&format!("{what} https://{address}  (KV cache {kv}; SIMULATED TEE; Ctrl-C stops)"));
         let image = args.image.display();
+        if is_locked {
+            let unlock = format!("vial unlock https://{address} --key KEY --image {image} --allow-simulated");
+            say(&format!("{} unlock it with `{unlock}`", Style::Bad.paint("locked:")));
+        }
         say(&Style::Dim
             .paint(&format!("use it:   vial connect https://{address} --image {image} --allow-simulated")));
         say(&Style::Dim.paint(&format!("watch it: vial top https://{address}")));

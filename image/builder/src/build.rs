@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use vial_disk::{DiskPlan, PARTITION_START};
+use vial_weights::cipher::{File, OwnerKey, tags_bytes};
 use vial_weights::header::{Part, SealedHeader};
 use vial_weights::manifest::{Draft, Manifest, Policy, Weights};
 use vial_weights::sha384;
@@ -9,6 +10,7 @@ use vial_weights::signature::{PublisherKey, SIGNATURE_BYTES};
 use vial_weights::tree::leaves;
 
 use crate::agent;
+use crate::encrypted::Ciphers;
 use crate::model::Model;
 use crate::stream::Hashed;
 use crate::unpublished::Unpublished;
@@ -28,6 +30,8 @@ pub struct Recipe {
     pub agent: Option<PathBuf>,
     /// The publisher's key, if any.
     pub publisher: Option<PublisherKey>,
+    /// The owner's key, if weights are to be encrypted.
+    pub encrypt: Option<OwnerKey>,
     /// Firmware, kernel and engine.
     pub guest: Guest,
     /// Most requests generated at once.
@@ -60,17 +64,29 @@ impl Recipe {
         let unpublished = Unpublished::create(output)?;
         let bytes = [model.bytes, draft.as_ref().map_or(0, |draft| draft.bytes)];
         let header = SealedHeader::plan(self.lens(bundle.len(), bytes), PARTITION_START, WEIGHTS_ALIGN);
-        let all = bytes.iter().sum();
-        let mut write = |model: &Model<'_>, part, before| {
+        let once: u64 = bytes.iter().sum();
+        // To be encrypted they are read twice.
+        let (before, all) = if self.encrypt.is_some() { (once, 2 * once) } else { (0, once) };
+        let ciphers = self
+            .encrypt
+            .as_ref()
+            .map(|owner| Ciphers::new(owner, &model, draft.as_ref(), &mut |done| progress(done, all)))
+            .transpose()?;
+        let mut write = |model: &Model<'_>, part, file, before| {
             let offset = PARTITION_START + header.place(part).offset;
-            model.copy((output, unpublished.file()), offset, &mut |done| progress(before + done, all))
+            let cipher = ciphers.as_ref().map(|ciphers| ciphers.get(file));
+            model.copy((output, unpublished.file()), offset, cipher, &mut |done| progress(before + done, all))
         };
-        let hashed = write(&model, Part::Weights, 0)?;
-        let draft = draft.as_ref().map(|draft| Ok((draft, write(draft, Part::DraftWeights, model.bytes)?)));
+        let hashed = write(&model, Part::Weights, File::Model, before)?;
+        let before = before + model.bytes;
+        let draft =
+            draft.as_ref().map(|draft| Ok((draft, write(draft, Part::DraftWeights, File::Draft, before)?)));
         let draft = draft.transpose()?;
-        let manifest = self.manifest(&bundle, (&model, &hashed), draft.as_ref());
-        let trees = [hashed.tree, draft.map(|(_, hashed)| hashed.tree).unwrap_or_default()];
-        let image = self.finish(&unpublished, &manifest, &bundle, &trees)?;
+        let encryption =
+            ciphers.map(|ciphers| ciphers.encryption((&model, &hashed), draft.as_ref())).transpose()?;
+        let manifest = Manifest { encryption, ..self.manifest(&bundle, (&model, &hashed), draft.as_ref()) };
+        let draft = draft.map(|(_, hashed)| hashed);
+        let image = self.finish(&unpublished, &manifest, &bundle, [Some(hashed), draft])?;
         unpublished.publish(output)?;
         Ok(Sealed { manifest, bytes: image })
     }
@@ -81,6 +97,7 @@ impl Recipe {
         let signature = self.publisher.as_ref().map_or(0, |_| SIGNATURE_BYTES);
         let len = |bytes: usize| bytes as u64;
         let Guest { firmware, kernel, engine } = &self.guest;
+        let tags = |bytes| self.encrypt.as_ref().map_or(0, |_| tags_bytes(bytes));
         [
             1,
             len(signature),
@@ -92,6 +109,8 @@ impl Recipe {
             weights,
             leaves(draft) * 32,
             draft,
+            tags(weights),
+            tags(draft),
         ]
     }
 
@@ -116,6 +135,7 @@ impl Recipe {
             publisher: self.publisher.as_ref().map(PublisherKey::public),
             draft: draft
                 .map(|(model, hashed)| Draft { model: model.name.clone(), weights: weights(model, hashed) }),
+            encryption: None,
         }
     }
 
@@ -125,7 +145,7 @@ impl Recipe {
         image: &Unpublished,
         manifest: &Manifest,
         bundle: &[u8],
-        [tree, draft_tree]: &[Vec<u8>; 2],
+        hashed: [Option<Hashed>; 2],
     ) -> Result<u64, ImageError> {
         let digest = manifest.digest();
         let manifest_bytes = manifest.encode();
@@ -140,15 +160,18 @@ impl Recipe {
         image.write(plan.tail_offset(), &plan.tail())?;
         image.write(PARTITION_START, &header.encode())?;
         let Guest { firmware, kernel, engine } = &self.guest;
-        let parts: [(Part, &[u8]); 8] = [
+        let [model, draft] = hashed.map(|hashed| hashed.map(|it| (it.tree, it.tags)).unwrap_or_default());
+        let parts: [(Part, &[u8]); 10] = [
             (Part::Manifest, &manifest_bytes),
             (Part::Signature, &signature),
             (Part::Firmware, firmware),
             (Part::Kernel, kernel),
             (Part::Engine, engine),
             (Part::Bundle, bundle),
-            (Part::Tree, tree),
-            (Part::DraftTree, draft_tree),
+            (Part::Tree, &model.0),
+            (Part::DraftTree, &draft.0),
+            (Part::Tags, &model.1),
+            (Part::DraftTags, &draft.1),
         ];
         for (part, bytes) in parts.into_iter().filter(|(_, bytes)| !bytes.is_empty()) {
             image.write(PARTITION_START + header.place(part).offset, bytes)?;

@@ -50,6 +50,24 @@ pub enum ImageError {
         /// Bytes it had.
         expected: u64,
     },
+    /// The model file changed between the two times that it was read.
+    #[error("{}: found other bytes than when it was first read: the file changed meanwhile", path.display())]
+    ChangedBetween {
+        /// Which.
+        path: PathBuf,
+    },
+    /// The image's weights are encrypted, and what was asked for needs their header.
+    #[error("{}: found encrypted weights, expected the key to read their header", path.display())]
+    Locked {
+        /// Which.
+        path: PathBuf,
+    },
+    /// A key that is not the one that the weights were encrypted with.
+    #[error("{}: found weights that are encrypted with another key than the one given", path.display())]
+    WrongKey {
+        /// Which.
+        path: PathBuf,
+    },
     /// The program was built without guest programs.
     #[error("guest programs: found none in this vial, expected firmware, kernel and engine")]
     NoGuest,

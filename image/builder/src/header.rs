@@ -5,6 +5,8 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use vial_model::gguf::{Gguf, GgufError, limit};
 use vial_model::transformer::Transformer;
+use vial_weights::LEAF_BYTES;
+use vial_weights::cipher::Decryptor;
 use vial_weights::gpt::Partition;
 
 use crate::ImageError;
@@ -36,6 +38,26 @@ impl ModelShape {
         let of = |gguf: &Gguf<'_>| Transformer::from_gguf(gguf).map_err(|error| refused(path, &error));
         Ok(Self { transformer: read(path, file, place, of)?, bytes: place.bytes })
     }
+
+    /// Of an encrypted GGUF file in another.
+    pub(crate) fn encrypted(
+        path: &Path,
+        file: &File,
+        place: Partition,
+        decryptor: &Decryptor<'_>,
+    ) -> Result<Self, ImageError> {
+        let of = |gguf: &Gguf<'_>| Transformer::from_gguf(gguf).map_err(|error| refused(path, &error));
+        let prefix = |bytes: u64| {
+            let whole = bytes.next_multiple_of(LEAF_BYTES).min(place.bytes);
+            let mut prefix = prefix(path, file, Partition { bytes: whole, ..place })?;
+            let mut leaves = (0..).zip(prefix.chunks_mut(usize::try_from(LEAF_BYTES).unwrap_or(usize::MAX)));
+            let opened = leaves.try_for_each(|(leaf, bytes)| decryptor.decrypt(leaf, bytes));
+            opened.map_err(|error| refused(path, &error))?;
+            prefix.truncate(usize::try_from(bytes).unwrap_or(usize::MAX));
+            Ok(prefix)
+        };
+        Ok(Self { transformer: grow(path, place.bytes, prefix, of)?, bytes: place.bytes })
+    }
 }
 
 /// A regular file and its length.
@@ -56,11 +78,20 @@ pub(crate) fn read<T>(
     place: Partition,
     of: impl Fn(&Gguf<'_>) -> Result<T, ImageError>,
 ) -> Result<T, ImageError> {
-    let bytes = place.bytes;
+    let prefix = |bytes| prefix(path, file, Partition { bytes, ..place });
+    grow(path, place.bytes, prefix, of)
+}
+
+/// Reads ever longer prefixes of a file until its header is whole.
+fn grow<T>(
+    path: &Path,
+    bytes: u64,
+    prefix: impl Fn(u64) -> Result<Vec<u8>, ImageError>,
+    of: impl Fn(&Gguf<'_>) -> Result<T, ImageError>,
+) -> Result<T, ImageError> {
     let mut wanted = FIRST_BYTES.min(bytes);
     loop {
-        let prefix = prefix(path, file, Partition { bytes: wanted, ..place })?;
-        match Gguf::parse(&prefix, bytes) {
+        match Gguf::parse(&prefix(wanted)?, bytes) {
             Ok(gguf) => return of(&gguf),
             Err(GgufError::NeedMore { .. }) if wanted < bytes.min(limit::HEADER_BYTES) => {
                 wanted = wanted.saturating_mul(4).min(bytes).min(limit::HEADER_BYTES);

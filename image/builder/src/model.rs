@@ -7,11 +7,12 @@ use vial_model::scan::Scan;
 use vial_model::tokenizer::Tokenizer;
 use vial_model::{CheckError, Supported};
 use vial_tensor::Isa;
+use vial_weights::cipher::Cipher;
 use vial_weights::gpt::Partition;
 
 use crate::ImageError;
 use crate::header::{self, refused};
-use crate::stream::{Copy, Hashed};
+use crate::stream::{Copy, Hashed, root};
 
 /// The file of a model that an engine can run.
 #[derive(Debug)]
@@ -59,15 +60,27 @@ impl<'a> Model<'a> {
         Ok(Self { path, file, bytes, name, architecture, context, tokenizer, scan })
     }
 
-    /// Copies the file to `offset` of another and hashes it; tells `progress` the bytes done so far.
+    /// BLAKE3 of the file; tells `progress` the bytes done so far.
+    pub(crate) fn root(&self, progress: &mut dyn FnMut(u64)) -> Result<[u8; 32], ImageError> {
+        root(self.path, &self.file, self.bytes, progress)
+    }
+
+    /// Copies the file to `offset` of another, encrypted if there is a cipher, and hashes it; tells `progress` the bytes done so far.
     pub(crate) fn copy(
         &self,
         to: (&Path, &File),
         offset: u64,
+        cipher: Option<&Cipher>,
         progress: &mut dyn FnMut(u64),
     ) -> Result<Hashed, ImageError> {
         let (from, scan) = ((self.path, &self.file), self.scan.clone());
-        Copy { from, bytes: self.bytes, scan, to, offset }.run(progress)
+        Copy { from, bytes: self.bytes, scan, to, offset, cipher }.run(progress)
+    }
+
+    /// Refuses a file of which other bytes were copied than their key was made for: one nonce must not meet two texts.
+    pub(crate) fn check(&self, first: &[u8; 32], copied: &Hashed) -> Result<(), ImageError> {
+        let is_same = copied.plaintext_root == *first;
+        if is_same { Ok(()) } else { Err(ImageError::ChangedBetween { path: self.path.to_owned() }) }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
+use vial_weights::cipher::{self, Decryptor, OwnerKey};
 use vial_weights::gpt::{GptError, Partition, find};
 use vial_weights::header::{HEADER_BYTES, HeaderError, Part, SealedHeader};
 use vial_weights::tree::Hex;
@@ -92,14 +93,50 @@ impl SealedImage {
         Partition { start: self.partition.start + place.offset, bytes: place.len }
     }
 
-    /// What the model's header says, and the draft model's if there is one. Not compared with the tree here.
+    /// What the model's header says, and the draft model's if there is one. Not compared with the tree here. Encrypted ones are read
+    /// with the owner's key.
     ///
     /// # Errors
-    /// The file cannot be read, or this version of the engine does not support a model.
-    pub fn models(&self) -> Result<(ModelShape, Option<ModelShape>), ImageError> {
-        let shape = |part| ModelShape::at(&self.path, &self.file, self.place(part));
-        let draft = self.manifest.draft.is_some().then(|| shape(Part::DraftWeights)).transpose()?;
-        Ok((shape(Part::Weights)?, draft))
+    /// The file cannot be read, no key or another one, or this version of the engine does not support a model.
+    pub fn models(&self, key: Option<&OwnerKey>) -> Result<(ModelShape, Option<ModelShape>), ImageError> {
+        let shape = |weights, tags, file| {
+            let place = self.place(weights);
+            match &self.manifest.encryption {
+                None => ModelShape::at(&self.path, &self.file, place),
+                Some(_) => {
+                    let tags = self.part(tags)?;
+                    let decryptor = self.decryptor(key, &tags, file, place.bytes)?;
+                    ModelShape::encrypted(&self.path, &self.file, place, &decryptor)
+                }
+            }
+        };
+        let draft = self.manifest.draft.as_ref();
+        let draft =
+            draft.map(|_| shape(Part::DraftWeights, Part::DraftTags, cipher::File::Draft)).transpose()?;
+        Ok((shape(Part::Weights, Part::Tags, cipher::File::Model)?, draft))
+    }
+
+    fn decryptor<'a>(
+        &self,
+        key: Option<&OwnerKey>,
+        tags: &'a [u8],
+        file: cipher::File,
+        file_bytes: u64,
+    ) -> Result<Decryptor<'a>, ImageError> {
+        let path = || self.path.clone();
+        let locked = || ImageError::Locked { path: path() };
+        let (encryption, key) = self.manifest.encryption.as_ref().zip(key).ok_or_else(locked)?;
+        let id = encryption.image_id();
+        let key = key.image_key(&id);
+        if !encryption.is_opened_by(&key) {
+            return Err(ImageError::WrongKey { path: path() });
+        }
+        let decryptor = Decryptor::new(key.cipher(id, file), tags, file_bytes);
+        decryptor.map_err(|error| ImageError::Form { path: path(), what: error.to_string() })
+    }
+
+    fn part(&self, wanted: Part) -> Result<Vec<u8>, ImageError> {
+        part(&self.path, &self.file, self.partition, &self.header, wanted)
     }
 
     /// The publisher's signature, if there is one. Not compared with anything here.
@@ -107,7 +144,7 @@ impl SealedImage {
     /// # Errors
     /// The file cannot be read.
     pub fn signature(&self) -> Result<Vec<u8>, ImageError> {
-        part(&self.path, &self.file, self.partition, &self.header, Part::Signature)
+        self.part(Part::Signature)
     }
 }
 

@@ -12,7 +12,16 @@ fn recipe(folder: &Path) -> Recipe {
     let model = folder.join("tiny.gguf");
     std::fs::write(&model, vial_model::tiny::llama(1)).unwrap();
     let guest = Guest { firmware: vec![1; 9000], kernel: vec![2; 500], engine: vec![3; 70_000] };
-    Recipe { model, draft: None, agent: None, publisher: None, guest, max_streams: 8, max_context: 4096 }
+    Recipe {
+        model,
+        draft: None,
+        agent: None,
+        publisher: None,
+        encrypt: None,
+        guest,
+        max_streams: 8,
+        max_context: 4096,
+    }
 }
 
 fn build(recipe: &Recipe, folder: &Path) -> Result<PathBuf, ImageError> {
@@ -165,7 +174,7 @@ fn images_that_are_cut_changed_or_newer_are_refused_by_name() {
         bytes[at] = value;
         bytes
     };
-    assert!(matches!(opened(&flipped((1 << 20) + 8, 3)), ImageError::Newer { .. }));
+    assert!(matches!(opened(&flipped((1 << 20) + 8, 4)), ImageError::Newer { .. }));
     assert!(matches!(opened(&flipped((1 << 20) + 4096, 0)), ImageError::Manifest { .. }));
     assert!(matches!(opened(&flipped((1 << 20) + 3 * 4096, 9)), ImageError::Digest { part: "firmware", .. }));
 }

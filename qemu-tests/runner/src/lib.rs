@@ -54,6 +54,18 @@ impl Vial {
         Ok(())
     }
 
+    /// Makes a key that encrypts weights.
+    ///
+    /// # Errors
+    /// What the command said.
+    pub fn new_key(&self, file: &Path) -> Result<()> {
+        let output = self.run(&["key", "new", "--weights", text(file)?])?;
+        if !output.status.success() {
+            bail!("vial key new: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        Ok(())
+    }
+
     /// Where a part of the image lies on its disk.
     ///
     /// # Errors

@@ -2,7 +2,8 @@
 //!
 //! Nothing here is trusted: what lies at these places is compared with the manifest, and the manifest with the launch
 //! page. Layout, little endian: magic (8), format version (4), number of entries (4), then for each [`Part`] in order
-//! offset (8) and length (8); the rest is zero. Version 1 has no draft model and no entries for one.
+//! offset (8) and length (8); the rest is zero. Version 1 has no draft model and no entries for one; version 3 has tags, whose
+//! weights are encrypted, and entries for all parts, those without bytes too.
 
 mod part;
 
@@ -10,16 +11,20 @@ pub use part::Part;
 use part::parts;
 
 /// Newest version of image and manifest that this vial writes and reads.
-pub const FORMAT_VERSION: u32 = 2;
+pub const FORMAT_VERSION: u32 = 3;
 /// Bytes of the header.
 pub const HEADER_BYTES: usize = 4096;
 /// Every part starts on a multiple of this.
 pub const PART_ALIGN: u64 = 4096;
 const MAGIC: [u8; 8] = *b"VIALSEAL";
 
-/// The version of an image with or without a draft model: the oldest that can say so.
-pub(crate) const fn version(has_draft: bool) -> u32 {
-    if has_draft { 2 } else { 1 }
+/// The version of an image with or without a draft model and encrypted weights: the oldest that can say so.
+pub(crate) const fn version(has_draft: bool, is_encrypted: bool) -> u32 {
+    match (has_draft, is_encrypted) {
+        (_, true) => 3,
+        (true, false) => 2,
+        (false, false) => 1,
+    }
 }
 
 /// Where a part lies, in bytes from the partition's start.
@@ -76,12 +81,14 @@ impl core::fmt::Display for HeaderError {
 impl core::error::Error for HeaderError {}
 
 impl SealedHeader {
-    /// The header for parts of these lengths, in the order of [`Part::ALL`]; no draft model where its length is 0. Weights
-    /// start where `partition_start` plus their offset is a multiple of `weights_align`.
+    /// The header for parts of these lengths, in the order of [`Part::ALL`]; no draft model, and no tags, where their length is 0.
+    /// Weights start where `partition_start` plus their offset is a multiple of `weights_align`.
     #[must_use]
     pub fn plan(lens: [u64; Part::ALL.len()], partition_start: u64, weights_align: u64) -> Self {
         let mut header = Self { places: [Place::default(); Part::ALL.len()] };
-        let parts = parts(lens.last().is_some_and(|draft| *draft > 0));
+        let len =
+            |part| Part::ALL.iter().zip(lens).find(|(known, _)| **known == part).map_or(0, |(_, len)| len);
+        let parts = parts(version(len(Part::DraftWeights) > 0, len(Part::Tags) > 0));
         let mut end = PART_ALIGN;
         for ((part, place), len) in parts.iter().zip(&mut header.places).zip(lens) {
             let (start, align) =
@@ -113,19 +120,19 @@ impl SealedHeader {
         round_up(self.end(), PART_ALIGN)
     }
 
-    fn has_draft(&self) -> bool {
-        self.place(Part::DraftWeights).len > 0
+    fn version(&self) -> u32 {
+        version(self.place(Part::DraftWeights).len > 0, self.place(Part::Tags).len > 0)
     }
 
     /// Its bytes.
     #[must_use]
     pub fn encode(&self) -> [u8; HEADER_BYTES] {
         let mut bytes = [0; HEADER_BYTES];
-        let parts = parts(self.has_draft());
+        let parts = parts(self.version());
         let places = self.places.iter().zip(parts);
         let words = places.flat_map(|(place, _)| [place.offset, place.len]);
         let count = u32::try_from(parts.len()).unwrap_or(u32::MAX);
-        let head = [version(self.has_draft()), count].into_iter().flat_map(u32::to_le_bytes);
+        let head = [self.version(), count].into_iter().flat_map(u32::to_le_bytes);
         let all = MAGIC.into_iter().chain(head).chain(words.flat_map(u64::to_le_bytes));
         for (to, from) in bytes.iter_mut().zip(all) {
             *to = from;
@@ -147,7 +154,7 @@ impl SealedHeader {
         if version > FORMAT_VERSION {
             return Err(HeaderError::Newer { found: version });
         }
-        let parts = parts(version == self::version(true));
+        let parts = parts(version);
         let (_, words) = rest.split_first_chunk::<4>().ok_or(HeaderError::Form)?;
         let (words, _) = words.as_chunks::<8>();
         let word = |at: usize| words.get(at).map(|word| u64::from_le_bytes(*word)).unwrap_or_default();
@@ -180,34 +187,52 @@ fn round_up(value: u64, unit: u64) -> u64 {
 mod tests {
     use super::*;
 
-    const LENS: [u64; 10] = [300, 64, 5000, 4096, 10_000, 1, 64, 200_000, 32, 100_000];
+    const LENS: [u64; 12] = [300, 64, 5000, 4096, 10_000, 1, 64, 200_000, 32, 100_000, 32, 16];
 
     fn header() -> SealedHeader {
         SealedHeader::plan(LENS, 17 * 4096, 1 << 20)
     }
 
+    /// A header without the last of the parts.
+    fn without(count: usize) -> SealedHeader {
+        let mut lens = LENS;
+        lens[12 - count..].fill(0);
+        SealedHeader::plan(lens, 17 * 4096, 1 << 20)
+    }
+
+    fn plain() -> SealedHeader {
+        without(2)
+    }
+
     fn without_draft() -> SealedHeader {
-        let lens = [300, 64, 5000, 4096, 10_000, 1, 64, 200_000, 0, 0];
+        without(4)
+    }
+
+    fn encrypted_without_draft() -> SealedHeader {
+        let mut lens = LENS;
+        (lens[8], lens[9], lens[11]) = (0, 0, 0);
         SealedHeader::plan(lens, 17 * 4096, 1 << 20)
     }
 
     #[test]
     fn a_header_survives_its_encoding() {
-        for header in [header(), without_draft()] {
+        for header in [header(), plain(), without_draft(), encrypted_without_draft()] {
             assert_eq!(SealedHeader::decode(&header.encode()), Ok(header));
         }
     }
 
     #[test]
     fn a_header_without_a_draft_model_is_of_the_version_before_there_were_any() {
-        let [one, two] = [without_draft(), header()].map(|header| header.encode());
+        let [one, two] = [without_draft(), plain()].map(|header| header.encode());
         assert_eq!(
             (one[8..16].to_vec(), two[8..16].to_vec()),
             ([1, 0, 0, 0, 8, 0, 0, 0].to_vec(), [2, 0, 0, 0, 10, 0, 0, 0].to_vec())
         );
         assert_eq!(without_draft().place(Part::DraftWeights), Place::default());
-        // Of one version and with the entries of the other.
-        for (mut bytes, version) in [(one, 2), (two, 1)] {
+        let three = [header(), encrypted_without_draft()].map(|header| header.encode());
+        assert!(three.iter().all(|bytes| bytes[8..16] == [3, 0, 0, 0, 12, 0, 0, 0]));
+        // Of one version and with the entries of another.
+        for (mut bytes, version) in [(one, 2), (two, 1), (one, 3), (two, 3), (three[0], 2), (three[1], 1)] {
             bytes[8] = version;
             let _refused: HeaderError = SealedHeader::decode(&bytes).unwrap_err();
         }
@@ -230,7 +255,7 @@ mod tests {
             SealedHeader::decode(&changed).unwrap_err()
         };
         assert_eq!(refused(0, b'v'), HeaderError::Magic);
-        assert_eq!(refused(8, 3), HeaderError::Newer { found: 3 });
+        assert_eq!(refused(8, 4), HeaderError::Newer { found: 4 });
         assert_eq!(refused(8, 0), HeaderError::Form);
         assert_eq!(refused(12, 9), HeaderError::Form);
         assert_eq!(refused(4095, 1), HeaderError::Form);

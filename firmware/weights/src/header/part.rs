@@ -23,11 +23,15 @@ pub enum Part {
     DraftTree,
     /// The draft model's GGUF file.
     DraftWeights,
+    /// Tags of the model's leaves where they are encrypted.
+    Tags,
+    /// Tags of the draft model's leaves where they are.
+    DraftTags,
 }
 
 impl Part {
     /// All parts in order.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Manifest,
         Self::Signature,
         Self::Firmware,
@@ -38,9 +42,13 @@ impl Part {
         Self::Weights,
         Self::DraftTree,
         Self::DraftWeights,
+        Self::Tags,
+        Self::DraftTags,
     ];
     /// Parts of an image without a draft model: the first so many.
     const WITHOUT_DRAFT: usize = 8;
+    /// Parts of an image whose weights are not encrypted: at most so many.
+    const PLAIN: usize = 10;
 
     /// Its name for people.
     #[must_use]
@@ -56,6 +64,8 @@ impl Part {
             Self::Weights => "weights",
             Self::DraftTree => "draft tree",
             Self::DraftWeights => "draft weights",
+            Self::Tags => "tags",
+            Self::DraftTags => "draft tags",
         }
     }
 
@@ -67,7 +77,7 @@ impl Part {
             Self::Signature => 64,
             Self::Firmware | Self::Kernel | Self::Engine => 8 << 20,
             Self::Bundle => 4 << 20,
-            Self::Tree | Self::DraftTree => 1 << 30,
+            Self::Tree | Self::DraftTree | Self::Tags | Self::DraftTags => 1 << 30,
             Self::Weights | Self::DraftWeights => 1 << 45,
         }
     }
@@ -78,9 +88,13 @@ impl Part {
     }
 }
 
-/// The parts of an image with or without a draft model.
-pub(super) fn parts(has_draft: bool) -> &'static [Part] {
+/// The parts of an image of that version: with two comes a draft model, with three come tags.
+pub(super) fn parts(version: u32) -> &'static [Part] {
     const PARTS: &[Part] = &Part::ALL;
-    let count = if has_draft { PARTS.len() } else { Part::WITHOUT_DRAFT };
+    let count = match version {
+        0 | 1 => Part::WITHOUT_DRAFT,
+        2 => Part::PLAIN,
+        _ => PARTS.len(),
+    };
     PARTS.get(..count).unwrap_or(PARTS)
 }

@@ -15,6 +15,12 @@
 //! | 13 | publisher's Ed25519 key, if any | bytes(32) |
 //! | 14 | draft model's name, if there is one (format version 2) | text |
 //! | 15, 16, 17 | its weights root, SHA-256 and length | as 7, 8, 9 |
+//! | 18 | how leaves are encrypted, if they are (format version 3): 1 for AES-256-GCM as in [`crate::cipher`] | uint |
+//! | 19 | BLAKE3 of the model's plaintext | bytes(32) |
+//! | 20 | BLAKE3 of the draft model's plaintext, if there is one | bytes(32) |
+//! | 21 | what fixes the image key and tells nothing of it | bytes(32) |
+//!
+//! Of encrypted weights the root is over what lies on the disk, and SHA-256 is the plaintext's.
 
 mod read;
 #[cfg(test)]
@@ -24,6 +30,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use minicbor::Encoder;
 
+use crate::cipher::{ImageId, ImageKey};
 use crate::header::{FORMAT_VERSION, version};
 use crate::sha384;
 use crate::tree::LEAF_BYTES;
@@ -37,6 +44,10 @@ const TEXT_MAX: usize = 512;
 const FIELDS: u64 = 13;
 /// Fields of a draft model.
 const DRAFT_FIELDS: u64 = 4;
+/// Fields of encrypted weights, and one more with a draft model.
+const ENCRYPTION_FIELDS: u64 = 3;
+/// AES-256-GCM.
+const ALGORITHM: u32 = 1;
 
 /// What is sealed. Its digest stands in the launch page.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +72,34 @@ pub struct Manifest {
     pub publisher: Option<[u8; 32]>,
     /// The model that drafts for the other, if there is one.
     pub draft: Option<Draft>,
+    /// How weights are encrypted, if they are.
+    pub encryption: Option<Encryption>,
+}
+
+/// What the manifest says of encrypted weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Encryption {
+    /// BLAKE3 of the model's file before it was encrypted. The word of whoever had the key.
+    pub plaintext_root: [u8; 32],
+    /// The same of the draft model, if there is one.
+    pub draft_plaintext_root: Option<[u8; 32]>,
+    /// [`ImageKey::check`] of the key.
+    pub key_check: [u8; 32],
+}
+
+impl Encryption {
+    /// Names the plaintext.
+    #[must_use]
+    pub fn image_id(&self) -> ImageId {
+        ImageId::new(&self.plaintext_root, self.draft_plaintext_root.as_ref())
+    }
+
+    /// Whether that is the key: no other opens anything.
+    #[must_use]
+    pub fn is_opened_by(&self, key: &ImageKey) -> bool {
+        // Whoever learns from the time that this takes learns of a hash of their own guess.
+        key.check(&self.image_id()) == self.key_check
+    }
 }
 
 /// The sealed draft model.
@@ -162,7 +201,7 @@ impl Manifest {
     }
 
     fn write(&self, out: &mut Encoder<Vec<u8>>) -> Encoded {
-        out.map(self.fields())?.u8(0)?.u32(version(self.draft.is_some()))?;
+        out.map(self.fields())?.u8(0)?.u32(version(self.draft.is_some(), self.encryption.is_some()))?;
         for (key, digest) in (1..).zip([self.firmware, self.kernel, self.engine, self.bundle]) {
             out.u8(key)?.bytes(&digest)?;
         }
@@ -177,12 +216,28 @@ impl Manifest {
             out.u8(14)?.str(&draft.model)?;
             draft.weights.write(15, out)?;
         }
-        Ok(())
+        self.encryption.as_ref().map_or(Ok(()), |encryption| encryption.write(out))
     }
 
     fn fields(&self) -> u64 {
         let draft = if self.draft.is_some() { DRAFT_FIELDS } else { 0 };
-        FIELDS.saturating_add(u64::from(self.publisher.is_some())).saturating_add(draft)
+        let encryption = self.encryption.as_ref().map_or(0, Encryption::fields);
+        [u64::from(self.publisher.is_some()), draft, encryption].into_iter().fold(FIELDS, u64::saturating_add)
+    }
+}
+
+impl Encryption {
+    fn fields(&self) -> u64 {
+        ENCRYPTION_FIELDS.saturating_add(u64::from(self.draft_plaintext_root.is_some()))
+    }
+
+    fn write(&self, out: &mut Encoder<Vec<u8>>) -> Encoded {
+        out.u8(18)?.u32(ALGORITHM)?.u8(19)?.bytes(&self.plaintext_root)?;
+        if let Some(root) = &self.draft_plaintext_root {
+            out.u8(20)?.bytes(root)?;
+        }
+        out.u8(21)?.bytes(&self.key_check)?;
+        Ok(())
     }
 }
 

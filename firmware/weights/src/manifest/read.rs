@@ -3,9 +3,37 @@
 use alloc::string::{String, ToString as _};
 use minicbor::Decoder;
 
-use super::{DRAFT_FIELDS, Draft, FIELDS, Manifest, ManifestError, Policy, TEXT_MAX, Weights};
-use crate::header::{FORMAT_VERSION, version};
+use super::{
+    ALGORITHM, DRAFT_FIELDS, Draft, ENCRYPTION_FIELDS, Encryption, FIELDS, Manifest, ManifestError, Policy,
+    TEXT_MAX, Weights,
+};
+use crate::header::FORMAT_VERSION;
 use crate::tree::LEAF_BYTES;
+
+/// What a manifest has of what it may have.
+struct Optional {
+    has_draft: bool,
+    is_encrypted: bool,
+    /// Fields but for those.
+    others: u64,
+}
+
+impl Optional {
+    /// As version and number of fields tell.
+    fn of(version: u32, fields: u64) -> Self {
+        match version {
+            1 => Self { has_draft: false, is_encrypted: false, others: fields },
+            2 => Self { has_draft: true, is_encrypted: false, others: fields.saturating_sub(DRAFT_FIELDS) },
+            _ => {
+                let rest = fields.saturating_sub(ENCRYPTION_FIELDS);
+                let of_draft = DRAFT_FIELDS.saturating_add(1);
+                let has_draft = rest >= FIELDS.saturating_add(of_draft);
+                let others = if has_draft { rest.saturating_sub(of_draft) } else { rest };
+                Self { has_draft, is_encrypted: true, others }
+            }
+        }
+    }
+}
 
 /// The fields of a manifest in their order.
 pub(super) struct Fields<'a>(Decoder<'a>);
@@ -21,8 +49,7 @@ impl<'a> Fields<'a> {
         if !(1..=FORMAT_VERSION).contains(&found) {
             return Err(ManifestError::Version { found });
         }
-        let has_draft = found == version(true);
-        let draft_fields = if has_draft { DRAFT_FIELDS } else { 0 };
+        let Optional { has_draft, is_encrypted, others } = Optional::of(found, fields);
         let manifest = Manifest {
             firmware: self.key(1, "firmware")?.bytes("firmware")?,
             kernel: self.key(2, "kernel")?.bytes("kernel")?,
@@ -32,8 +59,9 @@ impl<'a> Fields<'a> {
             architecture: self.key(6, "architecture")?.text("architecture")?,
             weights: self.weights()?,
             policy: self.policy()?,
-            publisher: self.publisher(fields.saturating_sub(draft_fields))?,
+            publisher: self.publisher(others)?,
             draft: has_draft.then(|| self.draft()).transpose()?,
+            encryption: is_encrypted.then(|| self.encryption(has_draft)).transpose()?,
         };
         let is_end = self.0.position() == self.0.input().len();
         if is_end { Ok(manifest) } else { Err(ManifestError::Form) }
@@ -61,6 +89,17 @@ impl<'a> Fields<'a> {
         let model = self.key(14, "draft model")?.text("draft model")?;
         let names = ["draft weights root", "draft weights sha256", "draft weights bytes"];
         Ok(Draft { model, weights: self.file(15, names)? })
+    }
+
+    fn encryption(&mut self, has_draft: bool) -> Result<Encryption, ManifestError> {
+        if self.key(18, "encryption")?.number("encryption")? != ALGORITHM {
+            return Err(ManifestError::Field { name: "encryption" });
+        }
+        let plaintext_root = self.key(19, "plaintext root")?.bytes("plaintext root")?;
+        let name = "draft plaintext root";
+        let draft = has_draft.then(|| self.key(20, name)?.bytes(name)).transpose()?;
+        let key_check = self.key(21, "key check")?.bytes("key check")?;
+        Ok(Encryption { plaintext_root, draft_plaintext_root: draft, key_check })
     }
 
     fn policy(&mut self) -> Result<Policy, ManifestError> {

@@ -16,7 +16,7 @@ use vial_net::{
 };
 use vial_user::clock::Clock;
 use vial_user::virtio::{DeviceError, Net};
-use vial_user::{Heap, console, random, syscall};
+use vial_user::{Heap, console, syscall};
 
 use self::rates::Rates;
 use crate::checked::Checked;
@@ -32,9 +32,6 @@ use crate::streamed::{self, Spent};
 /// What a client is told once a leaf has differed, or could not be read.
 const UNHEALTHY: &str =
     "the weights on the disk cannot be read or differ from what was sealed; this appliance answers no more";
-
-/// What a certificate carries where the TEE gave no report.
-const NO_EVIDENCE: &[u8] = b"{}";
 
 /// Everything the loop joins.
 #[derive(Debug)]
@@ -81,7 +78,6 @@ impl Appliance<'_> {
     /// The card misbehaves.
     pub fn serve(mut self) -> Result<core::convert::Infallible, DeviceError> {
         let mut turns = Turns::default();
-        syscall::mark(Mark::Listening);
         loop {
             let is_busy = self.turn(&mut turns)?;
             if !is_busy {
@@ -211,6 +207,10 @@ impl Appliance<'_> {
                 Ok(json) => self.server.attested(job, &json),
                 Err(error) => self.server.fail(job, &error),
             },
+            // It is not locked any more.
+            Action::Offer(job, _) | Action::Unlock(job, ..) => {
+                self.server.fail(job, &ApiError::http(409, "this appliance is not locked"));
+            }
             Action::Certify => self.certify(turns),
             Action::Forget(connection) => {
                 let ended = self.scopes.leave(connection);
@@ -219,15 +219,8 @@ impl Appliance<'_> {
         }
     }
 
-    /// Evidence for certificates, over a nonce of the appliance's own: it says what it is, and not when.
     fn certify(&mut self, turns: &Turns) {
-        let mut nonce = [0; 64];
-        let evidence = match random::fill(&mut nonce) {
-            true => evidence::json(&self.bound, &nonce, turns.purpose()),
-            false => Err(ApiError::server("the processor gave no randomness")),
-        };
-        // Without a report there is nothing to show, and whoever asks for one is told why.
-        let shown = evidence.unwrap_or_else(|_| NO_EVIDENCE.to_vec());
+        let shown = evidence::shown(&self.bound, turns.purpose());
         if let Err(error) = self.server.certify(&shown, self.clock.now_ns()) {
             console::print(format_args!("channel: {}", error.message));
         }

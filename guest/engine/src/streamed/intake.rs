@@ -185,7 +185,7 @@ impl<D: Disk> Intake<D> {
         }
     }
 
-    /// Copies the first `count` reads to `to` and checks the copies.
+    /// Copies the first `count` reads to `to`, and checks and opens the copies.
     fn take(
         &mut self,
         team: &Team<'_>,
@@ -197,7 +197,7 @@ impl<D: Disk> Intake<D> {
         let (each, first, differs) =
             (self.disk.slot_bytes() / leaf_bytes, leaves.first(), AtomicU64::new(u64::MAX));
         let slots: Vec<usize> = self.reads.slots(when, count).collect();
-        let (disk, tree, lanes) = (self.disk.slots(), self.file.tree, self.lanes);
+        let (disk, file, lanes) = (self.disk.slots(), &self.file, self.lanes);
         for_each_chunk(
             team,
             to,
@@ -206,7 +206,7 @@ impl<D: Disk> Intake<D> {
             |number, bytes, ()| {
                 let leaf = first + number as u64;
                 disk.copy_out(slots[number / each], number % each * leaf_bytes, bytes);
-                if tree.check(lanes, leaf, bytes).is_err() {
+                if file.open(lanes, leaf, bytes).is_err() {
                     differs.fetch_min(leaf, Ordering::Relaxed);
                 }
             },

@@ -22,6 +22,7 @@ use crate::notary::{Moment, Notary, Sealed};
 use crate::sender::Sender;
 use crate::stack::Stack;
 use crate::status::Status;
+use crate::unlock::Release;
 
 /// Names a request; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -40,6 +41,10 @@ pub enum Action {
     Pause(JobId, bool),
     /// Obtain evidence over this nonce; tell it by [`Server::attested`] or [`Server::fail`].
     Attest(JobId, [u8; 64]),
+    /// Make an offer for the connection of that number; tell it by [`Server::offered`] or [`Server::fail`].
+    Offer(JobId, u64),
+    /// Open a release that came over that connection; tell it by [`Server::unlocked`] or [`Server::fail`].
+    Unlock(JobId, u64, Box<Release>),
     /// Obtain evidence for certificates; tell it by [`Server::certify`]. Nobody is let in before.
     Certify,
     /// The connection of that number is gone, and what it asked for is cancelled: forget what was kept for it alone.
@@ -109,6 +114,11 @@ impl Server {
             next_job: 0,
             next_connection: 0,
         }
+    }
+
+    /// Elements of the model's vectors, which an encrypted model tells only when it is unlocked.
+    pub fn set_width(&mut self, width: usize) {
+        self.model.width = width;
     }
 
     /// Shows evidence in certificates from now on.

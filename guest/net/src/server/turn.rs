@@ -111,6 +111,14 @@ impl Server {
                 turn.actions.push(Action::Attest(id, nonce));
                 Work::Evidence
             }
+            Asked::Offer => {
+                turn.actions.push(Action::Offer(id, client.peer.connection));
+                Work::Evidence
+            }
+            Asked::Unlock(release) => {
+                turn.actions.push(Action::Unlock(id, client.peer.connection, release));
+                Work::Evidence
+            }
             Asked::Embed(embedding) => {
                 let form = embedding.form;
                 turn.actions.push(Action::Embed(id, embedding));

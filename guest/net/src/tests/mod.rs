@@ -193,6 +193,33 @@ fn an_unhealthy_appliance_says_so_and_generates_nothing() {
 }
 
 #[test]
+fn a_locked_appliance_refuses_prompts_says_so_and_takes_a_key() {
+    let mut bench = Bench::connected();
+    bench.status.is_locked = true;
+    bench.chat("");
+    let text = bench.text();
+    assert!(text.starts_with("HTTP/1.1 503") && text.contains("this appliance is locked"), "{text}");
+    bench.embed(r#"{"input":"a"}"#);
+    assert!(bench.text().starts_with("HTTP/1.1 503") && bench.actions.is_empty());
+    bench.send("GET /health HTTP/1.1\r\n\r\n");
+    assert!(bench.text().starts_with("HTTP/1.1 503"));
+    bench.send("GET /metrics HTTP/1.1\r\n\r\n");
+    assert!(bench.text().contains("\nvial_locked 1\n"));
+    bench.send("GET /v1/unlock HTTP/1.1\r\n\r\n");
+    bench.server.offered(JobId(0), &[0xAB; 128]);
+    assert!(bench.text().ends_with(&format!(r#"{{"offer":"{}"}}"#, "ab".repeat(128))));
+    let body = format!(r#"{{"release":"{}"}}"#, "07".repeat(80));
+    let post = format!("POST /v1/unlock HTTP/1.1\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    bench.send(&post);
+    bench.server.unlocked(JobId(1));
+    assert!(bench.text().ends_with(r#"{"unlocked":true}"#));
+    assert_eq!(bench.actions, [Action::Offer(JobId(0), 0), Action::Unlock(JobId(1), 0, [7; 80].into())]);
+    bench.status.is_locked = false;
+    bench.send(&post);
+    assert!(bench.text().starts_with("HTTP/1.1 409"));
+}
+
+#[test]
 fn metrics_tell_counts_and_the_kind_of_cache() {
     let mut bench = Bench::connected();
     bench.status.cache = Cache { kind: "q8_0", bytes: 4096, pages: 9, free_pages: 5 };

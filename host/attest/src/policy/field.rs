@@ -128,7 +128,18 @@ pub const FIELDS: &[Field] = &[
         OPEN,
     ),
     field("appliance.manifest_digest", Kind::Hex(48), "SHA-384 of the manifest of the sealed image", STATED),
-    field("appliance.weights_root", Kind::Hex(32), "BLAKE3 of the model, as b3sum prints it", STATED),
+    field(
+        "appliance.weights_root",
+        Kind::Hex(32),
+        "BLAKE3 of the model as it is sealed; b3sum prints it where it is not encrypted",
+        STATED,
+    ),
+    field(
+        "appliance.plaintext_root",
+        Kind::HexOrNone(32),
+        "BLAKE3 of the model before it was encrypted, by the word of whoever had its key; none if it is not encrypted",
+        OPEN,
+    ),
     field(
         "appliance.draft_root",
         Kind::HexOrNone(32),

@@ -12,7 +12,7 @@ use vial_abi::evidence::{Evidence, FORMAT};
 use vial_abi::launch_page::{Kv, Machine, Measure};
 use vial_abi::report::{Purpose, RuntimeData};
 use vial_weights::event_log::{EventLog, names};
-use vial_weights::manifest::{Draft, Manifest, Policy as Sealed, Weights};
+use vial_weights::manifest::{Draft, Encryption, Manifest, Policy as Sealed, Weights};
 use vial_weights::sha384;
 use vial_weights::tree::Hex;
 
@@ -37,6 +37,7 @@ fn manifest() -> Manifest {
         policy: Sealed { max_streams: 8, max_context: 4096 },
         publisher: None,
         draft: None,
+        encryption: None,
     }
 }
 
@@ -80,6 +81,7 @@ fn reference_of(manifest: &Manifest) -> Reference {
         memory_bytes: 512 << 20,
         measure: "nodes".to_string(),
         kv: "f16".to_string(),
+        plaintext_root: manifest.encryption.as_ref().map(|it| hex(&it.plaintext_root)),
         draft_root: manifest.draft.as_ref().map(|draft| hex(&draft.weights.root)),
         draft_model: manifest.draft.as_ref().map(|draft| draft.model.clone()),
         tool: None,

@@ -56,6 +56,21 @@ fn a_draft_model_is_accepted_under_its_own_root_alone() {
 }
 
 #[test]
+fn encrypted_weights_are_accepted_under_their_plaintexts_root_alone() {
+    let encryption = Encryption { plaintext_root: [1; 32], draft_plaintext_root: None, key_check: [2; 32] };
+    let encrypted = Manifest { encryption: Some(encryption), ..manifest() };
+    let evidence = evidence_of(&encrypted, &log_of(&encrypted, None), Purpose::Attestation, MEASUREMENT);
+    let verdict = |reference: &Reference| verdict_under(&evidence, &policy_of(reference), &NONCE);
+    let expected = reference_of(&encrypted);
+    assert!(verdict(&expected).accepted);
+    // Weights in clear are expected, or others.
+    for root in [None, Some(Hex(&[3; 32]).to_string())] {
+        let reference = Reference { plaintext_root: root, ..expected.clone() };
+        assert_eq!(refused_by(&verdict(&reference)), "appliance.plaintext_root");
+    }
+}
+
+#[test]
 fn reference_values_of_images_without_a_draft_model_are_as_before_there_were_any() {
     let text = serde_json::to_string(&reference()).unwrap();
     assert!(!text.contains("draft"), "{text}");

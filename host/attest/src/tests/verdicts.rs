@@ -23,6 +23,7 @@ fn whole_evidence_is_accepted_with_every_check_named() {
         "appliance.measurement",
         "appliance.manifest_digest",
         "appliance.weights_root",
+        "appliance.plaintext_root",
         "appliance.draft_root",
         "appliance.publisher_key",
         "appliance.firmware",

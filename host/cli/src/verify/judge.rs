@@ -1,7 +1,8 @@
 //! Judging appliances over connections to them.
 
-use vial_attest::{Answer, Hexed, Question, ReceiptVerdict, Receipted, Shown};
+use vial_attest::{Answer, Bytes, Hexed, Question, ReceiptVerdict, Receipted, Shown};
 use vial_client::Connection;
+use vial_weights::Manifest;
 use vial_weights::tree::Hex;
 
 use super::failed::Files;
@@ -32,6 +33,15 @@ impl Judge {
 
     /// Asks whoever is at the other end, with a nonce of this call's own, and judges its answer and its key.
     pub(crate) fn judge(&self, url: &str, connection: &mut Connection) -> Result<Appraised, Failure> {
+        self.judge_manifest(url, connection).map(|(appraised, _)| appraised)
+    }
+
+    /// The same, and the manifest if it was accepted.
+    pub(crate) fn judge_manifest(
+        &self,
+        url: &str,
+        connection: &mut Connection,
+    ) -> Result<(Appraised, Option<Manifest>), Failure> {
         let mut nonce = [0; 64];
         getrandom::fill(&mut nonce)
             .map_err(|error| Failure::new(format!("nonce: {error}"), "the system gives none"))?;
@@ -39,7 +49,11 @@ impl Judge {
         let evidence = connection.get(&target, EVIDENCE_MAX)?;
         let evidence = String::from_utf8_lossy(&evidence).into_owned();
         let (nonce, key) = (Hexed(nonce.to_vec()), Hexed(connection.key().to_vec()));
-        self.answer(url, Shown::Appliance { evidence, nonce: Some(nonce), key: Some(key) })
+        let manifest = manifest(&evidence);
+        let shown = Shown::Appliance { evidence, nonce: Some(nonce), key: Some(key) };
+        let appraised = self.answer(url, shown)?;
+        let manifest = manifest.filter(|_| appraised.answer.verdict.accepted);
+        Ok((appraised, manifest))
     }
 
     fn answer(&self, subject: &str, shown: Shown) -> Result<Appraised, Failure> {
@@ -58,4 +72,9 @@ pub(crate) fn receipt_question(
     let (base, clock) = base(expected, makers)?;
     let files = Files::of(expected, makers);
     base.judge_receipt(shown, clock).map_err(|error| files.failure(&error))
+}
+
+/// The manifest in evidence. Nobody's word until the evidence is accepted.
+fn manifest(evidence: &str) -> Option<Manifest> {
+    Manifest::decode(&Bytes::parse(evidence.as_bytes()).ok()?.manifest).ok()
 }

@@ -44,6 +44,8 @@ fn handoff(launch: LaunchPage) -> Handoff {
         bundle: blob,
         tree: blob,
         draft_tree: blob,
+        tags: blob,
+        draft_tags: blob,
         boot_report: blob,
         blobs_bytes: 4096,
         weights_disk_offset: 1 << 20,

@@ -161,7 +161,7 @@ fn sealed() -> Sealed {
     let mut tree = TreeBuilder::new(Lanes::Baseline, FILE);
     tree.add(bytes);
     let (values, root) = tree.finish().unwrap();
-    Sealed { tree: Tree::new(values.leak(), FILE, &root).unwrap(), disk_offset: DISK_OFFSET }
+    Sealed { tree: Tree::new(values.leak(), FILE, &root).unwrap(), disk_offset: DISK_OFFSET, decryptor: None }
 }
 
 fn streamed(staying: u64) -> Streamed<FakeDisk> {
