@@ -43,14 +43,14 @@ pub const KERNEL_DATA_PA: u64 = 0xC0_0000;
 pub const HANDOFF_PA: u64 = 0xDF_F000;
 /// Engine image; [`ENGINE_VA`] maps here.
 pub const ENGINE_PA: u64 = 0xE0_0000;
-/// Bytes reserved for the engine image: text 4 MiB, constants 2 MiB, data and bss 4 MiB.
+/// Bytes reserved for the engine image: text 6 MiB, constants 2 MiB, data and bss 2 MiB.
 pub const ENGINE_BYTES: u64 = 0xA0_0000;
 /// Engine image: virtual address of its first byte, which is its entry point.
 pub const ENGINE_VA: u64 = 0x4000_0000;
 /// Offset of the engine's constants from its first byte.
-pub const ENGINE_RODATA_OFFSET: u64 = 0x40_0000;
+pub const ENGINE_RODATA_OFFSET: u64 = 0x60_0000;
 /// Offset of the engine's data from its first byte.
-pub const ENGINE_DATA_OFFSET: u64 = 0x60_0000;
+pub const ENGINE_DATA_OFFSET: u64 = 0x80_0000;
 /// DMA window: every virtqueue and device buffer lies inside.
 pub const DMA_PA: u64 = 0x180_0000;
 /// Bytes of the DMA window.

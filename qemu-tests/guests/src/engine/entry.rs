@@ -16,7 +16,7 @@ use vial_guests::entry::{
 };
 
 /// Free memory in the engine's data.
-const SCRATCH: u64 = ENGINE_VA + ENGINE_DATA_OFFSET + LARGE_PAGE;
+const SCRATCH: u64 = ENGINE_VA + ENGINE_DATA_OFFSET + LARGE_PAGE / 2;
 const RETURN: u8 = 0xC3;
 const NO_DEADLINE: u64 = u64::MAX;
 
