@@ -61,7 +61,8 @@ fn run(memory: &mut Memory, heap: &Heap) -> Result<core::convert::Infallible, St
     let bound = Bound { manifest: sealed.manifest_bytes, event_log: sealed.event_log, channel_key };
     let (mac, random) = (net.mac(), random::fill);
     let model = Model { name: sealed.manifest.model.clone(), width: 0 };
-    let (connections, named, of_server) = (CONNECTIONS, sealed.named(), Arc::clone(&identity));
+    let (connections, of_server) = (CONNECTIONS, Arc::clone(&identity));
+    let named = sealed.named();
     let config = ServerConfig { mac, seed, connections, model, sealed: named, identity: of_server, random };
     let mut server = Server::new(config, clock.now_ns());
     let key = match sealed.manifest.encryption {

@@ -72,12 +72,18 @@ impl Server {
     /// Tells an offer.
     pub fn offered(&mut self, id: JobId, offer: &[u8; OFFER_BYTES]) {
         let hex: String = offer.iter().map(|byte| alloc::format!("{byte:02x}")).collect();
-        self.attested(id, json!({ "offer": hex }).to_string().as_bytes());
+        self.tell(id, json!({ "offer": hex }).to_string().as_bytes());
     }
 
     /// Tells that the key was right.
     pub fn unlocked(&mut self, id: JobId) {
-        self.attested(id, br#"{"unlocked":true}"#);
+        self.tell(id, br#"{"unlocked":true}"#);
+    }
+
+    fn tell(&mut self, id: JobId, json: &[u8]) {
+        let Some(client) = self.client(id) else { return };
+        client.job = None;
+        client.respond(200, "application/json", json, "Cache-Control: no-store\r\n");
     }
 }
 

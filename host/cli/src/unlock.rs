@@ -55,11 +55,11 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let owner = key::read_weights(&args.key)?;
     let judge = Judge::new(&args.expected, &args.makers)?;
     let mut connection = connect(&args.url, PATIENCE)?;
-    let (appraised, manifest) = judge.judge_manifest(&args.url, &mut connection)?;
+    let appraised = judge.judge(&args.url, &mut connection)?;
     if !args.json {
         appraised.screen().iter().for_each(|line| say(line));
     }
-    let manifest = manifest.filter(|_| appraised.answer.verdict.accepted);
+    let manifest = appraised.manifest();
     let hint = "nothing was released; `vial verify` shows every check";
     let manifest =
         manifest.ok_or_else(|| Failure::new("refused: it does not verify", hint).with_code(REFUSED))?;

@@ -225,6 +225,24 @@ fn a_wrong_key_a_hosts_key_and_a_replayed_release_leave_it_locked() {
     assert_eq!(post(&mut connection, &recorded).0, 409);
 }
 
+#[test]
+fn an_encrypted_draft_model_is_opened_with_the_same_key_and_measured_leaf_by_leaf() {
+    let Some(bench) = Bench::new() else { return };
+    let draft = bench.path("small.gguf");
+    std::fs::write(&draft, vial_model::tiny::llama(2)).unwrap();
+    bench.build(&["--draft", text(&draft).unwrap()]);
+    let shape = ["--memory", "128M", "--measure", "full"];
+    let expected = answer(&bench.start("plain.img", &shape));
+    let mut appliance = bench.unlocked(&shape);
+    // Both are there and were opened.
+    assert_eq!(appliance.await_event("weights").unwrap()["name"], "weights");
+    assert_eq!(answer(&appliance), expected);
+    bench.flip("draft tags", 3);
+    let mut appliance = bench.start("sealed.img", &shape);
+    bench.unlock(&appliance, "right", &[&shape[..], &["--allow-simulated"]].concat());
+    names(&mut appliance, 0);
+}
+
 /// What an appliance tells of a leaf.
 fn names(appliance: &mut Appliance, leaf: u64) {
     let named = format!("leaf {leaf} ");

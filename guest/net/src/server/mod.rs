@@ -245,7 +245,7 @@ impl Server {
         client.respond(200, "application/json", json, "Cache-Control: no-store\r\n");
     }
 
-    fn client(&mut self, id: JobId) -> Option<&mut Client> {
+    pub(crate) fn client(&mut self, id: JobId) -> Option<&mut Client> {
         let mut clients = self.connections.iter_mut().flatten().map(|connection| &mut connection.client);
         clients.find(|client| client.job.as_ref().is_some_and(|job| job.id == id))
     }

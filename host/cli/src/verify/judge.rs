@@ -19,6 +19,15 @@ pub(crate) struct Appraised {
     pub(crate) answer: Answer,
 }
 
+impl Appraised {
+    /// The manifest that its evidence binds; nothing if it was not accepted.
+    pub(crate) fn manifest(&self) -> Option<Manifest> {
+        let Some(Shown::Appliance { evidence, .. }) = &self.question.shown else { return None };
+        let evidence = Bytes::parse(evidence.as_bytes()).ok().filter(|_| self.answer.verdict.accepted)?;
+        Manifest::decode(&evidence.manifest).ok()
+    }
+}
+
 /// What is expected of an appliance, read once.
 pub(crate) struct Judge(Question);
 
@@ -33,15 +42,6 @@ impl Judge {
 
     /// Asks whoever is at the other end, with a nonce of this call's own, and judges its answer and its key.
     pub(crate) fn judge(&self, url: &str, connection: &mut Connection) -> Result<Appraised, Failure> {
-        self.judge_manifest(url, connection).map(|(appraised, _)| appraised)
-    }
-
-    /// The same, and the manifest if it was accepted.
-    pub(crate) fn judge_manifest(
-        &self,
-        url: &str,
-        connection: &mut Connection,
-    ) -> Result<(Appraised, Option<Manifest>), Failure> {
         let mut nonce = [0; 64];
         getrandom::fill(&mut nonce)
             .map_err(|error| Failure::new(format!("nonce: {error}"), "the system gives none"))?;
@@ -49,11 +49,7 @@ impl Judge {
         let evidence = connection.get(&target, EVIDENCE_MAX)?;
         let evidence = String::from_utf8_lossy(&evidence).into_owned();
         let (nonce, key) = (Hexed(nonce.to_vec()), Hexed(connection.key().to_vec()));
-        let manifest = manifest(&evidence);
-        let shown = Shown::Appliance { evidence, nonce: Some(nonce), key: Some(key) };
-        let appraised = self.answer(url, shown)?;
-        let manifest = manifest.filter(|_| appraised.answer.verdict.accepted);
-        Ok((appraised, manifest))
+        self.answer(url, Shown::Appliance { evidence, nonce: Some(nonce), key: Some(key) })
     }
 
     fn answer(&self, subject: &str, shown: Shown) -> Result<Appraised, Failure> {
@@ -72,9 +68,4 @@ pub(crate) fn receipt_question(
     let (base, clock) = base(expected, makers)?;
     let files = Files::of(expected, makers);
     base.judge_receipt(shown, clock).map_err(|error| files.failure(&error))
-}
-
-/// The manifest in evidence. Nobody's word until the evidence is accepted.
-fn manifest(evidence: &str) -> Option<Manifest> {
-    Manifest::decode(&Bytes::parse(evidence.as_bytes()).ok()?.manifest).ok()
 }
