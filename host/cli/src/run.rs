@@ -175,13 +175,12 @@ fn ready(args: &Args, address: SocketAddr, timeline: &Timeline, is_locked: bool)
         timeline.lines().iter().for_each(|line| say(line));
         let what = Style::Good.paint("listening");
         say(&format!("{what} https://{address}  (KV cache {kv}; SIMULATED TEE; Ctrl-C stops)"));
-        let image = args.image.display();
+        let of_image = format!("--image {}{} --allow-simulated", args.image.display(), args.shape);
         if is_locked {
-            let unlock = format!("vial unlock https://{address} --key KEY --image {image} --allow-simulated");
+            let unlock = format!("vial unlock https://{address} --key KEY {of_image}");
             say(&format!("{} unlock it with `{unlock}`", Style::Bad.paint("locked:")));
         }
-        say(&Style::Dim
-            .paint(&format!("use it:   vial connect https://{address} --image {image} --allow-simulated")));
+        say(&Style::Dim.paint(&format!("use it:   vial connect https://{address} {of_image}")));
         say(&Style::Dim.paint(&format!("watch it: vial top https://{address}")));
     }
 }

@@ -1,11 +1,16 @@
 //! The machine an appliance runs on, as flags: `run`, `measure` and `verify` must agree on it.
 
-use vial_abi::launch_page::{Machine, Measure};
+use core::fmt;
+use vial_abi::launch_page::{Kv, Machine, Measure};
 use vial_abi::memory::{LARGE_PAGE, MAX_CPUS, MAX_MEMORY_BYTES, MIN_MEMORY_BYTES};
 use vial_attest::MachineShape;
 
 use crate::failure::Failure;
 use crate::kv::KvArg;
+
+/// What `--memory` and `--cpus` are where nothing is said.
+const DEFAULT_MEMORY: u64 = 512 << 20;
+const DEFAULT_CPUS: u32 = 2;
 
 /// Flags of the machine.
 #[derive(clap::Args, Clone, Debug)]
@@ -14,7 +19,7 @@ pub(crate) struct Shape {
     #[arg(long, default_value = "512M", value_parser = size)]
     memory: u64,
     /// Cpus.
-    #[arg(long, default_value_t = 2)]
+    #[arg(long, default_value_t = DEFAULT_CPUS)]
     cpus: u32,
     /// What firmware reads before the engine starts: the tree's nodes, or every leaf too.
     #[arg(long, default_value = "nodes", value_enum)]
@@ -58,6 +63,25 @@ impl Shape {
     }
 }
 
+impl fmt::Display for Shape {
+    /// The flags that are not the defaults, each behind a space: what another command must be given to agree.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.memory != DEFAULT_MEMORY {
+            write!(out, " --memory {}M", self.memory >> 20)?;
+        }
+        if self.cpus != DEFAULT_CPUS {
+            write!(out, " --cpus {}", self.cpus)?;
+        }
+        if self.measure == MeasureArg::Full {
+            out.write_str(" --measure full")?;
+        }
+        if Kv::from(self.kv) != Kv::F16 {
+            write!(out, " --kv {}", Kv::from(self.kv).name())?;
+        }
+        if self.vmm == Some(VmmArg::Qemu) { out.write_str(" --vmm qemu") } else { Ok(()) }
+    }
+}
+
 /// Refuses memory and cpus that no appliance has.
 pub(crate) fn check(memory: u64, cpus: u32) -> Result<(), Failure> {
     if !(1..=MAX_CPUS).contains(&cpus) {
@@ -88,6 +112,22 @@ pub(crate) fn size(text: &str) -> Result<u64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::Parser as _;
+
+    /// The machine of a command line.
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        shape: Shape,
+    }
+
+    #[test]
+    fn a_shape_is_written_as_the_flags_that_make_it() {
+        for flags in ["", " --memory 128M --cpus 1", " --measure full --kv q8_0", " --vmm qemu"] {
+            let line = Line::try_parse_from(format!("vial{flags}").split(' ')).unwrap();
+            assert_eq!(line.shape.to_string(), flags);
+        }
+    }
 
     #[test]
     fn sizes_are_read_with_their_unit() {
