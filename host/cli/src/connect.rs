@@ -63,8 +63,11 @@ struct Judging {
 
 impl Verifier for Judging {
     fn verify(&self, connection: &mut Connection) -> Result<(), Refusal> {
-        let judged = self.judge.judge(&self.url, connection);
-        let appraised = judged.map_err(|failure| Refusal::Unreachable(failure.message().to_owned()))?;
+        let shown =
+            Judge::ask(connection).map_err(|failure| Refusal::Unreachable(failure.message().to_owned()))?;
+        // Whoever was asked and shows no evidence is no appliance: that is an answer, not silence.
+        let judged = self.judge.answer(&self.url, shown);
+        let appraised = judged.map_err(|failure| Refusal::Refused(failure.message().to_owned()))?;
         let refused = appraised.answer.verdict.checks.iter().find(|check| !check.has_passed());
         let refused = refused.map(|check| {
             format!("{}: found {}, expected {} ({})", check.name, check.found, check.expected, check.source)

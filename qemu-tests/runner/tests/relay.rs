@@ -44,23 +44,29 @@ impl Bench {
     }
 }
 
-/// Ends the channel itself, under a key of its own, and passes on what it hears; gives its address.
-fn relay(appliance: &Appliance, identity: Identity) -> String {
+/// Ends the channel itself, under a key of its own, and passes on what it hears, changed; gives its address.
+fn relay(appliance: &Appliance, change: fn(Vec<u8>) -> Vec<u8>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let mut acceptor = Acceptor::new(Arc::new(identity), |bytes| getrandom::fill(bytes).is_ok());
+    let mut acceptor =
+        Acceptor::new(Arc::new(Identity::new(&[1; 32])), |bytes| getrandom::fill(bytes).is_ok());
     let mut upstream = appliance.connect().unwrap();
     // It shows the appliance's own evidence.
     acceptor.certify(upstream.evidence()).unwrap();
     std::thread::spawn(move || {
         let (client, _) = listener.accept().unwrap();
-        pass_on(acceptor.accept().unwrap(), &client, &mut upstream);
+        pass_on(acceptor.accept().unwrap(), &client, &mut upstream, change);
     });
     format!("https://{address}")
 }
 
 /// One question and its answer.
-fn pass_on(mut session: Session, mut client: &TcpStream, upstream: &mut Connection) {
+fn pass_on(
+    mut session: Session,
+    mut client: &TcpStream,
+    upstream: &mut Connection,
+    change: fn(Vec<u8>) -> Vec<u8>,
+) {
     let (mut asked, mut piece) = (Vec::new(), [0; 1000]);
     while !asked.ends_with(b"\r\n\r\n") {
         let read = client.read(&mut piece).unwrap();
@@ -70,7 +76,7 @@ fn pass_on(mut session: Session, mut client: &TcpStream, upstream: &mut Connecti
         session.note_sent(session.unsent().len());
     }
     let target = String::from_utf8(asked).unwrap();
-    let evidence = upstream.get(target.split(' ').nth(1).unwrap(), 1 << 20).unwrap();
+    let evidence = change(upstream.get(target.split(' ').nth(1).unwrap(), 1 << 20).unwrap());
     let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", evidence.len());
     let answer = [head.as_bytes(), &evidence].concat();
     let mut rest = answer.as_slice();
@@ -94,8 +100,19 @@ fn flip(evidence: &mut Value, field: &str, at: usize) {
 fn a_relay_that_ends_the_channel_itself_is_refused_by_its_key() {
     let Some(bench) = Bench::new() else { return };
     assert_eq!(bench.verdict(&[&bench.appliance.url("")]).0, Some(0));
-    let url = relay(&bench.appliance, Identity::new(&[1; 32]));
+    let url = relay(&bench.appliance, |evidence| evidence);
     assert_eq!(bench.verdict(&[&url]), (Some(1), "channel key".to_owned()));
+}
+
+#[test]
+fn whoever_shows_no_evidence_is_refused_by_connect_and_not_asked_again() {
+    let Some(bench) = Bench::new() else { return };
+    for change in [|evidence| evidence, |_| b"{}".to_vec()] as [fn(Vec<u8>) -> Vec<u8>; 2] {
+        let url = relay(&bench.appliance, change);
+        let image = ["--image", text(&bench.image).unwrap(), "--allow-simulated", "--listen", "127.0.0.1:0"];
+        let output = bench.vial.run(&[&["connect", &url], image.as_slice(), &SHAPE].concat()).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+    }
 }
 
 #[test]

@@ -42,6 +42,11 @@ impl Judge {
 
     /// Asks whoever is at the other end, with a nonce of this call's own, and judges its answer and its key.
     pub(crate) fn judge(&self, url: &str, connection: &mut Connection) -> Result<Appraised, Failure> {
+        self.answer(url, Self::ask(connection)?)
+    }
+
+    /// What whoever is at the other end shows when it is asked with a nonce of this call's own.
+    pub(crate) fn ask(connection: &mut Connection) -> Result<Shown, Failure> {
         let mut nonce = [0; 64];
         getrandom::fill(&mut nonce)
             .map_err(|error| Failure::new(format!("nonce: {error}"), "the system gives none"))?;
@@ -49,10 +54,11 @@ impl Judge {
         let evidence = connection.get(&target, EVIDENCE_MAX)?;
         let evidence = String::from_utf8_lossy(&evidence).into_owned();
         let (nonce, key) = (Hexed(nonce.to_vec()), Hexed(connection.key().to_vec()));
-        self.answer(url, Shown::Appliance { evidence, nonce: Some(nonce), key: Some(key) })
+        Ok(Shown::Appliance { evidence, nonce: Some(nonce), key: Some(key) })
     }
 
-    fn answer(&self, subject: &str, shown: Shown) -> Result<Appraised, Failure> {
+    /// Judges what was shown; evidence that is none is an error.
+    pub(crate) fn answer(&self, subject: &str, shown: Shown) -> Result<Appraised, Failure> {
         let question = Question { subject: subject.to_owned(), shown: Some(shown), ..self.0.clone() };
         let answer = question.answer(clock()?).map_err(|error| Files::default().failure(&error))?;
         Ok(Appraised { question, answer })
