@@ -52,6 +52,11 @@ numbered! {
         StartCpu = 8,
         /// K. `(cpu)`: ends that cpu's [`Call::Wait`].
         WakeCpu = 9,
+        /// F K. `(offset)`: reads the 32-bit register at that byte of the virtio slots. From the host: untrusted. With SEV-SNP
+        /// alone, where no page of theirs is mapped.
+        ReadDevice = 10,
+        /// F K. `(offset, value)`: writes such a register.
+        WriteDevice = 11,
     }
 }
 

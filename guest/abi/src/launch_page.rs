@@ -8,12 +8,68 @@ const MAGIC: u64 = u64::from_le_bytes(*b"VIALLNCH");
 const VERSION: u32 = 1;
 /// Bytes of the page's head; all fields lie inside, the rest is zero.
 pub const HEAD_BYTES: usize = 128;
+/// Offset of the TEE's number, for firmware's entry: from 2 on it is a guest of SEV-SNP.
+pub const TEE_AT: u64 = 24;
+/// Offset of the C-bit's number, for firmware's entry.
+pub const C_BIT_AT: u64 = 88;
 
 /// The TEE around the appliance. Measured, so that an appliance cannot be talked into the simulated one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tee {
     /// Development only: the VMM signs reports under the simulated root.
     Simulated,
+    /// SEV-SNP.
+    SevSnp {
+        /// The bit of page-table entries that says a page is encrypted. Spec: AMD APM vol. 2 §15.34.1.
+        c_bit: u8,
+    },
+    /// Development only: a guest of SEV-SNP whose processor, host and secure processor our VMM plays; its reports are the
+    /// simulated root's.
+    SimulatedSnp {
+        /// Bit of physical addresses that says the same.
+        c_bit: u8,
+    },
+}
+
+impl Tee {
+    /// Flag in page-table entries of memory that the host cannot read; 0 where there is none.
+    #[must_use]
+    pub const fn private_flag(self) -> u64 {
+        match self {
+            Self::Simulated => 0,
+            Self::SevSnp { c_bit } | Self::SimulatedSnp { c_bit } => 1_u64.wrapping_shl(widen(c_bit)),
+        }
+    }
+
+    /// The guest speaks with its host through pages that it shares with it, and with nothing else.
+    #[must_use]
+    pub const fn is_snp(self) -> bool {
+        !matches!(self, Self::Simulated)
+    }
+
+    /// Name of the evidence's kind.
+    #[must_use]
+    pub const fn evidence(self) -> &'static str {
+        match self {
+            Self::Simulated | Self::SimulatedSnp { .. } => "simulated",
+            Self::SevSnp { .. } => "sev-snp",
+        }
+    }
+
+    /// The numbers in the page.
+    const fn numbers(self) -> [u32; 2] {
+        match self {
+            Self::Simulated => [1, 0],
+            Self::SevSnp { c_bit } => [2, widen(c_bit)],
+            Self::SimulatedSnp { c_bit } => [3, widen(c_bit)],
+        }
+    }
+}
+
+/// `From` is not const yet.
+#[cfg_attr(not(test), expect(clippy::as_conversions, reason = "widening in a const fn"))]
+const fn widen(value: u8) -> u32 {
+    value as u32
 }
 
 /// Which VMM's devices carry TEE messages and marks.
@@ -92,10 +148,10 @@ impl LaunchPage {
             Kv::F16 => 0,
             Kv::Q8_0 => 1,
         };
-        let Tee::Simulated = self.tee;
+        let [tee, c_bit] = self.tee.numbers();
         let mut out = Writer(&mut page);
         out.u64(MAGIC).u32(VERSION).u32(self.cpus).u64(self.memory_bytes);
-        out.u32(1).u32(machine).u32(measure).bytes(&self.manifest_digest).u32(kv);
+        out.u32(tee).u32(machine).u32(measure).bytes(&self.manifest_digest).u32(kv).u32(c_bit);
         page
     }
 
@@ -120,11 +176,12 @@ impl LaunchPage {
         expect(from.u64()?, MAGIC)?;
         expect(from.u32()?.into(), VERSION.into())?;
         let (cpus, memory_bytes) = (from.u32()?, from.u64()?);
-        let tee = tee(from.u32()?)?;
+        let kind = from.u32()?;
         let machine = machine(from.u32()?)?;
         let measure = measure(from.u32()?)?;
         let manifest_digest = from.bytes()?;
         let kv = kv(from.u32()?)?;
+        let tee = tee(kind, from.u32()?)?;
         from.finish()?;
         Self { manifest_digest, memory_bytes, cpus, tee, machine, measure, kv }.checked()
     }
@@ -146,9 +203,17 @@ fn expect(found: u64, expected: u64) -> Result<(), WireError> {
     if found == expected { Ok(()) } else { Err(WireError::Version { found, expected }) }
 }
 
-fn tee(value: u32) -> Result<Tee, WireError> {
-    match value {
-        1 => Ok(Tee::Simulated),
+/// Bits that no address of memory has: firmware's entry sets the flag in the upper half of entries.
+const C_BITS: core::ops::RangeInclusive<u32> = 39..=51;
+
+fn tee(kind: u32, c_bit: u32) -> Result<Tee, WireError> {
+    let in_range = if kind == 1 { c_bit == 0 } else { C_BITS.contains(&c_bit) };
+    let wrong = WireError::Field { name: "c_bit", found: c_bit.into() };
+    let bit = u8::try_from(c_bit).ok().filter(|_| in_range).ok_or(wrong);
+    match kind {
+        1 => bit.map(|_| Tee::Simulated),
+        2 => bit.map(|c_bit| Tee::SevSnp { c_bit }),
+        3 => bit.map(|c_bit| Tee::SimulatedSnp { c_bit }),
         found => Err(WireError::Field { name: "tee", found: found.into() }),
     }
 }
@@ -199,9 +264,19 @@ mod tests {
 
     #[test]
     fn a_page_survives_its_encoding() {
-        for page in [PAGE, LaunchPage { kv: Kv::Q8_0, ..PAGE }] {
+        let tees = [Tee::SevSnp { c_bit: 51 }, Tee::SimulatedSnp { c_bit: 47 }];
+        let pages = tees.map(|tee| LaunchPage { tee, ..PAGE });
+        for page in [PAGE, LaunchPage { kv: Kv::Q8_0, ..PAGE }].into_iter().chain(pages) {
             assert_eq!(LaunchPage::decode(&page.encode()), Ok(page));
         }
+    }
+
+    #[test]
+    fn firmwares_entry_finds_its_numbers() {
+        let page = LaunchPage { tee: Tee::SevSnp { c_bit: 51 }, ..PAGE }.encode();
+        let at = |offset| page[usize::try_from(offset).unwrap()];
+        assert_eq!((at(TEE_AT), at(C_BIT_AT)), (2, 51));
+        assert_eq!(Tee::SevSnp { c_bit: 51 }.private_flag(), 1 << 51);
     }
 
     #[test]
@@ -215,11 +290,19 @@ mod tests {
         assert!(matches!(broken(8, 2), WireError::Version { found: 2, expected: 1 }));
         assert_eq!(broken(12, 0), WireError::Field { name: "cpus", found: 0 });
         assert!(matches!(broken(16, 1), WireError::Field { name: "memory_bytes", .. }));
-        assert_eq!(broken(24, 9), WireError::Field { name: "tee", found: 9 });
+        let tee = |value, c_bit| {
+            let mut page = PAGE.encode();
+            (page[24], page[88]) = (value, c_bit);
+            LaunchPage::decode(&page).unwrap_err()
+        };
+        assert_eq!(tee(9, 51), WireError::Field { name: "tee", found: 9 });
+        for (value, c_bit) in [(1, 51), (2, 0), (2, 38), (3, 52), (3, 255)] {
+            assert_eq!(tee(value, c_bit), WireError::Field { name: "c_bit", found: c_bit.into() });
+        }
         assert_eq!(broken(28, 9), WireError::Field { name: "machine", found: 9 });
         assert_eq!(broken(32, 9), WireError::Field { name: "measure", found: 9 });
         assert_eq!(broken(84, 2), WireError::Field { name: "kv", found: 2 });
-        assert_eq!(broken(88, 1), WireError::Reserved);
+        assert_eq!(broken(92, 1), WireError::Reserved);
         assert_eq!(broken(4095, 1), WireError::Reserved);
     }
 }

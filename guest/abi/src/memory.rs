@@ -2,9 +2,9 @@
 //!
 //! | physical address | content | ring 3 (firmware) | ring 3 (engine) |
 //! |---|---|---|---|
-//! | 0 | start info, AP trampoline at [`TRAMPOLINE_PA`] | none | none |
+//! | 0 | start info, AP trampoline at [`TRAMPOLINE_PA`]; with SEV-SNP pages shared with the host from [`SHARED_PA`] | none | none |
 //! | [`ROM_TEXT_PA`] | firmware ring 0, text and constants | none | none |
-//! | [`ROM_DATA_PA`] | firmware ring 0, data | none | none |
+//! | [`ROM_DATA_PA`] | firmware ring 0, data; with SEV-SNP its last pages are [`OTHER_CPUS_PA`], [`SECRETS_PA`], [`CPUID_PA`] | none | none |
 //! | [`BOOT_TEXT_PA`] | firmware boot program, text and constants | RX | none |
 //! | [`BOOT_DATA_PA`] | its data, stack; last page is the launch page | RW | none |
 //! | [`KERNEL_TEXT_PA`] | kernel text and constants | RW, then none | none |
@@ -23,6 +23,26 @@ pub const LARGE_PAGE: u64 = 2 << 20;
 pub const PAGE: u64 = 4 << 10;
 /// Where the second cpu starts in real mode.
 pub const TRAMPOLINE_PA: u64 = 0x8000;
+/// SEV-SNP: pages that ring 0 shares with the host, [`ghcb`] of each cpu first.
+pub const SHARED_PA: u64 = 0x10_0000;
+/// SEV-SNP: the message to the secure processor.
+pub const REQUEST_PA: u64 = ghcb(MAX_CPUS);
+/// SEV-SNP: its answer.
+pub const RESPONSE_PA: u64 = REQUEST_PA + PAGE;
+/// SEV-SNP: the host's clock.
+pub const CLOCK_PA: u64 = RESPONSE_PA + PAGE;
+/// SEV-SNP: certificates that the host adds to an answer; ring 3 reads them.
+pub const CERTIFICATES_PA: u64 = CLOCK_PA + PAGE;
+/// Bytes of [`CERTIFICATES_PA`].
+pub const CERTIFICATES_BYTES: u64 = 3 * PAGE;
+/// SEV-SNP: end of the pages that ring 0 shares with the host.
+pub const SHARED_END_PA: u64 = CERTIFICATES_PA + CERTIFICATES_BYTES;
+/// SEV-SNP: tells the other cpus where to go on; zero until the kernel runs.
+pub const OTHER_CPUS_PA: u64 = 0x5F_D000;
+/// SEV-SNP: what the secure processor tells the guest alone. Spec: AMD 56860 rev 1.58 §8.17.2.5.
+pub const SECRETS_PA: u64 = 0x5F_E000;
+/// SEV-SNP: what CPUID may say, checked by the secure processor. Spec: AMD 56860 rev 1.58 §8.17.2.6.
+pub const CPUID_PA: u64 = 0x5F_F000;
 /// Firmware ring 0: text and constants.
 pub const ROM_TEXT_PA: u64 = 0x20_0000;
 /// Firmware ring 0: data, bss, stack.
@@ -90,6 +110,15 @@ pub const MIN_MEMORY_BYTES: u64 = 64 << 20;
 pub const MAX_MEMORY_BYTES: u64 = 256 << 30;
 /// Most cpus an appliance is started with.
 pub const MAX_CPUS: u32 = 64;
+
+/// SEV-SNP: the page through which `cpu` speaks with the host.
+#[must_use]
+pub const fn ghcb(cpu: u32) -> u64 {
+    SHARED_PA.saturating_add(PAGE.saturating_mul(widen(cpu)))
+}
+
+/// SEV-SNP: memory that is loaded, measured and validated before the first instruction.
+pub const LAUNCHED: Region = Region { pa: ROM_TEXT_PA, len: KERNEL_TEXT_PA - ROM_TEXT_PA };
 
 /// A run of physical memory, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

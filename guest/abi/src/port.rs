@@ -11,3 +11,12 @@ pub const MARK: u16 = 0xF8;
 /// Simulated TEE of our VMM: a 32-bit write of a page's physical address / 4096 asks for a report. The page
 /// holds 64 bytes of report data before, [`crate::report::ReportResponse`] after.
 pub const TEE: u16 = 0x600;
+/// Simulated SEV-SNP: the low half of the GHCB register; see [`SNP_REGISTER_HIGH`].
+pub const SNP_REGISTER: u16 = 0x610;
+/// Simulated SEV-SNP: its high half. Writing this half sets the register, reading the low one takes its value.
+pub const SNP_REGISTER_HIGH: u16 = 0x614;
+/// Simulated SEV-SNP: a write stands for VMGEXIT.
+pub const SNP_EXIT: u16 = 0x618;
+/// Simulated SEV-SNP: a 32-bit write stands for PVALIDATE: page number times 4, plus 2 for a large page, plus 1 to validate.
+/// A read gives its return code, plus 256 if nothing changed.
+pub const SNP_PVALIDATE: u16 = 0x61C;

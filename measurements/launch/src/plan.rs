@@ -3,11 +3,16 @@
 use alloc::vec::Vec;
 
 use vial_abi::LaunchPage;
-use vial_abi::memory::{BOOT_STACK_TOP_PA, LAUNCH_PAGE_PA, PAGE, ROM_TEXT_PA};
+use vial_abi::launch_page::Tee;
+use vial_abi::memory::{BOOT_STACK_TOP_PA, CPUID_PA, LAUNCH_PAGE_PA, OTHER_CPUS_PA, PAGE, ROM_TEXT_PA};
 
 use crate::digest::{LaunchDigest, measure};
 use crate::firmware::Firmware;
+use crate::part::{self, Part};
 use crate::start::StartState;
+
+/// Where the other cpus start with SEV-SNP, in bytes behind the entry.
+const OTHER_CPUS_ENTRY: u32 = 16;
 
 /// Consecutive measured pages.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +28,9 @@ pub struct Range {
 pub struct LoadPlan {
     ranges: Vec<Range>,
     start: StartState,
+    other_start: StartState,
     cpus: u32,
+    tee: Tee,
 }
 
 /// Why no plan can be made.
@@ -74,19 +81,45 @@ impl LoadPlan {
         ranges.push(Range { gpa: LAUNCH_PAGE_PA, bytes: launch.encode().to_vec() });
         ranges.sort_by_key(|range| range.gpa);
         refuse_overlap(&ranges)?;
-        Ok(Self { ranges, start: StartState::pvh(firmware.entry), cpus: launch.cpus })
+        let other_start = if launch.tee.is_snp() {
+            refuse_secure_pages(&ranges)?;
+            StartState::pvh(firmware.entry.saturating_add(OTHER_CPUS_ENTRY))
+        } else {
+            StartState::reset()
+        };
+        let start = StartState::pvh(firmware.entry);
+        Ok(Self { ranges, start, other_start, cpus: launch.cpus, tee: launch.tee })
     }
 
-    /// What is copied into guest memory, by rising address; this is also the order of measuring.
+    /// What is copied into guest memory, by rising address.
     #[must_use]
     pub fn ranges(&self) -> &[Range] {
         &self.ranges
+    }
+
+    /// All that is loaded, by rising address: the order of measuring.
+    #[must_use]
+    pub fn parts(&self) -> Vec<Part> {
+        if self.tee.is_snp() { part::snp(&self.ranges) } else { part::plain(&self.ranges) }
+    }
+
+    /// The TEE that the launch page names.
+    #[must_use]
+    pub fn tee(&self) -> Tee {
+        self.tee
     }
 
     /// Registers of cpu 0. The others wait for INIT and SIPI.
     #[must_use]
     pub fn start(&self) -> &StartState {
         &self.start
+    }
+
+    /// Registers of the other cpus. With SEV-SNP they start with these at their first SIPI, whose vector means nothing there, and
+    /// firmware keeps them until the kernel says where to go on.
+    #[must_use]
+    pub fn other_start(&self) -> &StartState {
+        &self.other_start
     }
 
     /// Number of cpus.
@@ -100,6 +133,13 @@ impl LoadPlan {
     pub fn digest(&self) -> LaunchDigest {
         measure(self)
     }
+}
+
+/// The last pages of firmware's data are not firmware's.
+fn refuse_secure_pages(ranges: &[Range]) -> Result<(), PlanError> {
+    let end = |range: &Range| range.gpa.saturating_add(u64::try_from(range.bytes.len()).unwrap_or(u64::MAX));
+    let found = ranges.iter().find(|range| range.gpa <= CPUID_PA && end(range) > OTHER_CPUS_PA);
+    found.map_or(Ok(()), |range| Err(PlanError::Overlap { gpa: range.gpa.max(OTHER_CPUS_PA) }))
 }
 
 fn refuse_overlap(ranges: &[Range]) -> Result<(), PlanError> {

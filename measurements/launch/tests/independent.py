@@ -27,8 +27,16 @@ def vmsa(cpu):
 
 plan = json.load(sys.stdin)
 context = GCTX()
-for part in plan["ranges"]:
-    context.update_normal_pages(part["gpa"], bytes.fromhex(part["bytes"]))
+for part in plan["parts"]:
+    match part["kind"]:
+        case "normal":
+            context.update_normal_pages(part["gpa"], bytes.fromhex(part["bytes"]))
+        case "zero":
+            context.update_zero_pages(part["gpa"], part["length"])
+        case "secrets":
+            context.update_secrets_page(part["gpa"])
+        case "cpuid":
+            context.update_cpuid_page(part["gpa"])
 for cpu in plan["cpus"]:
     context.update_vmsa_page(vmsa(cpu))
 print(context.hex_ld())

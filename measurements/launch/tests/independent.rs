@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 use vial_abi::LaunchPage;
 use vial_abi::launch_page::{Kv, Machine, Measure, Tee};
-use vial_launch::{LoadPlan, Segment, StartState};
+use vial_launch::{Contents, LoadPlan, Part, Segment, StartState};
 
 /// An ELF file with one segment of code and a PVH note.
 fn firmware() -> Vec<u8> {
@@ -24,6 +24,8 @@ fn firmware() -> Vec<u8> {
     }
     [out, code, note].concat()
 }
+
+const SNP: Tee = Tee::SevSnp { c_bit: 51 };
 
 fn page(cpus: u32) -> LaunchPage {
     LaunchPage {
@@ -71,20 +73,34 @@ fn python() -> Option<Command> {
     Some(command)
 }
 
+fn part(part: &Part) -> Value {
+    let (kind, bytes, length) = match &part.contents {
+        Contents::Normal(bytes) => ("normal", hex(bytes), 0),
+        Contents::Zero(length) => ("zero", String::new(), *length),
+        Contents::Secrets => ("secrets", String::new(), 0),
+        Contents::Cpuid => ("cpuid", String::new(), 0),
+    };
+    json!({ "gpa": part.gpa, "kind": kind, "bytes": bytes, "length": length })
+}
+
+/// Another cpu of an SNP guest: as cpu 0, 16 bytes on.
+fn other(plan: &LoadPlan) -> Value {
+    let mut start = cpu(plan.start());
+    start["rip"] = json!(plan.start().rip + 16);
+    start
+}
+
 #[test]
 fn the_launch_digest_is_that_of_an_independent_tool() {
-    for cpus in [1, 2, 5] {
+    for (cpus, tee) in [1, 2, 5].into_iter().flat_map(|cpus| [(cpus, Tee::Simulated), (cpus, SNP)]) {
         let Some(mut python) = python() else { return };
-        let plan = LoadPlan::new(&firmware(), &page(cpus)).unwrap();
-        let ranges: Vec<_> = plan
-            .ranges()
-            .iter()
-            .map(|range| json!({ "gpa": range.gpa, "bytes": hex(&range.bytes) }))
-            .collect();
-        let mut all = vec![at_reset(); cpus as usize];
+        let plan = LoadPlan::new(&firmware(), &LaunchPage { tee, ..page(cpus) }).unwrap();
+        let parts: Vec<_> = plan.parts().iter().map(part).collect();
+        let others = if tee == SNP { other(&plan) } else { at_reset() };
+        let mut all = vec![others; cpus as usize];
         all[0] = cpu(plan.start());
         let mut child = python.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let asked = json!({ "ranges": ranges, "cpus": all }).to_string();
+        let asked = json!({ "parts": parts, "cpus": all }).to_string();
         child.stdin.take().unwrap().write_all(asked.as_bytes()).unwrap();
         let found = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
         assert_eq!(found.trim(), hex(&plan.digest()), "{cpus} cpus");
@@ -99,11 +115,16 @@ fn every_field_of_the_launch_page_changes_the_digest() {
         LaunchPage { manifest_digest: [8; 48], ..page(2) },
         LaunchPage { memory_bytes: 256 << 20, ..page(2) },
         LaunchPage { cpus: 3, ..page(2) },
+        LaunchPage { tee: SNP, ..page(2) },
+        LaunchPage { tee: Tee::SevSnp { c_bit: 47 }, ..page(2) },
+        LaunchPage { tee: Tee::SimulatedSnp { c_bit: 51 }, ..page(2) },
         LaunchPage { machine: Machine::Qemu, ..page(2) },
         LaunchPage { measure: Measure::Nodes, ..page(2) },
         LaunchPage { kv: Kv::Q8_0, ..page(2) },
     ];
-    for page in &changed {
-        assert_ne!(digest(page), before, "{page:?}");
+    let digests: Vec<_> = changed.iter().map(digest).collect();
+    for (at, page) in changed.iter().enumerate() {
+        assert_ne!(digests[at], before, "{page:?}");
+        assert!(!digests[..at].contains(&digests[at]), "{page:?}");
     }
 }
