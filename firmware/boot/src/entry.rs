@@ -3,6 +3,7 @@
 use alloc::vec;
 use alloc::vec::Vec;
 use vial_abi::call::REPORT_OUT_BYTES;
+use vial_abi::launch_page::Tee;
 use vial_abi::memory::{HANDOFF_PA, KERNEL_TEXT_PA};
 use vial_abi::{ExitCode, LaunchPage, Mark};
 use vial_boot::{Disk, Machine, Refusal, boot};
@@ -34,13 +35,13 @@ fn run(memory: &mut Memory, heap: &Heap) -> Result<(), Refusal> {
     // Without a heap nothing can be said in words: the line is the exit code's.
     let Ok(launch) = LaunchPage::decode(&memory.argument_page()) else { syscall::exit(ExitCode::LaunchPage) };
     memory.give_boot_heap(heap, launch.memory_bytes);
-    let mut disk = start_disk(memory)?;
+    let mut disk = start_disk(memory, launch.tee)?;
     boot(&mut Ring3 { memory }, &mut disk, &launch)
 }
 
-fn start_disk(memory: &mut Memory) -> Result<BlockDisk, Refusal> {
+fn start_disk(memory: &mut Memory, tee: Tee) -> Result<BlockDisk, Refusal> {
     let missing = || Refusal::new(ExitCode::NoDisk, "block device: found none, expected one");
-    let (mut window, mut slots) = memory.take_devices().ok_or_else(missing)?;
+    let (mut window, mut slots) = memory.take_devices(tee).ok_or_else(missing)?;
     let slot = find(&mut slots, Kind::Block).ok_or_else(missing)?;
     let block =
         Block::new(slot, &mut window, SLOTS).map_err(|error| Refusal::of(ExitCode::NoDisk, &error))?;

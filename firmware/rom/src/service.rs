@@ -2,7 +2,7 @@
 
 use vial_abi::call::{CONSOLE_MAX, CallError, REPORT_OUT_BYTES};
 use vial_abi::memory::{BOOT_DATA_PA, BOOT_TEXT_PA, HANDOFF_PA, KERNEL_TEXT_PA, ram};
-use vial_hal::platform::{Console, Tee, UserMemory};
+use vial_hal::platform::{Console, Devices, Tee, UserMemory};
 use vial_hal::range::{Span, UserSpans};
 use vial_hal::request::{Request, Served};
 
@@ -19,7 +19,7 @@ pub const fn spans(memory_bytes: u64) -> [Span; 2] {
 /// # Errors
 /// Why the call was refused.
 pub fn serve(
-    platform: &mut (impl Console + Tee + UserMemory),
+    platform: &mut (impl Console + Devices + Tee + UserMemory),
     memory: UserSpans<'_>,
     request: Request,
 ) -> Result<Served, CallError> {
@@ -31,6 +31,12 @@ pub fn serve(
             Ok(Served::Value(0))
         }
         Request::BootReport { data, out } => report(platform, memory, data, out),
+        Request::ReadDevice { offset } => {
+            platform.read_device(offset).map(|value| Served::Value(value.into()))
+        }
+        Request::WriteDevice { offset, value } => {
+            platform.write_device(offset, value).map(|()| Served::Value(0))
+        }
         Request::HandOver { entry: KERNEL_TEXT_PA, handoff: HANDOFF_PA } => Ok(Served::HandOver),
         Request::HandOver { .. } => Err(CallError::BadArgument),
         Request::Report { .. }

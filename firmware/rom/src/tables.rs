@@ -1,8 +1,8 @@
 //! Firmware's page tables, made when it is built: an identity map with the rights of `vial_abi::memory`.
 
 use vial_abi::memory::{
-    BOOT_DATA_PA, BOOT_TEXT_PA, KERNEL_DATA_PA, KERNEL_TEXT_PA, LARGE_PAGE, LOW_END_PA, ROM_DATA_PA,
-    ROM_TEXT_PA, VIRTIO_PA,
+    BOOT_DATA_PA, BOOT_TEXT_PA, DMA_BYTES, DMA_PA, KERNEL_DATA_PA, KERNEL_TEXT_PA, LARGE_PAGE, LAUNCHED,
+    LOW_END_PA, ROM_DATA_PA, ROM_TEXT_PA, Region, SHARED_PA, VIRTIO_PA, ram,
 };
 use vial_hal::page::{Access, ENTRIES, Size, Table, leaf, link};
 
@@ -28,7 +28,7 @@ impl Tables {
     pub const INITIAL: Self = Self {
         root: Table::EMPTY.with(0, link(POINTERS_PA)),
         pointers: pointers(),
-        directories: [low(), ram(1), ram(2), devices()],
+        directories: [low(), memory(1), memory(2), devices()],
     };
 }
 
@@ -51,6 +51,25 @@ const fn patch(va: u64, access: Access) -> Patch {
     Patch { index: index(va), entry: leaf(va, Size::Large, access), va }
 }
 
+/// Large pages of the low directory that the host sees with SEV-SNP: ring 0's shared pages and the DMA window. The entry code has
+/// flagged all memory as private.
+pub fn shared() -> impl Iterator<Item = Patch> {
+    let window = (DMA_PA..DMA_PA + DMA_BYTES).step_by(LARGE_PAGE as usize);
+    let window =
+        window.map(|va| Patch { index: index(va), entry: leaf(va, Size::Large, Access::UserData), va });
+    let ring_0 = Patch { index: 0, entry: leaf(0, Size::Large, Access::KernelData), va: SHARED_PA };
+    core::iter::once(ring_0).chain(window)
+}
+
+/// Memory that firmware makes the guest's own with SEV-SNP: all that these tables map and that was not launched.
+#[must_use]
+pub const fn unclaimed(memory_bytes: u64) -> [Region; 2] {
+    let [low, _] = ram(memory_bytes);
+    let launched = LAUNCHED.pa + LAUNCHED.len;
+    let rest = DMA_PA + DMA_BYTES;
+    [Region { pa: launched, len: DMA_PA - launched }, Region { pa: rest, len: low.len - rest }]
+}
+
 /// Index of `pa`'s entry in its directory.
 const fn index(pa: u64) -> usize {
     (pa % GIB / LARGE_PAGE) as usize
@@ -68,7 +87,7 @@ const fn pointers() -> Table {
 }
 
 const fn low() -> Table {
-    ram(0)
+    memory(0)
         .with_run(0, 1, 0, Size::Large, Access::KernelData)
         .with_run(index(ROM_TEXT_PA), 1, ROM_TEXT_PA, Size::Large, Access::KernelText)
         .with_run(index(ROM_DATA_PA), 1, ROM_DATA_PA, Size::Large, Access::KernelData)
@@ -77,7 +96,7 @@ const fn low() -> Table {
 }
 
 /// One GiB the boot program may read and write; beyond the end of memory nothing answers.
-const fn ram(gib: u64) -> Table {
+const fn memory(gib: u64) -> Table {
     assert!(gib * GIB < LOW_END_PA, "the device hole is not memory");
     Table::EMPTY.with_run(0, ENTRIES, gib * GIB, Size::Large, Access::UserData)
 }
@@ -89,8 +108,9 @@ const fn devices() -> Table {
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
     use super::*;
-    use vial_abi::memory::{BLOBS_PA, DMA_PA, ENGINE_PA};
+    use vial_abi::memory::{BLOBS_PA, ENGINE_PA};
 
     fn entry(pa: u64) -> u64 {
         let gib = usize::try_from(pa / GIB).unwrap();
@@ -119,6 +139,18 @@ mod tests {
     fn handing_over_changes_the_kernels_two_pages() {
         assert_eq!(HAND_OVER.map(|patch| patch.index), [5, 6]);
         assert!(HAND_OVER.iter().all(|patch| patch.entry & 4 == 0));
+    }
+
+    #[test]
+    fn the_host_sees_the_first_pages_and_the_window() {
+        let patches: std::vec::Vec<_> = shared().collect();
+        assert_eq!(
+            patches.iter().map(|patch| patch.index).collect::<std::vec::Vec<_>>(),
+            [0, 12, 13, 14, 15]
+        );
+        assert!(patches.iter().all(|patch| patch.entry == Tables::INITIAL.directories[0].0[patch.index]));
+        let claimed: u64 = unclaimed(512 << 20).iter().map(|region| region.len).sum();
+        assert_eq!(claimed + LAUNCHED.len + DMA_BYTES + LARGE_PAGE, 512 << 20);
     }
 
     #[test]

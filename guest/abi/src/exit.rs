@@ -71,6 +71,12 @@ exit_codes! {
     DraftRoot = 50, "the draft model's tree does not give its weights root in the manifest";
     /// A leaf of the draft model differs from its tree (`--measure full`).
     DraftLeaf = 51, "a leaf of the draft model differs from its tree";
+    /// The host does not serve a guest of SEV-SNP as it must.
+    SnpHost = 52, "the host does not serve a guest of SEV-SNP as it must";
+    /// Memory could not be validated, or was before.
+    SnpMemory = 53, "memory is not the guest's own";
+    /// CPUID or secrets page malformed.
+    SnpPage = 54, "firmware refused a page of the secure processor";
     /// A trap in ring 0 or an unexpected one in ring 3.
     Trap = 64, "a processor trap";
     /// A bug in the kernel.

@@ -3,6 +3,7 @@
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
+use vial_abi::launch_page::Tee;
 use vial_abi::{ExitCode, Handoff, Mark};
 use vial_channel::Identity;
 use vial_engine::Stop;
@@ -53,12 +54,18 @@ fn run(memory: &mut Memory, heap: &Heap) -> Result<core::convert::Infallible, St
     let Ok(handoff) = Handoff::decode(&memory.argument_page()) else { syscall::exit(ExitCode::HandoffForm) };
     memory.give_engine_heap(heap, &handoff);
     let team = team(handoff.launch.cpus);
-    let (disk, mut net) = devices(memory)?;
+    let (disk, mut net) = devices(memory, handoff.launch.tee)?;
     let sealed = Sealed::of(memory, &handoff)?;
     let clock = Clock::new(&handoff);
     let Secrets { identity, seed, scopes } = secrets()?;
     let channel_key = identity.public();
-    let bound = Bound { manifest: sealed.manifest_bytes, event_log: sealed.event_log, channel_key };
+    let bound = Bound {
+        manifest: sealed.manifest_bytes,
+        event_log: sealed.event_log,
+        channel_key,
+        tee: handoff.launch.tee,
+        certificates: memory.host_certificates(handoff.launch.tee),
+    };
     let (mac, random) = (net.mac(), random::fill);
     let model = Model { name: sealed.manifest.model.clone(), width: 0 };
     let (connections, of_server) = (CONNECTIONS, Arc::clone(&identity));
@@ -159,10 +166,10 @@ impl Sealed {
     }
 }
 
-fn devices(memory: &mut Memory) -> Result<(Block, Net), Stop> {
+fn devices(memory: &mut Memory, tee: Tee) -> Result<(Block, Net), Stop> {
     let none = |code, line: &str| Stop { code, line: line.into() };
     let failed = |code| move |error: DeviceError| Stop::of(code, &error);
-    let taken = memory.take_devices();
+    let taken = memory.take_devices(tee);
     let (mut window, mut slots) = taken.ok_or_else(|| none(ExitCode::EnginePanic, "devices: taken twice"))?;
     let disk =
         find(&mut slots, Kind::Block).ok_or_else(|| none(ExitCode::NoDisk, "block device: found none"))?;

@@ -4,8 +4,11 @@ use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 use vial_abi::call::REPORT_OUT_BYTES;
 use vial_abi::evidence::{Evidence, FORMAT};
+use vial_abi::launch_page::Tee;
 use vial_abi::report::{Purpose, ReportRequest, ReportResponse};
 use vial_net::ApiError;
+use vial_snp::certificates::report_key;
+use vial_user::memory::HostCertificates;
 use vial_user::{random, syscall};
 use vial_weights::tree::Hex;
 
@@ -21,6 +24,10 @@ pub struct Bound {
     pub event_log: &'static [u8],
     /// The appliance's key, made in memory at boot.
     pub channel_key: [u8; 32],
+    /// The TEE around the appliance.
+    pub tee: Tee,
+    /// Where the host adds certificates to its reports.
+    pub certificates: HostCertificates,
 }
 
 /// Evidence over `nonce` as JSON, of an appliance in good health or not.
@@ -36,9 +43,9 @@ pub fn json(bound: &Bound, nonce: &[u8; 64], purpose: Purpose) -> Result<Vec<u8>
     let hex = |bytes: &[u8]| -> String { Hex(bytes).to_string() };
     let evidence = Evidence {
         format: FORMAT.to_string(),
-        tee: "simulated".to_string(),
+        tee: bound.tee.evidence().to_string(),
         report: hex(response.report),
-        certificates: hex(response.certificates),
+        certificates: hex(&[response.certificates, report_key(&bound.certificates.read())].concat()),
         event_log: hex(bound.event_log),
         manifest: hex(bound.manifest),
         purpose: purpose.value(),

@@ -3,7 +3,7 @@
 extern crate alloc;
 use crate::apic::{ApicRegisters, IoApicRegisters, Register};
 use crate::page::{self, ENTRIES, Size};
-use crate::platform::{Console, CpuId, Cpus, Msrs, Ports, Tee, UserMemory};
+use crate::platform::{Console, CpuId, Cpus, Devices, Msrs, Ports, Tee, UserMemory};
 use crate::range::{UserInput, UserOutput};
 use crate::space::TableMemory;
 use crate::tee::DoorbellPage;
@@ -138,13 +138,15 @@ impl DoorbellPage for FakePage {
 pub struct FakeTables {
     tables: Vec<[u64; ENTRIES]>,
     room: usize,
+    /// Flag of private memory, which is no part of an address.
+    pub private: u64,
 }
 
 impl FakeTables {
     /// Room for `room` tables.
     #[must_use]
     pub const fn with_room_for(room: usize) -> Self {
-        Self { tables: Vec::new(), room }
+        Self { tables: Vec::new(), room, private: 0 }
     }
 
     /// Translates `va` as the processor does: the last entry met and the size of its page.
@@ -156,7 +158,7 @@ impl FakeTables {
         let mut table = root;
         for (shift, size) in [(39, Size::Giant), (30, Size::Giant), (21, Size::Large), (12, Size::Small)] {
             let entry = self.entry(table, usize::try_from(va >> shift & 511).unwrap_or(0));
-            match page::linked(entry) {
+            match page::linked(entry & !self.private) {
                 Some(next) if shift > 12 => table = next,
                 _ => return (entry, size),
             }
@@ -207,6 +209,8 @@ pub struct FakePlatform {
     pub running: BTreeSet<u32>,
     /// Cpus woken.
     pub woken: Vec<u32>,
+    /// Devices' registers, by offset; none: ring 3 sees them.
+    pub devices: Option<BTreeMap<u64, u32>>,
 }
 
 impl FakePlatform {
@@ -268,5 +272,18 @@ impl Cpus for FakePlatform {
 
     fn wake(&mut self, cpu: u32) {
         self.woken.push(cpu);
+    }
+}
+
+impl Devices for FakePlatform {
+    fn read_device(&mut self, offset: u64) -> Result<u32, CallError> {
+        let devices = self.devices.as_ref().ok_or(CallError::UnknownCall)?;
+        Ok(devices.get(&offset).copied().unwrap_or(0))
+    }
+
+    fn write_device(&mut self, offset: u64, value: u32) -> Result<(), CallError> {
+        let devices = self.devices.as_mut().ok_or(CallError::UnknownCall)?;
+        devices.insert(offset, value);
+        Ok(())
     }
 }

@@ -57,6 +57,20 @@ pub trait Tee {
     ) -> Result<u64, CallError>;
 }
 
+/// Devices whose registers ring 3 does not see.
+pub trait Devices {
+    /// Reads the 32-bit register at `offset` of the virtio slots. From the host: untrusted.
+    ///
+    /// # Errors
+    /// [`CallError::UnknownCall`] where ring 3 sees them.
+    fn read_device(&mut self, offset: u64) -> Result<u32, CallError>;
+    /// Writes such a register.
+    ///
+    /// # Errors
+    /// [`CallError::UnknownCall`] where ring 3 sees them.
+    fn write_device(&mut self, offset: u64, value: u32) -> Result<(), CallError>;
+}
+
 /// Waiting and other cpus.
 pub trait Cpus {
     /// Sleeps until an interrupt, or until the time stamp counter passes `deadline`.

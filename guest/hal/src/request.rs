@@ -2,6 +2,7 @@
 
 use vial_abi::Mark;
 use vial_abi::call::{CONSOLE_MAX, Call, CallError};
+use vial_abi::memory::{VIRTIO_SLOT_BYTES, VIRTIO_SLOTS};
 
 /// A call with its arguments. Addresses are not checked yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +61,18 @@ pub enum Request {
         /// Number of the cpu.
         cpu: u32,
     },
+    /// [`Call::ReadDevice`].
+    ReadDevice {
+        /// Byte of the virtio slots, a multiple of four.
+        offset: u64,
+    },
+    /// [`Call::WriteDevice`].
+    WriteDevice {
+        /// Byte of the virtio slots, a multiple of four.
+        offset: u64,
+        /// What is written.
+        value: u32,
+    },
 }
 
 /// What to do after a request was served.
@@ -89,8 +102,18 @@ impl Request {
             Call::Wait => Self::Wait { deadline: first },
             Call::StartCpu => Self::StartCpu { cpu: cpu(first)?, entry: second, argument: third },
             Call::WakeCpu => Self::WakeCpu { cpu: cpu(first)? },
+            Call::ReadDevice => Self::ReadDevice { offset: device_offset(first)? },
+            Call::WriteDevice => {
+                let value = u32::try_from(second).map_err(|_| CallError::BadArgument)?;
+                Self::WriteDevice { offset: device_offset(first)?, value }
+            }
         })
     }
+}
+
+fn device_offset(offset: u64) -> Result<u64, CallError> {
+    let is_register = offset < VIRTIO_SLOTS * VIRTIO_SLOT_BYTES && offset.is_multiple_of(4);
+    is_register.then_some(offset).ok_or(CallError::BadArgument)
 }
 
 /// A result as `rax` carries it.
@@ -139,11 +162,17 @@ mod tests {
     fn numbers_out_of_range_are_refused() {
         let decode = |call: Call, first, second| Request::decode(call.value(), [first, second, 0]);
         assert_eq!(Request::decode(0, [0; 3]), Err(CallError::UnknownCall));
-        assert_eq!(Request::decode(10, [0; 3]), Err(CallError::UnknownCall));
+        assert_eq!(Request::decode(12, [0; 3]), Err(CallError::UnknownCall));
         assert_eq!(decode(Call::Exit, 128, 0), Err(CallError::BadArgument));
         assert_eq!(decode(Call::Console, 0, 257), Err(CallError::BadArgument));
         assert_eq!(decode(Call::Mark, 0, 0), Err(CallError::BadArgument));
         assert_eq!(decode(Call::WakeCpu, 1 << 32, 0), Err(CallError::BadArgument));
+        for offset in [2, 4096, 1 << 32] {
+            assert_eq!(decode(Call::ReadDevice, offset, 0), Err(CallError::BadArgument));
+            assert_eq!(decode(Call::WriteDevice, offset, 0), Err(CallError::BadArgument));
+        }
+        assert_eq!(decode(Call::WriteDevice, 4092, 1 << 32), Err(CallError::BadArgument));
+        assert_eq!(decode(Call::WriteDevice, 4092, 7), Ok(Request::WriteDevice { offset: 4092, value: 7 }));
     }
 
     #[test]

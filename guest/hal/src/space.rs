@@ -31,21 +31,28 @@ pub struct AddressSpace<M> {
     memory: M,
     root: u64,
     largest: Size,
+    private: u64,
 }
 
 impl<M: TableMemory> AddressSpace<M> {
-    /// An empty one; `giant` when the processor offers 1 GiB pages.
+    /// An empty one; `giant` when the processor offers 1 GiB pages; `private` flags memory that the host cannot read, tables
+    /// among it.
     ///
     /// # Errors
     /// [`MapError::NoTable`].
-    pub fn new(mut memory: M, giant: bool) -> Result<Self, MapError> {
+    pub fn new(mut memory: M, giant: bool, private: u64) -> Result<Self, MapError> {
         let root = memory.allocate().ok_or(MapError::NoTable)?;
-        Ok(Self { memory, root, largest: if giant { Size::Giant } else { Size::Large } })
+        Ok(Self { memory, root, largest: if giant { Size::Giant } else { Size::Large }, private })
     }
 
     /// Physical address of the root table, for CR3.
     pub const fn root(&self) -> u64 {
         self.root
+    }
+
+    /// Flag of memory that the host cannot read.
+    pub const fn private(&self) -> u64 {
+        self.private
     }
 
     /// The tables.
@@ -58,6 +65,18 @@ impl<M: TableMemory> AddressSpace<M> {
     /// # Errors
     /// Each variant of [`MapError`].
     pub fn map(&mut self, va: u64, region: Region, access: Access) -> Result<(), MapError> {
+        self.map_flagged(va, region, access, self.private)
+    }
+
+    /// As [`Self::map`], for memory and registers that the host sees.
+    ///
+    /// # Errors
+    /// Each variant of [`MapError`].
+    pub fn map_shared(&mut self, va: u64, region: Region, access: Access) -> Result<(), MapError> {
+        self.map_flagged(va, region, access, 0)
+    }
+
+    fn map_flagged(&mut self, va: u64, region: Region, access: Access, flag: u64) -> Result<(), MapError> {
         for found in [va, region.pa, region.len] {
             if found & (Size::Small.bytes() - 1) != 0 {
                 return Err(MapError::Unaligned { found });
@@ -65,7 +84,7 @@ impl<M: TableMemory> AddressSpace<M> {
         }
         let (mut va, mut rest) = (va, region);
         while rest.len > 0 {
-            let mapped = self.map_run(va, rest, access)?;
+            let mapped = self.map_run(va, rest, access, flag)?;
             va += mapped;
             rest = Region { pa: rest.pa + mapped, len: rest.len - mapped };
         }
@@ -78,19 +97,20 @@ impl<M: TableMemory> AddressSpace<M> {
     /// [`MapError::NoTable`].
     pub fn adopt(&mut self, va: u64, table: u64) -> Result<(), MapError> {
         let directory = self.table(va, Size::Large)?;
-        self.memory.fill(directory, index(va, Size::Large.shift()), 1, page::link(table), 0);
+        self.memory.fill(directory, index(va, Size::Large.shift()), 1, page::link(table) | self.private, 0);
         Ok(())
     }
 
     /// Maps as many pages of one size as one table takes; returns their bytes.
-    fn map_run(&mut self, va: u64, rest: Region, access: Access) -> Result<u64, MapError> {
+    fn map_run(&mut self, va: u64, rest: Region, access: Access, flag: u64) -> Result<u64, MapError> {
         let size = self.fitting(va, rest);
         let table = self.table(va, size)?;
         let first = index(va, size.shift());
         let wanted = rest.len >> size.shift();
         let room = ENTRIES - first;
         let count = usize::try_from(wanted).unwrap_or(room).min(room);
-        self.memory.fill(table, first, count, page::leaf(rest.pa, size, access), size.bytes());
+        let entry = page::leaf(rest.pa, size, access) | flag;
+        self.memory.fill(table, first, count, entry, size.bytes());
         Ok(widen(count) << size.shift())
     }
 
@@ -110,7 +130,7 @@ impl<M: TableMemory> AddressSpace<M> {
         let (mut table, mut shift) = (self.root, 39);
         while shift > size.shift() {
             let at = index(va, shift);
-            table = match page::linked(self.memory.entry(table, at)) {
+            table = match page::linked(self.memory.entry(table, at) & !self.private) {
                 Some(next) => next,
                 None => self.grow(table, at)?,
             };
@@ -121,7 +141,7 @@ impl<M: TableMemory> AddressSpace<M> {
 
     fn grow(&mut self, table: u64, at: usize) -> Result<u64, MapError> {
         let next = self.memory.allocate().ok_or(MapError::NoTable)?;
-        self.memory.fill(table, at, 1, page::link(next), 0);
+        self.memory.fill(table, at, 1, page::link(next) | self.private, 0);
         Ok(next)
     }
 }
@@ -140,7 +160,7 @@ mod tests {
     use crate::fake::FakeTables;
 
     fn space(giant: bool) -> AddressSpace<FakeTables> {
-        AddressSpace::new(FakeTables::with_room_for(16), giant).unwrap()
+        AddressSpace::new(FakeTables::with_room_for(16), giant, 0).unwrap()
     }
 
     fn entry_at(space: &AddressSpace<FakeTables>, va: u64) -> (u64, Size) {
@@ -176,6 +196,24 @@ mod tests {
     }
 
     #[test]
+    fn private_memory_and_tables_are_flagged_and_shared_memory_is_not() {
+        const FLAG: u64 = 1 << 51;
+        let mut space = AddressSpace::new(FakeTables::with_room_for(16), true, FLAG).unwrap();
+        let (private, shared) = (Region { pa: 0x5000, len: 4096 }, Region { pa: 0x6000, len: 4096 });
+        space.map(0x5000, private, Access::KernelData).unwrap();
+        space.map_shared(0x6000, shared, Access::KernelData).unwrap();
+        let mut table = space.root;
+        for _ in 0..3 {
+            let entry = space.memory.entry(table, 0);
+            assert_eq!(entry & FLAG, FLAG, "a link");
+            table = page::linked(entry & !FLAG).unwrap();
+        }
+        let leaf = |pa| page::leaf(pa, Size::Small, Access::KernelData);
+        assert_eq!(space.memory.entry(table, 5), leaf(0x5000) | FLAG);
+        assert_eq!(space.memory.entry(table, 6), leaf(0x6000));
+    }
+
+    #[test]
     fn an_adopted_table_decides() {
         let mut space = space(true);
         let table = space.memory.allocate().unwrap();
@@ -186,7 +224,7 @@ mod tests {
 
     #[test]
     fn running_out_of_tables_and_odd_addresses_are_named() {
-        let mut space = AddressSpace::new(FakeTables::with_room_for(1), true).unwrap();
+        let mut space = AddressSpace::new(FakeTables::with_room_for(1), true, 0).unwrap();
         let page = Region { pa: 0, len: 4096 };
         assert_eq!(space.map(0, page, Access::UserData), Err(MapError::NoTable));
         assert_eq!(space.map(1, page, Access::UserData), Err(MapError::Unaligned { found: 1 }));

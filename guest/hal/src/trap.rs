@@ -18,6 +18,11 @@ const CALL_VECTOR: u64 = call::VECTOR as u64;
 const WAKE: u64 = WAKE_VECTOR as u64;
 const SPURIOUS: u64 = SPURIOUS_VECTOR as u64;
 const DEVICE: u64 = DEVICE_VECTOR as u64;
+/// #VC, and its error for CPUID. Spec: AMD APM vol. 2 §15.35.5 and appendix C.
+const COMMUNICATION: u64 = 29;
+const EXIT_CPUID: u64 = 0x72;
+/// `cpuid`.
+const CPUID_OPCODE: [u8; 2] = [0x0F, 0xA2];
 /// `int 0x80`.
 const CALL_OPCODE: [u8; 2] = [0xCD, call::VECTOR];
 /// Interrupts enabled, in RFLAGS.
@@ -57,6 +62,8 @@ pub struct Frame {
 pub enum Meaning {
     /// A call of ring 3.
     Call,
+    /// CPUID in ring 3, which SEV-SNP has ring 0 answer.
+    CpuId,
     /// Something ended a wait.
     Wake,
     /// Nothing.
@@ -66,10 +73,21 @@ pub enum Meaning {
 }
 
 impl Frame {
-    /// Decides, and steps over an `int 0x80` that raised #UD; `opcode` reads the two bytes at `rip`.
-    pub fn meaning(&mut self, opcode: impl FnOnce(u64) -> [u8; 2]) -> Meaning {
+    /// Decides, and steps over an `int 0x80` that raised #UD, and over `cpuid`; `opcode` reads two bytes of ring 3.
+    ///
+    /// A host may raise any vector at any time. With SEV-SNP, where the host is on the other side, a call is one only behind its
+    /// instruction, and of what the processor leaves to ring 0 (#VC) CPUID alone is served, at its instruction: nothing of what
+    /// the host says is looked at.
+    pub fn meaning(&mut self, is_snp: bool, opcode: impl Fn(u64) -> [u8; 2]) -> Meaning {
         match self.vector {
+            CALL_VECTOR if is_snp && opcode(self.rip.wrapping_sub(2)) != CALL_OPCODE => Meaning::Fatal,
             CALL_VECTOR => Meaning::Call,
+            COMMUNICATION
+                if self.error == EXIT_CPUID && self.is_user() && opcode(self.rip) == CPUID_OPCODE =>
+            {
+                self.rip += 2;
+                Meaning::CpuId
+            }
             INVALID_OPCODE if self.is_user() && opcode(self.rip) == CALL_OPCODE => {
                 self.rip += 2;
                 Meaning::Call
@@ -155,26 +173,52 @@ mod tests {
     #[test]
     fn an_undefined_int_80_is_a_call_and_is_stepped_over() {
         let mut frame = at(6, 0x23);
-        assert_eq!(frame.meaning(|_| [0xCD, 0x80]), Meaning::Call);
+        assert_eq!(frame.meaning(false, |_| [0xCD, 0x80]), Meaning::Call);
         assert_eq!(frame.rip, 0x1002);
     }
 
     #[test]
     fn other_undefined_opcodes_and_ring_0_are_fatal() {
-        assert_eq!(at(6, 0x23).meaning(|_| [0x0F, 0x0B]), Meaning::Fatal);
-        assert_eq!(at(6, 0x08).meaning(|_| [0xCD, 0x80]), Meaning::Fatal);
-        assert_eq!(at(14, 0x23).meaning(|_| [0xCD, 0x80]), Meaning::Fatal);
+        assert_eq!(at(6, 0x23).meaning(false, |_| [0x0F, 0x0B]), Meaning::Fatal);
+        assert_eq!(at(6, 0x08).meaning(false, |_| [0xCD, 0x80]), Meaning::Fatal);
+        assert_eq!(at(14, 0x23).meaning(false, |_| [0xCD, 0x80]), Meaning::Fatal);
     }
 
     #[test]
     fn the_gate_and_interrupts_are_told_apart() {
-        assert_eq!(at(0x80, 0x23).meaning(|_| [0, 0]), Meaning::Call);
-        assert_eq!(at(0x20, 8).meaning(|_| [0, 0]), Meaning::Wake);
-        assert_eq!(at(0x22, 8).meaning(|_| [0, 0]), Meaning::Wake);
-        assert_eq!(at(0x21, 8).meaning(|_| [0, 0]), Meaning::Spurious);
+        assert_eq!(at(0x80, 0x23).meaning(false, |_| [0, 0]), Meaning::Call);
+        assert_eq!(at(0x20, 8).meaning(false, |_| [0, 0]), Meaning::Wake);
+        assert_eq!(at(0x22, 8).meaning(false, |_| [0, 0]), Meaning::Wake);
+        assert_eq!(at(0x21, 8).meaning(false, |_| [0, 0]), Meaning::Spurious);
         let mut frame = at(0x20, 8);
         frame.mask_interrupts();
         assert_eq!(frame.rflags, 2);
+    }
+
+    #[test]
+    fn with_snp_cpuid_of_ring_3_is_answered_at_its_instruction_alone() {
+        let cpuid = |error, cs| Frame { error, ..at(29, cs) };
+        let mut frame = cpuid(0x72, 0x23);
+        assert_eq!(
+            frame.meaning(true, |at| if at == 0x1000 { [0x0F, 0xA2] } else { [0, 0] }),
+            Meaning::CpuId
+        );
+        assert_eq!(frame.rip, 0x1002);
+        for (mut frame, opcode) in [
+            (cpuid(0x72, 0x23), [0x0F, 0x0B]),
+            (cpuid(0x7B, 0x23), [0x0F, 0xA2]),
+            (cpuid(0x72, 0x08), [0x0F, 0xA2]),
+        ] {
+            assert_eq!(frame.meaning(true, |_| opcode), Meaning::Fatal);
+            assert_eq!(frame.rip, 0x1000);
+        }
+    }
+
+    #[test]
+    fn with_snp_a_call_that_the_host_raises_ends_the_appliance() {
+        let behind_a_call = |at| if at == 0xFFE { [0xCD, 0x80] } else { [0, 0] };
+        assert_eq!(at(0x80, 0x23).meaning(true, behind_a_call), Meaning::Call);
+        assert_eq!(at(0x80, 0x23).meaning(true, |_| [0x90, 0x90]), Meaning::Fatal);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use core::arch::global_asm;
 use vial_abi::launch_page::Machine;
-use vial_abi::memory::{ENGINE_VA, HANDOFF_PA, LINEAR_VA, STACK_STRIDE, STACKS_VA};
+use vial_abi::memory::{ENGINE_VA, HANDOFF_PA, LINEAR_VA, STACK_STRIDE, STACKS_VA, ram};
 use vial_abi::{ExitCode, Handoff, Mark};
 use vial_hal::apic::{self, Timer};
 use vial_hal::clock::{self, Clock};
@@ -13,12 +13,14 @@ use vial_hal::request::{Request, Served, encode};
 use vial_hal::serial::console_line;
 use vial_hal::trap::Frame;
 use vial_hal::x86_64::{
-    self, Hardware, IoApic, LocalApic, Once, Ring0, Start, Starting, TablePool, handoff_page, kvm_time,
+    self, Hardware, IoApic, LocalApic, Once, Ring0, Secure, Start, Starting, TablePool, handoff_page,
+    kvm_time,
 };
 use vial_kernel::layout::{
     self, DATA_TABLE, EngineMemory, FAULT_STACK_TOP, POOL_PA, POOL_TABLES, RING0_STACK_STRIDE, STACKS_PA,
 };
 use vial_kernel::service::Kernel;
+use vial_snp::pages::{State, validate};
 
 const FIRST_STACK_TOP: u64 = STACKS_PA + RING0_STACK_STRIDE;
 
@@ -48,9 +50,18 @@ extern "C" fn vial_kernel_main() -> ! {
     // the last use.
     let page = unsafe { handoff_page() };
     let mut hardware = Hardware { ring0, machine: Machine::Vial, timer: Timer::OneShot, tsc_khz: 0 };
-    hardware.mark(Mark::Kernel);
     let handoff = Handoff::decode(page).unwrap_or_else(|_| refuse(ring0));
+    let secure = Secure::of(handoff.launch.tee);
+    if let Some(secure) = secure {
+        // SAFETY: once, before other cpus start; firmware's tables and those of `layout::build` map the pages so.
+        unsafe { secure.publish() };
+    }
+    hardware.mark(Mark::Kernel);
     let starting = take_over(ring0, &handoff);
+    if let Some(secure) = secure {
+        claim(ring0, secure, &handoff);
+    }
+    x86_64::prepare_vectors(ring0, starting.features);
     hardware.machine = handoff.launch.machine;
     let clock = read_clock(ring0, starting.features);
     hardware.tsc_khz = clock.tsc_khz;
@@ -72,8 +83,10 @@ fn take_over(ring0: Ring0, handoff: &Handoff) -> Starting {
     // SAFETY: the kernel's image ends below the pool, which its loader zeroed; firmware's tables map it writable.
     let pool = unsafe { TablePool::new(POOL_PA, POOL_TABLES) };
     let data_table = (&raw const DATA_TABLE).addr() as u64;
-    let space = layout::build(pool, features.has_giant_pages, data_table, &memory);
-    let root = space.unwrap_or_else(|_| refuse(ring0)).root();
+    let tee = handoff.launch.tee;
+    let space = layout::build(pool, features.has_giant_pages, tee, data_table, &memory);
+    let space = space.unwrap_or_else(|_| refuse(ring0));
+    let root = space.root();
     let starting = Starting {
         root: u32::try_from(root).unwrap_or(0),
         features,
@@ -86,9 +99,17 @@ fn take_over(ring0: Ring0, handoff: &Handoff) -> Starting {
     // SAFETY: firmware's tables map low memory writable, and firmware is over.
     unsafe { x86_64::write_trampoline() };
     // SAFETY: `layout::build` maps kernel text, data and stacks at their physical addresses.
-    unsafe { x86_64::switch_to(root) };
-    x86_64::prepare_vectors(ring0, features);
+    unsafe { x86_64::switch_to(root | space.private()) };
     starting
+}
+
+/// Memory above the device hole, which firmware's tables do not map, becomes the guest's own.
+fn claim(ring0: Ring0, secure: Secure, handoff: &Handoff) {
+    let [_, high] = ram(handoff.launch.memory_bytes);
+    secure.seat(ring0).ask(|ghcb| {
+        ghcb.set_state(high, State::Private)?;
+        validate(ghcb.processor, LINEAR_VA + high.pa, high.len)
+    });
 }
 
 /// Frequency and wall clock, by the best source there is.

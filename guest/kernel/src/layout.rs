@@ -2,9 +2,11 @@
 //! `vial_abi::memory`.
 
 use vial_abi::Handoff;
+use vial_abi::launch_page::Tee;
 use vial_abi::memory::{
-    BLOBS_PA, DMA_BYTES, DMA_PA, ENGINE_BYTES, ENGINE_DATA_OFFSET, ENGINE_PA, ENGINE_RODATA_OFFSET,
-    ENGINE_VA, HANDOFF_PA, KERNEL_DATA_PA, KERNEL_TEXT_PA, LARGE_PAGE, LINEAR_VA, MAX_CPUS, PAGE, Region,
+    BLOBS_PA, CERTIFICATES_BYTES, CERTIFICATES_PA, CPUID_PA, DMA_BYTES, DMA_PA, ENGINE_BYTES,
+    ENGINE_DATA_OFFSET, ENGINE_PA, ENGINE_RODATA_OFFSET, ENGINE_VA, HANDOFF_PA, KERNEL_DATA_PA,
+    KERNEL_TEXT_PA, LARGE_PAGE, LINEAR_VA, MAX_CPUS, OTHER_CPUS_PA, PAGE, Region, SHARED_END_PA, SHARED_PA,
     STACK_STRIDE, STACKS_VA, VIRTIO_PA, heap, ram, round_up, stacks,
 };
 use vial_hal::page::{Access, Size, Table};
@@ -71,31 +73,61 @@ impl EngineMemory {
     }
 }
 
-/// Builds the address space; `data_table` is the physical address of [`DATA_TABLE`].
+/// Builds the address space of an appliance in `tee`; `data_table` is the physical address of [`DATA_TABLE`].
 ///
 /// # Errors
 /// Each variant of [`LayoutError`].
 pub fn build<M: TableMemory>(
     tables: M,
     has_giant_pages: bool,
+    tee: Tee,
     data_table: u64,
     engine: &EngineMemory,
 ) -> Result<AddressSpace<M>, LayoutError> {
-    let mut space = AddressSpace::new(tables, has_giant_pages)?;
-    map_kernel(&mut space, data_table)?;
+    let mut space = AddressSpace::new(tables, has_giant_pages, tee.private_flag())?;
+    space.map(KERNEL_TEXT_PA, large(KERNEL_TEXT_PA), Access::KernelText)?;
+    if tee.is_snp() {
+        map_private_data(&mut space)?;
+        map_snp(&mut space)?;
+    } else {
+        space.adopt(KERNEL_DATA_PA, data_table)?;
+        map_devices(&mut space)?;
+    }
     map_image(&mut space)?;
     map_stacks(&mut space, engine.stacks)?;
     map_linear(&mut space, engine)?;
     Ok(space)
 }
 
-fn map_kernel<M: TableMemory>(space: &mut AddressSpace<M>, data_table: u64) -> Result<(), MapError> {
-    space.map(KERNEL_TEXT_PA, large(KERNEL_TEXT_PA), Access::KernelText)?;
-    space.adopt(KERNEL_DATA_PA, data_table)?;
+/// Registers of interrupt controllers for ring 0, of virtio devices for ring 3.
+fn map_devices<M: TableMemory>(space: &mut AddressSpace<M>) -> Result<(), MapError> {
     for pa in INTERRUPT_CONTROLLERS {
-        space.map(pa, large(pa), Access::KernelDevice)?;
+        space.map_shared(pa, large(pa), Access::KernelDevice)?;
     }
-    Ok(())
+    let registers = Region { pa: VIRTIO_PA, len: PAGE };
+    space.map_shared(LINEAR_VA + VIRTIO_PA, registers, Access::UserDevice)
+}
+
+/// What [`DATA_TABLE`] maps, by entries that say it is private.
+fn map_private_data<M: TableMemory>(space: &mut AddressSpace<M>) -> Result<(), MapError> {
+    let data = Region { pa: KERNEL_DATA_PA, len: POOL_PA + POOL_TABLES * PAGE - KERNEL_DATA_PA };
+    space.map(data.pa, data, Access::KernelData)?;
+    for stack in 0..=u64::from(MAX_CPUS) {
+        let pages = Region { pa: STACKS_PA + stack * RING0_STACK_STRIDE + PAGE, len: 2 * PAGE };
+        space.map(pages.pa, pages, Access::KernelData)?;
+    }
+    space.map(HANDOFF_PA, Region { pa: HANDOFF_PA, len: PAGE }, Access::KernelData)
+}
+
+/// With SEV-SNP ring 0 has the secure processor's pages and those it shares with the host; ring 3 reads the host's certificates.
+/// Devices have no page: their registers are reached by calls.
+fn map_snp<M: TableMemory>(space: &mut AddressSpace<M>) -> Result<(), MapError> {
+    let secure = Region { pa: OTHER_CPUS_PA, len: CPUID_PA + PAGE - OTHER_CPUS_PA };
+    space.map(secure.pa, secure, Access::KernelData)?;
+    let shared = Region { pa: SHARED_PA, len: SHARED_END_PA - SHARED_PA };
+    space.map_shared(shared.pa, shared, Access::KernelData)?;
+    let certificates = Region { pa: CERTIFICATES_PA, len: CERTIFICATES_BYTES };
+    space.map_shared(LINEAR_VA + certificates.pa, certificates, Access::UserConst)
 }
 
 fn map_image<M: TableMemory>(space: &mut AddressSpace<M>) -> Result<(), MapError> {
@@ -123,15 +155,15 @@ fn map_stacks<M: TableMemory>(space: &mut AddressSpace<M>, stacks: Region) -> Re
 
 fn map_linear<M: TableMemory>(space: &mut AddressSpace<M>, engine: &EngineMemory) -> Result<(), MapError> {
     let [low, high] = engine.heap;
-    let window = [
+    let private = [
         (Region { pa: HANDOFF_PA, len: PAGE }, Access::UserConst),
-        (Region { pa: DMA_PA, len: DMA_BYTES }, Access::UserData),
         (engine.blobs, Access::UserConst),
         (low, Access::UserData),
         (high, Access::UserData),
-        (Region { pa: VIRTIO_PA, len: PAGE }, Access::UserDevice),
     ];
-    window.into_iter().try_for_each(|(region, access)| space.map(LINEAR_VA + region.pa, region, access))
+    private.into_iter().try_for_each(|(region, access)| space.map(LINEAR_VA + region.pa, region, access))?;
+    let window = Region { pa: DMA_PA, len: DMA_BYTES };
+    space.map_shared(LINEAR_VA + window.pa, window, Access::UserData)
 }
 
 const fn large(pa: u64) -> Region {
@@ -211,13 +243,18 @@ pub(crate) mod tests {
 
     impl Built {
         fn new(memory_bytes: u64, cpus: u32, has_giant_pages: bool) -> Self {
+            Self::within(Tee::Simulated, memory_bytes, cpus, has_giant_pages)
+        }
+
+        fn within(tee: Tee, memory_bytes: u64, cpus: u32, has_giant_pages: bool) -> Self {
             let engine = EngineMemory::from_handoff(&handoff(memory_bytes, cpus)).unwrap();
             let mut tables = FakeTables::with_room_for(64);
+            tables.private = tee.private_flag();
             let data_table = tables.allocate().unwrap();
             for (index, &entry) in DATA_TABLE.0.iter().enumerate() {
                 tables.fill(data_table, index, 1, entry, 0);
             }
-            let space = build(tables, has_giant_pages, data_table, &engine).unwrap();
+            let space = build(tables, has_giant_pages, tee, data_table, &engine).unwrap();
             let root = space.root();
             Self(space.into_memory(), root)
         }
@@ -288,11 +325,57 @@ pub(crate) mod tests {
         }
     }
 
+    const SNP: Tee = Tee::SevSnp { c_bit: 51 };
+
     #[test]
     fn large_machines_fit_the_pool() {
         for (memory_bytes, has_giant_pages) in [(256 << 30, true), (48 << 30, false)] {
-            let built = Built::new(memory_bytes, 64, has_giant_pages);
-            assert_ne!(built.at(LINEAR_VA + memory_bytes + (1 << 30) - 1), 0);
+            for tee in [Tee::Simulated, SNP] {
+                let built = Built::within(tee, memory_bytes, 64, has_giant_pages);
+                assert_ne!(built.at(LINEAR_VA + memory_bytes + (1 << 30) - 1), 0);
+            }
+        }
+    }
+
+    #[test]
+    fn with_snp_the_host_sees_the_window_and_ring_0s_shared_pages_alone() {
+        let flag = SNP.private_flag();
+        let (plain, built) = (Built::new(5 << 30, 2, true), Built::within(SNP, 5 << 30, 2, true));
+        let private = [
+            KERNEL_TEXT_PA,
+            KERNEL_DATA_PA,
+            POOL_PA,
+            STACKS_PA + PAGE,
+            FAULT_STACK_TOP - PAGE,
+            HANDOFF_PA,
+            ENGINE_VA,
+            ENGINE_VA + ENGINE_DATA_OFFSET,
+            LINEAR_VA + HANDOFF_PA,
+            LINEAR_VA + BLOBS_PA,
+            LINEAR_VA + (2 << 30),
+            LINEAR_VA + (4 << 30),
+            STACKS_VA + STACK_STRIDE - 1,
+        ];
+        for va in private {
+            // Kernel data is mapped by small pages where there is no table of it.
+            assert_eq!(built.at(va) & flag, flag, "{va:#x}");
+            assert_eq!(built.at(va) & 7, plain.at(va) & 7, "{va:#x}");
+        }
+        assert_eq!(built.at(LINEAR_VA + DMA_PA), leaf(DMA_PA, Size::Large, Access::UserData));
+        let shared = SHARED_END_PA - PAGE;
+        assert_eq!(built.at(shared), leaf(shared, Size::Small, Access::KernelData));
+        let read_only = leaf(CERTIFICATES_PA, Size::Small, Access::UserConst);
+        assert_eq!(built.at(LINEAR_VA + CERTIFICATES_PA), read_only);
+        assert_eq!(built.at(CPUID_PA), leaf(CPUID_PA, Size::Small, Access::KernelData) | flag);
+        for va in [
+            LINEAR_VA + VIRTIO_PA,
+            0xFEC0_0000,
+            0xFEE0_0000,
+            STACKS_PA,
+            OTHER_CPUS_PA - PAGE,
+            SHARED_PA - PAGE,
+        ] {
+            assert_eq!(built.at(va), 0, "{va:#x}");
         }
     }
 

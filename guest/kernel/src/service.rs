@@ -7,7 +7,7 @@ use vial_abi::Handoff;
 use vial_abi::call::{CONSOLE_MAX, CallError, REPORT_OUT_BYTES};
 use vial_abi::memory::{ENGINE_RODATA_OFFSET, ENGINE_VA};
 use vial_abi::report::REQUEST_BYTES;
-use vial_hal::platform::{Console, Cpus, Tee, UserMemory};
+use vial_hal::platform::{Console, Cpus, Devices, Tee, UserMemory};
 use vial_hal::request::{Request, Served};
 
 /// What the call service knows; the same for all cpus and never changed.
@@ -35,7 +35,7 @@ impl Kernel {
     /// Why the call was refused.
     pub fn serve(
         &self,
-        platform: &mut (impl Console + Cpus + Tee + UserMemory),
+        platform: &mut (impl Console + Cpus + Devices + Tee + UserMemory),
         cpu: u32,
         request: Request,
     ) -> Result<Served, CallError> {
@@ -49,6 +49,10 @@ impl Kernel {
             }
             Request::Report { request, out } => return self.report(platform, cpu, request, out),
             Request::Exit { code } => return Ok(Served::Exit(code)),
+            Request::ReadDevice { offset } => {
+                return platform.read_device(offset).map(|value| Served::Value(value.into()));
+            }
+            Request::WriteDevice { offset, value } => platform.write_device(offset, value)?,
             Request::BootReport { .. } | Request::HandOver { .. } => return Err(CallError::UnknownCall),
         }
         Ok(Served::Value(0))
@@ -172,6 +176,17 @@ mod tests {
         assert_eq!(ask(&mut platform, print(BUFFER)), Ok(Served::Value(0)));
         assert_eq!(ask(&mut platform, print(LINEAR_VA)), Err(CallError::BadRange));
         assert_eq!(platform.lines, [b"listening"]);
+    }
+
+    #[test]
+    fn devices_are_reached_by_call_where_ring_3_does_not_see_them() {
+        let (read, write) = (Request::ReadDevice { offset: 8 }, Request::WriteDevice { offset: 8, value: 7 });
+        let mut platform = FakePlatform::default();
+        assert_eq!(ask(&mut platform, read), Err(CallError::UnknownCall));
+        assert_eq!(ask(&mut platform, write), Err(CallError::UnknownCall));
+        platform.devices = Some([].into());
+        assert_eq!(ask(&mut platform, write), Ok(Served::Value(0)));
+        assert_eq!(ask(&mut platform, read), Ok(Served::Value(7)));
     }
 
     #[test]

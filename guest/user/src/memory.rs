@@ -8,9 +8,11 @@ use crate::virtio::mmio::Slot;
 use crate::width::word;
 use alloc::vec::Vec;
 use vial_abi::Handoff;
+use vial_abi::launch_page::Tee;
 use vial_abi::memory::{
-    BLOBS_MAX_BYTES, BLOBS_PA, BOOT_HEAP_PA, DMA_BYTES, DMA_PA, ENGINE_BYTES, ENGINE_PA, KERNEL_TEXT_PA,
-    LINEAR_VA, Region, VIRTIO_PA, VIRTIO_SLOT_BYTES, VIRTIO_SLOTS, heap, ram,
+    BLOBS_MAX_BYTES, BLOBS_PA, BOOT_HEAP_PA, CERTIFICATES_BYTES, CERTIFICATES_PA, DMA_BYTES, DMA_PA,
+    ENGINE_BYTES, ENGINE_PA, KERNEL_TEXT_PA, LINEAR_VA, Region, VIRTIO_PA, VIRTIO_SLOT_BYTES, VIRTIO_SLOTS,
+    heap, ram,
 };
 
 /// How a program sees physical memory.
@@ -81,14 +83,17 @@ impl Memory {
         }
     }
 
-    /// The DMA window and the device slots; `None` the second time.
-    pub fn take_devices(&mut self) -> Option<(Window, Vec<Slot>)> {
+    /// The DMA window and the device slots of an appliance in `tee`; `None` the second time.
+    pub fn take_devices(&mut self, tee: Tee) -> Option<(Window, Vec<Slot>)> {
         if !core::mem::take(&mut self.has_devices) {
             return None;
         }
         // SAFETY: by the memory map the window is this program's, and taken once.
         let window = unsafe { Window::new(self.at(DMA_PA), DMA_PA, word(DMA_BYTES)) };
         let slots = (0..VIRTIO_SLOTS).map(|index| {
+            if tee.is_snp() {
+                return Slot::called(index);
+            }
             let registers = self.at(VIRTIO_PA + index * VIRTIO_SLOT_BYTES);
             // SAFETY: by the memory map a slot's registers are mapped there, and taken once.
             unsafe { Slot::new(registers, index) }
@@ -129,12 +134,38 @@ impl Memory {
         Some(unsafe { core::slice::from_raw_parts(from, word(region.len)) })
     }
 
+    /// Where the host adds certificates to reports.
+    #[must_use]
+    pub fn host_certificates(&self, tee: Tee) -> HostCertificates {
+        let is_mapped = self.view == View::Linear && tee.is_snp();
+        HostCertificates(is_mapped.then(|| self.at(CERTIFICATES_PA).expose_provenance()))
+    }
+
     fn at(&self, pa: u64) -> *mut u8 {
         let offset = match self.view {
             View::Identity => 0,
             View::Linear => LINEAR_VA,
         };
         core::ptr::with_exposed_provenance_mut(word(offset + pa))
+    }
+}
+
+/// The pages in which the host leaves certificates for a report, with SEV-SNP.
+#[derive(Clone, Copy, Debug)]
+pub struct HostCertificates(Option<usize>);
+
+impl HostCertificates {
+    /// A copy of them; nothing without SEV-SNP. From the host: untrusted.
+    #[must_use]
+    pub fn read(&self) -> Vec<u8> {
+        let words = (0..CERTIFICATES_BYTES).step_by(8);
+        let places = self.0.into_iter().flat_map(|start| words.clone().map(move |at| start + word(at)));
+        let read = |at| {
+            let word = core::ptr::with_exposed_provenance::<u64>(at);
+            // SAFETY: the kernel maps these pages readable for the engine; the host may write them at any time, hence volatile.
+            unsafe { word.read_volatile() }
+        };
+        places.map(read).flat_map(u64::to_le_bytes).collect()
     }
 }
 
@@ -173,8 +204,8 @@ mod tests {
     fn each_part_is_taken_once() {
         // SAFETY: no part is touched: slots and window are made, not used.
         let mut memory = unsafe { Memory::assume(View::Linear, 0) };
-        assert_eq!(memory.take_devices().map(|(_, slots)| slots.len()), Some(8));
-        assert!(memory.take_devices().is_none());
+        assert_eq!(memory.take_devices(Tee::Simulated).map(|(_, slots)| slots.len()), Some(8));
+        assert!(memory.take_devices(Tee::Simulated).is_none());
         assert!(!memory.put(BLOBS_PA, &[1]), "the engine has no successor");
         assert!(memory.blob(Region { pa: DMA_PA, len: 1 }).is_none());
     }

@@ -86,6 +86,20 @@ pub fn wake_cpu(cpu: u32) -> Result<(), CallError> {
     unsafe { call(Call::WakeCpu, cpu.into(), 0, 0) }.map(drop)
 }
 
+/// Reads a register of the virtio slots where they are not mapped; 0, which is no device, where ring 0 refuses.
+#[must_use]
+pub fn read_device(offset: u64) -> u32 {
+    // SAFETY: takes no pointer.
+    let read = unsafe { call(Call::ReadDevice, offset, 0, 0) };
+    read.ok().and_then(|value| u32::try_from(value).ok()).unwrap_or(0)
+}
+
+/// Writes a register of the virtio slots where they are not mapped.
+pub fn write_device(offset: u64, value: u32) {
+    // SAFETY: takes no pointer; what the device does is the driver's duty, as where registers are mapped.
+    let _refused = unsafe { call(Call::WriteDevice, offset, value.into(), 0) };
+}
+
 fn address(bytes: &[u8]) -> u64 {
     bytes.as_ptr().expose_provenance() as u64
 }

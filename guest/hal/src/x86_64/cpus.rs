@@ -1,6 +1,7 @@
 //! Starting other cpus.
 
 use super::segments::{self, Stacks};
+use super::snp::{publish_stacks, secure};
 use super::{Hardware, LocalApic, Lock, Ring0, Start, enter};
 use crate::apic::{self, Timer};
 use crate::features::Features;
@@ -8,7 +9,7 @@ use core::ptr;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use vial_abi::ExitCode;
 use vial_abi::call::CallError;
-use vial_abi::memory::{STACK_STRIDE, STACKS_VA, TRAMPOLINE_PA};
+use vial_abi::memory::{OTHER_CPUS_PA, STACK_STRIDE, STACKS_VA, TRAMPOLINE_PA};
 
 /// A cpu that does not answer for so long is given up.
 const PATIENCE_MS: u64 = 1000;
@@ -55,6 +56,7 @@ impl Starting {
     /// Makes these what [`crate::platform::Cpus::start`] uses.
     pub fn publish(self) {
         VIAL_STARTED_ROOT.store(self.root, Ordering::Relaxed);
+        publish_stacks(self.first_stack_top, self.stack_stride);
         ORDER.with(|order| order.starting = Some(self));
     }
 }
@@ -68,8 +70,12 @@ pub fn prepare_vectors(ring0: Ring0, features: Features) {
     ring0.reset_x87();
 }
 
-/// Sets the running cpu's interrupts up; needs the kernel's tables.
+/// Sets the running cpu's interrupts up; needs the kernel's tables. With SEV-SNP the local APIC is one that answers by MSR: no
+/// page of the host's is mapped.
 pub fn prepare_interrupts(ring0: Ring0, features: Features) -> Timer {
+    if secure().is_some() && !features.has_x2apic {
+        super::exit(ring0, ExitCode::SnpPage.value());
+    }
     let timer = if features.has_tsc_deadline { Timer::TscDeadline } else { Timer::OneShot };
     apic::enable(&mut LocalApic::switch_on(ring0, features.has_x2apic), timer);
     timer
@@ -90,6 +96,9 @@ pub(super) fn start(on: &Hardware, cpu: u32, entry: u64, argument: u64) -> Resul
         Ok(STARTED.load(Ordering::Relaxed) + 1)
     })?;
     let deadline = on.ring0.tsc() + PATIENCE_MS * on.tsc_khz;
+    if secure().is_some() {
+        open_firmware();
+    }
     apic::start_cpu(&mut LocalApic::current(), cpu, (TRAMPOLINE_PA >> 12) as u8);
     while STARTED.load(Ordering::Acquire) != expected {
         if on.ring0.tsc() > deadline {
@@ -106,7 +115,10 @@ extern "C" fn vial_started() -> ! {
     // SAFETY: reached from the trampoline only, in ring 0.
     let ring0 = unsafe { Ring0::assume() };
     let order = ORDER.with(|order| order.starting.zip(order.start.take()));
-    let Some((starting, (cpu, start))) = order else { ring0.halt() };
+    let Some((starting, (cpu, start))) = order else { ring0.hlt_forever() };
+    if let Some(secure) = secure() {
+        secure.join(ring0, cpu);
+    }
     // SAFETY: this cpu's first and only load; its number is below the limit, as the kernel checked, and its
     // stacks are the kernel's own.
     unsafe { segments::load(cpu as usize, starting.stacks(cpu)) };
@@ -114,6 +126,26 @@ extern "C" fn vial_started() -> ! {
     prepare_interrupts(ring0, starting.features);
     STARTED.fetch_add(1, Ordering::Release);
     enter(ring0, start)
+}
+
+/// Lets cpus go that firmware keeps, which start with SEV-SNP where the launch measurement says: not in real mode.
+fn open_firmware() {
+    let door = ptr::with_exposed_provenance_mut::<u32>(OTHER_CPUS_PA as usize);
+    // SAFETY: `Secure::publish` has the page mapped, which firmware's cpus only read.
+    unsafe { door.write_volatile(started_cpu()) };
+}
+
+#[cfg(target_os = "none")]
+fn started_cpu() -> u32 {
+    unsafe extern "C" {
+        static vial_started_cpu_flat: u8;
+    }
+    (&raw const vial_started_cpu_flat).addr() as u32
+}
+
+#[cfg(not(target_os = "none"))]
+const fn started_cpu() -> u32 {
+    0
 }
 
 /// Puts the real-mode code where started cpus begin.

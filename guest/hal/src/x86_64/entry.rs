@@ -108,7 +108,8 @@ global_asm!(
     options(att_syntax),
 );
 
-// Copied to TRAMPOLINE_PA: real mode to 32-bit protected mode. A started cpu has CS = TRAMPOLINE_PA / 16.
+// Copied to TRAMPOLINE_PA: real mode to 32-bit protected mode. A started cpu has CS = TRAMPOLINE_PA / 16. With SEV-SNP it comes
+// from firmware, in 32-bit mode, with segments of all memory but no descriptors.
 global_asm!(
     ".section .text.vial_trampoline, \"ax\"",
     ".code16",
@@ -136,6 +137,8 @@ global_asm!(
     "movw %ax, %ds",
     "movw %ax, %es",
     "movw %ax, %ss",
+    ".global vial_started_cpu_flat",
+    "vial_started_cpu_flat:",
     "movl VIAL_STARTED_ROOT, %eax",
     "movl $vial_started_cpu_64, %edi",
     "jmp vial_long_mode",

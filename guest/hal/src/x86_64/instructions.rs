@@ -1,7 +1,8 @@
 //! Privileged instructions, one a function.
 
-use crate::platform::{CpuId, Msrs, Ports};
+use super::user::ALLOW_USER;
 use core::arch::asm;
+use vial_snp::{Invalid, PageSize};
 
 /// Proof that the program runs in ring 0 and owns the machine: it may use ports, model-specific registers and
 /// control registers.
@@ -61,48 +62,51 @@ impl Ring0 {
     }
 
     /// Sleeps with interrupts on until one was served. The handler returns with interrupts off.
-    pub fn sleep(self) {
+    pub(super) fn hlt(self) {
         // SAFETY: ring 0 by `self`; the IDT is loaded before anything waits, and the handler keeps all registers.
         unsafe { asm!("sti", "hlt", "cli") };
     }
 
     /// Sleeps for ever.
-    pub fn halt(self) -> ! {
+    pub(super) fn hlt_forever(self) -> ! {
         loop {
             // SAFETY: ring 0 by `self`; interrupts are off, so nothing runs any more.
             unsafe { asm!("cli", "hlt", options(nomem, nostack)) };
         }
     }
-}
 
-impl Ports for Ring0 {
-    fn write_u8(&mut self, port: u16, value: u8) {
+    pub(super) fn out_u8(self, port: u16, value: u8) {
         // SAFETY: ring 0 by `self`; the ports in use reach devices that write no memory of ours.
         unsafe { asm!("out dx, al", in("dx") port, in("al") value, options(nomem, nostack)) };
     }
 
-    fn write_u32(&mut self, port: u16, value: u32) {
-        // SAFETY: as above; the TEE's doorbell writes the host page only, which is read as volatile memory.
+    pub(super) fn out_u32(self, port: u16, value: u32) {
+        // SAFETY: as above; doorbells have the host write shared pages only, which are read as volatile memory. Memory that
+        // was written before is written when the host looks.
         unsafe { asm!("out dx, eax", in("dx") port, in("eax") value, options(nostack)) };
     }
 
-    fn read_u8(&mut self, port: u16) -> u8 {
+    /// As [`Self::out_u32`] with interrupts on until one was served.
+    pub(super) fn out_u32_until_interrupt(self, port: u16) {
+        // SAFETY: as above; the IDT is loaded before anything waits, and the handler keeps all registers.
+        unsafe { asm!("sti", "out dx, eax", "cli", in("dx") port, in("eax") 0) };
+    }
+
+    pub(super) fn in_u8(self, port: u16) -> u8 {
         let value;
         // SAFETY: as above.
         unsafe { asm!("in al, dx", in("dx") port, out("al") value, options(nomem, nostack)) };
         value
     }
-}
 
-impl CpuId for Ring0 {
-    fn cpuid(&self, leaf: u32, subleaf: u32) -> [u32; 4] {
-        let found = core::arch::x86_64::__cpuid_count(leaf, subleaf);
-        [found.eax, found.ebx, found.ecx, found.edx]
+    pub(super) fn in_u32(self, port: u16) -> u32 {
+        let value;
+        // SAFETY: as above.
+        unsafe { asm!("in eax, dx", in("dx") port, out("eax") value, options(nomem, nostack)) };
+        value
     }
-}
 
-impl Msrs for Ring0 {
-    fn read_msr(&self, register: u32) -> u64 {
+    pub(super) fn rdmsr(self, register: u32) -> u64 {
         let (low, high): (u32, u32);
         // SAFETY: ring 0 by `self`; callers name registers that `cpuid` announced.
         unsafe {
@@ -111,18 +115,54 @@ impl Msrs for Ring0 {
         join(low, high)
     }
 
-    fn write_msr(&mut self, register: u32, value: u64) {
+    pub(super) fn wrmsr(self, register: u32, value: u64) {
         let [low, high] = split(value);
-        // SAFETY: as above; the registers in use (APIC, KVM clock) change no memory but the clock's own page.
+        // SAFETY: as above; the registers in use (APIC, KVM clock, GHCB) change no memory but shared pages.
         unsafe { asm!("wrmsr", in("ecx") register, in("eax") low, in("edx") high, options(nostack)) };
+    }
+
+    /// VMGEXIT: the host does what the GHCB's register names. Spec: AMD APM vol. 3 (24594) rev 3.36.
+    pub(super) fn vmgexit(self) {
+        // SAFETY: ring 0 by `self`; the host sees and changes shared pages only, which are read as volatile memory.
+        unsafe { asm!("rep vmmcall", options(nostack)) };
+    }
+
+    /// As [`Self::vmgexit`] with interrupts on until one was served.
+    pub(super) fn vmgexit_until_interrupt(self) {
+        // SAFETY: as above; the IDT is loaded before anything waits, and the handler keeps all registers.
+        unsafe { asm!("sti", "rep vmmcall", "cli") };
+    }
+
+    /// PVALIDATE. Spec: AMD APM vol. 3 (24594) rev 3.36.
+    pub(super) fn pvalidate(self, va: u64, size: PageSize, is_valid: bool) -> Result<(), Invalid> {
+        let (code, is_unchanged): (u64, u8);
+        let size = u32::from(size == PageSize::Large);
+        // SAFETY: ring 0 by `self`; callers validate pages that nobody uses yet. They may be ring 3's.
+        unsafe {
+            asm!("pushfq", "or qword ptr [rsp], {allow}", "popfq",
+                ".byte 0xF2, 0x0F, 0x01, 0xFF", "setc {unchanged}",
+                "pushfq", "and qword ptr [rsp], {forbid}", "popfq",
+                allow = const ALLOW_USER, forbid = const !ALLOW_USER, unchanged = out(reg_byte) is_unchanged,
+                inout("rax") va => code, in("ecx") size, in("edx") u32::from(is_valid));
+        }
+        outcome(code as u32, is_unchanged == 1)
     }
 }
 
-fn join(low: u32, high: u32) -> u64 {
+/// What PVALIDATE's code and carry flag mean.
+pub(super) const fn outcome(code: u32, is_unchanged: bool) -> Result<(), Invalid> {
+    match code {
+        0 if is_unchanged => Err(Invalid::Unchanged),
+        0 => Ok(()),
+        6 => Err(Invalid::Size),
+        _ => Err(Invalid::Failed),
+    }
+}
+
+pub(super) fn join(low: u32, high: u32) -> u64 {
     u64::from(low) | u64::from(high) << 32
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the two halves of a register")]
-const fn split(value: u64) -> [u32; 2] {
+pub(super) const fn split(value: u64) -> [u32; 2] {
     [value as u32, (value >> 32) as u32]
 }

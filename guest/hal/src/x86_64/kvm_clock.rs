@@ -1,9 +1,11 @@
 //! KVM's paravirtual clock, read once. The host writes the page: every field is read by value.
 
 use super::Ring0;
+use super::snp::secure;
 use crate::clock::KvmTime;
 use crate::platform::Msrs as _;
 use core::cell::UnsafeCell;
+use vial_abi::memory::CLOCK_PA;
 
 const WALL_CLOCK: u32 = 0x4B56_4D00;
 const SYSTEM_TIME: u32 = 0x4B56_4D01;
@@ -23,7 +25,7 @@ static PAGE: Page = Page(UnsafeCell::new([0; 16]));
 
 /// Asks KVM for the time; none if it does not answer. Only with [`crate::features::Features::has_kvm_clock`].
 pub fn kvm_time(mut ring0: Ring0) -> Option<KvmTime> {
-    let address = PAGE.0.get().addr() as u64;
+    let address = words().addr() as u64;
     ring0.write_msr(WALL_CLOCK, address + 32);
     ring0.write_msr(SYSTEM_TIME, address | SYSTEM_TIME_ON);
     let is_set = (0..PATIENCE).any(|_| word(0) != 0 && word(0) & 1 == 0);
@@ -43,9 +45,16 @@ fn pair(at: usize) -> u64 {
 }
 
 fn word(at: usize) -> u32 {
-    let first = PAGE.0.get().cast::<u32>();
-    // SAFETY: callers name words 0 to 10 of the page's 16.
-    let word = unsafe { first.add(at) };
-    // SAFETY: inside a static; the host may write it at any time, hence volatile.
+    // SAFETY: callers name words 0 to 10 of 16.
+    let word = unsafe { words().add(at) };
+    // SAFETY: inside a static or a shared page; the host may write it at any time, hence volatile.
     unsafe { word.read_volatile() }
+}
+
+/// Where the host writes: a page of ours, or one that is shared with it where it sees no other.
+fn words() -> *const u32 {
+    match secure() {
+        None => PAGE.0.get().cast(),
+        Some(_) => core::ptr::with_exposed_provenance(CLOCK_PA as usize),
+    }
 }

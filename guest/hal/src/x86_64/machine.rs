@@ -1,9 +1,10 @@
 //! The machine as ring 0's call service sees it.
 
+use super::snp::{Seat, secure, with_secrets};
 use super::{LocalApic, Lock, Ring0};
 use crate::apic::{self, ApicRegisters as _, Register, Timer};
 use crate::clock;
-use crate::platform::{Console, Cpus, Msrs as _, Ports as _, Tee};
+use crate::platform::{Console, Cpus, Devices, Msrs as _, Ports as _, Tee};
 use crate::serial::{Serial, console_line};
 use crate::tee::{self, DoorbellPage, Response};
 use core::cell::UnsafeCell;
@@ -11,6 +12,7 @@ use core::fmt;
 use core::fmt::Write as _;
 use vial_abi::call::{CallError, REPORT_OUT_BYTES};
 use vial_abi::launch_page::Machine;
+use vial_abi::memory::VIRTIO_PA;
 use vial_abi::{ExitCode, Mark, port};
 
 const TSC_DEADLINE: u32 = 0x6E0;
@@ -76,12 +78,34 @@ impl Tee for Hardware {
     ) -> Result<u64, CallError> {
         RESPONSE.with(|response| {
             let mut page = &HOST_PAGE;
-            let len = match self.machine {
-                Machine::Vial => tee::by_doorbell(&mut self.ring0, &mut page, report_data, response),
-                Machine::Qemu => tee::by_serial(&mut self.ring0, report_data, response),
+            let len = match (secure(), self.machine) {
+                (Some(secure), _) => by_message(secure.seat(self.ring0), report_data, response),
+                (None, Machine::Vial) => tee::by_doorbell(&mut self.ring0, &mut page, report_data, response),
+                (None, Machine::Qemu) => tee::by_serial(&mut self.ring0, report_data, response),
             }?;
             Ok(deliver(self, response.get(..len).unwrap_or_default()))
         })
+    }
+}
+
+/// Asks the secure processor.
+fn by_message(seat: Seat, report_data: &[u8; 64], response: &mut Response) -> Result<usize, CallError> {
+    let report = seat.ask(|ghcb| {
+        Ok(with_secrets(|secrets| vial_snp::request::report(ghcb, secrets, report_data, response)))
+    });
+    report.map_err(|_| CallError::NoTee)
+}
+
+impl Devices for Hardware {
+    fn read_device(&mut self, offset: u64) -> Result<u32, CallError> {
+        let secure = secure().ok_or(CallError::UnknownCall)?;
+        Ok(secure.seat(self.ring0).ask(|ghcb| ghcb.read_device(VIRTIO_PA + offset)))
+    }
+
+    fn write_device(&mut self, offset: u64, value: u32) -> Result<(), CallError> {
+        let secure = secure().ok_or(CallError::UnknownCall)?;
+        secure.seat(self.ring0).ask(|ghcb| ghcb.write_device(VIRTIO_PA + offset, value));
+        Ok(())
     }
 }
 

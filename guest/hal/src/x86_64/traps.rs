@@ -1,9 +1,11 @@
 //! The way into ring 0: stubs, and what they call.
 
 use super::machine;
+use super::snp::secure;
 use super::user::opcode;
 use super::{Hardware, LocalApic, Ring0};
 use crate::apic::{ApicRegisters as _, Register};
+use crate::platform::CpuId as _;
 use crate::trap::{Frame, Meaning, Report};
 
 #[cfg(target_os = "none")]
@@ -28,8 +30,9 @@ pub(super) fn stubs() -> u64 {
 /// Called by the stubs with interrupts off.
 #[unsafe(no_mangle)]
 extern "C" fn vial_trap(frame: &mut Frame) {
-    match frame.meaning(opcode) {
+    match frame.meaning(secure().is_some(), opcode) {
         Meaning::Call => call(frame),
+        Meaning::CpuId => cpuid(frame),
         Meaning::Wake => {
             frame.mask_interrupts();
             LocalApic::current().write(Register::EndOfInterrupt, 0);
@@ -47,6 +50,14 @@ fn call(frame: &mut Frame) {
 
 #[cfg(not(target_os = "none"))]
 fn call(_frame: &mut Frame) {}
+
+/// Answers CPUID for ring 3; a register's upper half is cleared, as the instruction does.
+fn cpuid(frame: &mut Frame) {
+    // SAFETY: trap handlers run in ring 0.
+    let ring0 = unsafe { Ring0::assume() };
+    let found = ring0.cpuid(frame.rax as u32, frame.rcx as u32);
+    [frame.rax, frame.rbx, frame.rcx, frame.rdx] = found.map(u64::from);
+}
 
 /// Prints registers, no memory, and ends the appliance.
 fn fatal(frame: &Frame) -> ! {

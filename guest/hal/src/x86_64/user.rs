@@ -12,7 +12,7 @@ const USER_RFLAGS: u64 = 2;
 
 /// RFLAGS.AC: ring 0 may touch ring 3's pages although CR4.SMAP is set. Set by POPFQ, since emulated ring 0 knows
 /// no STAC; without SMAP it means nothing in ring 0. The trap stubs clear it.
-const ALLOW_USER: i32 = 1 << 18;
+pub(super) const ALLOW_USER: i32 = 1 << 18;
 
 /// Where and with what ring 3 starts.
 #[derive(Clone, Copy, Debug)]

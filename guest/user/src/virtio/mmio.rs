@@ -4,7 +4,9 @@
 use super::ring::{Ring, Shape};
 use super::{DeviceError, Kind};
 use crate::dma::Window;
+use crate::syscall;
 use core::hint::spin_loop;
+use vial_abi::memory::VIRTIO_SLOT_BYTES;
 
 const MAGIC: usize = 0x000;
 const VERSION: usize = 0x004;
@@ -44,8 +46,17 @@ pub(super) const EVENT_INDEX: u64 = 1 << 29;
 /// A slot whose device nobody drives yet.
 #[derive(Debug)]
 pub struct Slot {
-    registers: *mut u8,
+    registers: Registers,
     index: u64,
+}
+
+/// How registers are reached.
+#[derive(Clone, Copy, Debug)]
+enum Registers {
+    /// They are mapped here.
+    Mapped(*mut u8),
+    /// By calls of ring 0, from this byte of the slots on.
+    Called(u64),
 }
 
 // SAFETY: registers belong to the slot, whichever cpu holds it.
@@ -58,7 +69,13 @@ impl Slot {
     /// `registers` is where its registers are mapped, uncached, and nothing else uses them.
     #[must_use]
     pub const unsafe fn new(registers: *mut u8, index: u64) -> Self {
-        Self { registers, index }
+        Self { registers: Registers::Mapped(registers), index }
+    }
+
+    /// Slot `index` where no registers are mapped: ring 0 is asked for each.
+    #[must_use]
+    pub const fn called(index: u64) -> Self {
+        Self { registers: Registers::Called(index * VIRTIO_SLOT_BYTES), index }
     }
 
     /// Number of the slot.
@@ -107,15 +124,25 @@ impl Slot {
     }
 
     fn read(&self, register: usize) -> u32 {
-        let at = self.registers.wrapping_add(register).cast::<u32>();
-        // SAFETY: registers are mapped and aligned, as the slot's maker promised.
-        unsafe { at.read_volatile() }
+        match self.registers {
+            Registers::Mapped(start) => {
+                let at = start.wrapping_add(register).cast::<u32>();
+                // SAFETY: registers are mapped and aligned, as the slot's maker promised.
+                unsafe { at.read_volatile() }
+            }
+            Registers::Called(start) => syscall::read_device(start + register as u64),
+        }
     }
 
     fn write(&self, register: usize, value: u32) {
-        let at = self.registers.wrapping_add(register).cast::<u32>();
-        // SAFETY: registers are mapped and aligned, as the slot's maker promised.
-        unsafe { at.write_volatile(value) }
+        match self.registers {
+            Registers::Mapped(start) => {
+                let at = start.wrapping_add(register).cast::<u32>();
+                // SAFETY: registers are mapped and aligned, as the slot's maker promised.
+                unsafe { at.write_volatile(value) }
+            }
+            Registers::Called(start) => syscall::write_device(start + register as u64, value),
+        }
     }
 
     fn write_address(&self, register: usize, pa: u64) {
