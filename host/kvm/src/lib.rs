@@ -2,11 +2,14 @@
 //!
 //! Trust: guest memory is written by the guest at any time; it is reached through `vm-memory`'s volatile accesses only.
 
+mod board;
 mod cpu;
+mod feature;
 mod file;
 mod machine;
 mod memory;
 
+pub use board::Board;
 pub use cpu::{Cpu, Exit};
 pub use file::read_volatile_at;
 pub use machine::{KvmError, Machine};

@@ -10,7 +10,7 @@ use vial_abi::memory::{VIRTIO_IRQ, VIRTIO_PA, VIRTIO_SLOT_BYTES, ram};
 use vial_devices::block::Backend;
 use vial_devices::network::GUEST_MAC;
 use vial_devices::{Lanes, Transport, block, net, rng};
-use vial_kvm::{Cpu, KvmError, Machine, Memory, allocate, populate};
+use vial_kvm::{Board, Cpu, KvmError, Machine, Memory, allocate, populate};
 use vial_launch::LoadPlan;
 use vm_memory::{Bytes as _, GuestAddress};
 use vmm_sys_util::eventfd::EventFd;
@@ -127,7 +127,7 @@ impl Vmm {
         let listening = Arc::new(event()?);
         let soon = config.disk.bytes();
         let transports = transports(soon);
-        let slots = connect(&machine, &transports)?;
+        let slots = connect(machine.board(), &transports)?;
         let threads = devices(&slots, &memory, config.disk, config.listener, &listening)?;
         let bus = Arc::new(Bus {
             memory: memory.clone(),
@@ -163,14 +163,14 @@ fn transports(disk_bytes: u64) -> [Transport; 3] {
     ]
 }
 
-fn connect(machine: &Machine, transports: &[Transport; 3]) -> Result<Vec<Slot>, StartError> {
+fn connect(board: &Board, transports: &[Transport; 3]) -> Result<Vec<Slot>, StartError> {
     let mut slots = Vec::new();
     for (pin, transport) in (VIRTIO_IRQ..).zip(transports) {
         let address = VIRTIO_PA + u64::from(pin - VIRTIO_IRQ) * VIRTIO_SLOT_BYTES + QUEUE_NOTIFY;
         let (doorbell, interrupt) = (Arc::new(event()?), Arc::new(event()?));
-        machine.interrupt(&interrupt, pin)?;
+        board.interrupt(&interrupt, pin)?;
         // The network's two queues ring one bell.
-        (0..2).try_for_each(|queue| machine.doorbell(&doorbell, address, queue))?;
+        (0..2).try_for_each(|queue| board.doorbell(&doorbell, address, queue))?;
         slots.push(Slot { lanes: transport.lanes(), doorbell, interrupt });
     }
     Ok(slots)
