@@ -22,6 +22,8 @@ const CURVE_P384: u32 = 2;
 const KEY_BYTES: usize = 1028;
 const SIGNATURE_BYTES: usize = 512;
 const NUMBER_BYTES: usize = 72;
+/// Bytes of a secret key.
+const SECRET_BYTES: usize = 48;
 
 /// What the owner says about the guest. All of it stands in reports, too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +77,8 @@ impl OwnerKey {
     /// # Errors
     /// It is neither, or is encrypted, or of another curve.
     pub fn parse(bytes: &[u8]) -> Result<Self, IdentityError> {
-        let raw = || SigningKey::from_slice(bytes).ok();
+        // The crate fills shorter numbers up.
+        let raw = || SigningKey::from_slice(bytes).ok().filter(|_| bytes.len() == SECRET_BYTES);
         let key = core::str::from_utf8(bytes).ok().and_then(from_pem).or_else(raw);
         key.map(Self).ok_or(IdentityError { found_bytes: bytes.len() })
     }
