@@ -2,6 +2,8 @@
 
 use std::io::Error;
 
+use vial_abi::launch_page::Tee;
+
 use crate::machine::KvmError;
 use crate::sev::firmware::meaning;
 
@@ -41,6 +43,18 @@ pub enum SevError {
         step: &'static str,
         /// Where, in guest physical memory.
         gpa: u64,
+    },
+    /// The plan is another TEE's.
+    Plan {
+        /// The plan's TEE.
+        found: Tee,
+    },
+    /// The launch page names another C-bit than the processor's.
+    CBit {
+        /// The launch page's.
+        found: u8,
+        /// The processor's.
+        expected: u32,
     },
     /// A part of the plan is no whole pages of private memory.
     Place {
@@ -92,6 +106,12 @@ impl core::fmt::Display for SevError {
             ),
             Self::Stalled { step, gpa } => {
                 write!(f, "{step} at {gpa:#x}: found no progress, expected the kernel to load pages")
+            }
+            Self::Plan { found } => {
+                write!(f, "load plan: found one of the TEE {found:?}, expected one of SEV-SNP")
+            }
+            Self::CBit { found, expected } => {
+                write!(f, "launch page: found C-bit {found}, expected {expected}, which is this processor's")
             }
             Self::Place { gpa, bytes } => write!(
                 f,

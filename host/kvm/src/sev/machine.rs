@@ -6,6 +6,7 @@ use kvm_bindings::{
 use kvm_ioctls::VmFd;
 use std::fs::File;
 use std::sync::Arc;
+use vial_abi::launch_page::Tee;
 use vial_abi::memory::{PAGE, Region};
 use vial_launch::Part;
 
@@ -66,6 +67,7 @@ impl SevMachine {
     pub fn launch(&self, launch: &Launch<'_>) -> Result<Vec<Cpu>, SevError> {
         let parts = launch.plan.parts();
         self.check(&parts)?;
+        check_c_bit(&self.cpuid, launch.plan.tee())?;
         let cpuid = cpuid::page(&self.features(0))?;
         let channel = Channel { vm: &self.vm, device: &self.device };
         launch::start(channel, launch.policy)?;
@@ -105,6 +107,19 @@ impl SevMachine {
             expected = part.end();
         }
         Ok(())
+    }
+}
+
+/// A guest that sets another bit in its page tables than its processor means does not get beyond its first page fault.
+/// Spec: AMD APM vol. 3 (24594) appendix E, CPUID 8000_001FH.
+fn check_c_bit(cpuid: &CpuId, tee: Tee) -> Result<(), SevError> {
+    let leaf = cpuid.as_slice().iter().find(|entry| entry.function == 0x8000_001F && entry.eax != 0);
+    match (tee, leaf.map(|entry| entry.ebx & 0x3F)) {
+        (Tee::SevSnp { c_bit }, Some(expected)) if u32::from(c_bit) != expected => {
+            Err(SevError::CBit { found: c_bit, expected })
+        }
+        (Tee::SevSnp { .. }, _) => Ok(()),
+        (found, _) => Err(SevError::Plan { found }),
     }
 }
 

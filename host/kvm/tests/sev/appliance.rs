@@ -13,11 +13,15 @@ pub(crate) const SHARED: [Region; 2] =
     [Region { pa: 0, len: 2 << 20 }, Region { pa: DMA_PA, len: DMA_BYTES }];
 
 pub(crate) fn plan() -> LoadPlan {
+    plan_for(Tee::SevSnp { c_bit: 51 })
+}
+
+pub(crate) fn plan_for(tee: Tee) -> LoadPlan {
     let page = LaunchPage {
         manifest_digest: [7; 48],
         memory_bytes: MEMORY_BYTES,
         cpus: CPUS,
-        tee: Tee::SevSnp { c_bit: 51 },
+        tee,
         machine: Machine::Vial,
         measure: Measure::Full,
         kv: Kv::F16,

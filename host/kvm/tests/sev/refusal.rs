@@ -1,9 +1,10 @@
 //! Launches that fail: each names its step, what was found and what was expected, and leaves nothing open.
 
+use vial_abi::launch_page::Tee;
 use vial_abi::memory::{DMA_PA, Region};
 use vial_kvm::{SevError, SevMachine};
 
-use crate::appliance::{SHARED, launch, memory, plan, start};
+use crate::appliance::{SHARED, launch, memory, plan, plan_for, start};
 use crate::kernel::under;
 use crate::script::{Correction, Record, Script};
 use crate::wire::{EXIT_HYPERCALL, GUEST_MEMFD, MEMORY_ATTRIBUTES, USER_MEMORY2, VM_TYPES};
@@ -150,4 +151,24 @@ fn a_plan_that_lies_in_shared_memory_is_refused_before_the_launch() {
         assert!(!record.labels().contains(&"SEV 100"));
         assert_eq!(record.left, 0);
     }
+}
+
+#[test]
+fn a_launch_page_with_another_c_bit_or_tee_is_refused_before_the_launch() {
+    let of = |c_bit: u32| Script {
+        cpuid: vec![[0x8000_001F, 0, 0, 0x1A, 0x1000 | c_bit, 0, 0]],
+        ..Script::default()
+    };
+    let (error, record) = refused(of(47));
+    assert_eq!(error.to_string(), "launch page: found C-bit 51, expected 47, which is this processor's");
+    assert!(!record.labels().contains(&"SEV 100"));
+    let memory = memory();
+    let plan = plan_for(Tee::SimulatedSnp { c_bit: 51 });
+    let (started, record) = under(of(51), || start(&memory, &launch(&plan)).map(drop));
+    let error = started.unwrap_err().to_string();
+    assert!(
+        error.contains("found one of the TEE SimulatedSnp") && error.contains("expected one of SEV-SNP"),
+        "{error}"
+    );
+    assert!(!record.labels().contains(&"SEV 100") && record.left == 0);
 }
