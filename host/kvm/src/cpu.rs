@@ -1,14 +1,22 @@
 //! One virtual cpu.
 
-use kvm_bindings::{kvm_regs, kvm_segment};
+use kvm_bindings::{
+    KVM_MEMORY_EXIT_FLAG_PRIVATE, KVM_SYSTEM_EVENT_SEV_TERM, kvm_regs, kvm_segment, kvm_sregs,
+};
 use kvm_ioctls::{VcpuExit, VcpuFd};
+use std::sync::Arc;
 use vial_launch::{Segment, StartState};
 
 use crate::machine::{KvmError, refused};
+use crate::sev::{Ended, PrivateMemory, answer};
 
 /// A virtual cpu; belongs to the thread that runs it.
 #[derive(Debug)]
-pub struct Cpu(VcpuFd);
+pub struct Cpu {
+    vcpu: VcpuFd,
+    /// Memory whose pages the guest may share, or not.
+    memory: Option<Arc<PrivateMemory>>,
+}
 
 /// Why the guest stopped for the VMM.
 #[derive(Debug)]
@@ -24,34 +32,56 @@ pub enum Exit<'a> {
     /// Nothing for the VMM to do.
     Nothing,
     /// The cpu cannot go on, and why.
-    Broken(&'static str),
+    Broken(String),
 }
 
 impl Cpu {
     pub(crate) fn new(vcpu: VcpuFd) -> Self {
-        Self(vcpu)
+        Self { vcpu, memory: None }
+    }
+
+    /// One that converts pages of `memory` as its guest asks.
+    pub(crate) fn with(vcpu: VcpuFd, memory: Arc<PrivateMemory>) -> Self {
+        Self { vcpu, memory: Some(memory) }
     }
 
     /// Sets the registers of the load plan.
     pub(crate) fn start_in(&self, start: &StartState) -> Result<(), KvmError> {
-        let mut special = self.0.get_sregs().map_err(refused("read registers"))?;
+        self.start_from(self.special()?, start)
+    }
+
+    /// Sets these registers and clears all others, as they are measured.
+    pub(crate) fn start_measured(&self, start: &StartState) -> Result<(), KvmError> {
+        let apic_base = self.special()?.apic_base;
+        self.start_from(kvm_sregs { apic_base, ..kvm_sregs::default() }, start)
+    }
+
+    fn special(&self) -> Result<kvm_sregs, KvmError> {
+        self.vcpu.get_sregs().map_err(refused("read registers"))
+    }
+
+    fn start_from(&self, mut special: kvm_sregs, start: &StartState) -> Result<(), KvmError> {
         special.cs = segment(&start.code);
         for data in [&mut special.ds, &mut special.es, &mut special.fs, &mut special.gs, &mut special.ss] {
             *data = segment(&start.data);
         }
         special.tr = segment(&start.task);
         special.cr0 = start.cr0;
-        self.0.set_sregs(&special).map_err(refused("set registers"))?;
+        self.vcpu.set_sregs(&special).map_err(refused("set registers"))?;
         let general = kvm_regs { rip: start.rip, rflags: start.rflags, ..kvm_regs::default() };
-        self.0.set_regs(&general).map_err(refused("set registers"))
+        self.vcpu.set_regs(&general).map_err(refused("set registers"))
     }
 
-    /// Runs the guest until it needs the VMM.
+    /// Runs the guest until it needs the VMM. Pages that it wants shared, or private, are converted here.
     ///
     /// # Errors
     /// KVM itself failed.
     pub fn run(&mut self) -> Result<Exit<'_>, KvmError> {
-        match self.0.run() {
+        match self.vcpu.run() {
+            Ok(VcpuExit::Hypercall(call)) => {
+                answer(self.memory.as_deref(), call);
+                Ok(Exit::Nothing)
+            }
             Ok(exit) => Ok(of_exit(exit)),
             Err(error) if error.errno() == libc::EINTR || error.errno() == libc::EAGAIN => Ok(Exit::Nothing),
             Err(error) => Err(refused("run a cpu")(error)),
@@ -61,20 +91,28 @@ impl Cpu {
     /// Where it stands, for people; 0 if that cannot be told.
     #[must_use]
     pub fn instruction(&self) -> u64 {
-        self.0.get_regs().map(|registers| registers.rip).unwrap_or_default()
+        self.vcpu.get_regs().map(|registers| registers.rip).unwrap_or_default()
     }
 }
 
 fn of_exit(exit: VcpuExit<'_>) -> Exit<'_> {
+    let broken = |why: &str| Exit::Broken(why.to_owned());
     match exit {
         VcpuExit::IoOut(port, bytes) => Exit::Out(port, bytes),
         VcpuExit::IoIn(port, bytes) => Exit::In(port, bytes),
         VcpuExit::MmioWrite(address, bytes) => Exit::Write(address, bytes),
         VcpuExit::MmioRead(address, bytes) => Exit::Read(address, bytes),
-        VcpuExit::Shutdown => Exit::Broken("triple fault"),
-        VcpuExit::InternalError => Exit::Broken("an instruction KVM cannot emulate"),
-        VcpuExit::FailEntry(..) => Exit::Broken("a state the processor does not enter"),
-        VcpuExit::SystemEvent(..) => Exit::Broken("a reset"),
+        VcpuExit::Shutdown => broken("triple fault"),
+        VcpuExit::InternalError => broken("an instruction KVM cannot emulate"),
+        VcpuExit::FailEntry(..) => broken("a state the processor does not enter"),
+        VcpuExit::SystemEvent(KVM_SYSTEM_EVENT_SEV_TERM, data) => {
+            Exit::Broken(Ended::Terminated(data.first().copied().unwrap_or_default()).to_string())
+        }
+        VcpuExit::SystemEvent(..) => broken("a reset"),
+        VcpuExit::MemoryFault { flags, gpa, size } => {
+            let is_private = flags & u64::from(KVM_MEMORY_EXIT_FLAG_PRIVATE) != 0;
+            Exit::Broken(Ended::Fault { is_private, gpa, size }.to_string())
+        }
         _ => Exit::Nothing,
     }
 }

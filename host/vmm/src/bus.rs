@@ -21,7 +21,8 @@ pub(crate) struct Bus {
     pub(crate) memory: Memory,
     pub(crate) slots: Vec<Mutex<Transport>>,
     pub(crate) console: Mutex<Port>,
-    pub(crate) tee: Mutex<Box<dyn ReportDevice>>,
+    /// The simulated TEE, where there is no other.
+    pub(crate) tee: Option<Mutex<Box<dyn ReportDevice>>>,
     pub(crate) events: Mutex<Sender<Event>>,
     pub(crate) started: Instant,
     /// Written when the appliance accepts requests.
@@ -85,8 +86,8 @@ impl Bus {
     }
 
     fn report(&self, bytes: &[u8]) {
-        if let Ok(page) = bytes.try_into().map(u32::from_le_bytes) {
-            answer(lock(&self.tee).as_mut(), &self.memory, page);
+        if let (Ok(page), Some(tee)) = (bytes.try_into().map(u32::from_le_bytes), &self.tee) {
+            answer(lock(tee).as_mut(), &self.memory, page);
         }
     }
 

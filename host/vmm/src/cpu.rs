@@ -31,7 +31,7 @@ fn step(cpu: &mut Cpu, index: u32, bus: &Bus) -> Option<Ended> {
             return None;
         }
         Ok(Exit::Nothing) => return None,
-        Ok(Exit::Broken(why)) => why.to_owned(),
+        Ok(Exit::Broken(why)) => why,
         Err(error) => error.to_string(),
     };
     Some(Ended::Broken(format!("cpu {index} at {:#x}: {why}", cpu.instruction())))

@@ -16,11 +16,13 @@ mod net;
 mod qemu;
 mod rng;
 mod seccomp;
+mod sev;
 mod start;
 mod tee;
 
 pub use disk::FileDisk;
 pub use event::{Ended, Event};
 pub use qemu::QemuConfig;
+pub use sev::SnpConfig;
 pub use start::{Config, StartError, Vmm};
 pub use tee::ReportDevice;

@@ -33,6 +33,7 @@ const ALLOWED: &[i64] = &[
     libc::SYS_mremap,
     libc::SYS_mprotect,
     libc::SYS_madvise,
+    libc::SYS_fallocate,
     libc::SYS_brk,
     libc::SYS_futex,
     libc::SYS_sched_yield,

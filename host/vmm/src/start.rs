@@ -10,7 +10,7 @@ use vial_abi::memory::{VIRTIO_IRQ, VIRTIO_PA, VIRTIO_SLOT_BYTES, ram};
 use vial_devices::block::Backend;
 use vial_devices::network::GUEST_MAC;
 use vial_devices::{Lanes, Transport, block, net, rng};
-use vial_kvm::{Cpu, KvmError, Machine, Memory, allocate, populate};
+use vial_kvm::{Board, Cpu, KvmError, Machine, Memory, SevError, SevMachine, allocate, populate};
 use vial_launch::LoadPlan;
 use vm_memory::{Bytes as _, GuestAddress};
 use vmm_sys_util::eventfd::EventFd;
@@ -53,6 +53,9 @@ pub enum StartError {
     /// KVM refused something.
     #[error(transparent)]
     Kvm(#[from] KvmError),
+    /// The host starts no guest of SEV-SNP, or not this one.
+    #[error(transparent)]
+    Sev(#[from] SevError),
     /// Memory, events or sockets.
     #[error("{what}: {error}")]
     System {
@@ -91,6 +94,8 @@ pub struct Vmm {
 pub(crate) enum Host {
     /// KVM: kept for its interrupts.
     Kvm { _machine: Machine },
+    /// KVM with SEV-SNP.
+    Sev { _machine: SevMachine },
     /// A process of QEMU.
     Qemu { _process: Qemu },
 }
@@ -118,32 +123,78 @@ impl Vmm {
     /// What the system refused.
     pub fn start(config: Config) -> Result<Self, StartError> {
         let started = Instant::now();
-        let [low, high] = ram(config.memory_bytes);
-        let memory = allocate(&[(low.pa, low.len), (high.pa, high.len)]).map_err(system("guest memory"))?;
+        let memory = memory(config.memory_bytes)?;
         load(&config.plan, &memory)?;
         let machine = Machine::new(&memory)?;
-        let (sender, events) = channel();
-        let address = config.listener.local_addr().map_err(system("listener"))?;
-        let listening = Arc::new(event()?);
         let soon = config.disk.bytes();
-        let transports = transports(soon);
-        let slots = connect(&machine, &transports)?;
-        let threads = devices(&slots, &memory, config.disk, config.listener, &listening)?;
+        let outside = Outside { disk: config.disk, listener: config.listener, tee: Some(config.tee) };
+        let ready = Ready::connect(machine.board(), &memory, outside, started)?;
+        let cpus = (0..config.plan.cpus()).map(|index| machine.cpu(index, config.plan.start()));
+        let cpus = cpus.collect::<Result<_, _>>()?;
+        let vmm = ready.run(cpus, Host::Kvm { _machine: machine })?;
+        std::thread::spawn(move || populate(&memory, soon));
+        Ok(vmm)
+    }
+}
+
+/// What a machine has to do with.
+pub(crate) struct Outside {
+    pub(crate) disk: Arc<dyn Backend>,
+    pub(crate) listener: TcpListener,
+    /// The simulated TEE, where there is no other.
+    pub(crate) tee: Option<Box<dyn ReportDevice>>,
+}
+
+/// A machine whose devices are connected.
+pub(crate) struct Ready {
+    events: Receiver<Event>,
+    sender: Sender<Event>,
+    address: SocketAddr,
+    bus: Arc<Bus>,
+    threads: Vec<Thread>,
+}
+
+impl Ready {
+    pub(crate) fn connect(
+        board: &Board,
+        memory: &Memory,
+        outside: Outside,
+        started: Instant,
+    ) -> Result<Self, StartError> {
+        let (sender, events) = channel();
+        let address = outside.listener.local_addr().map_err(system("listener"))?;
+        let listening = Arc::new(event()?);
+        let transports = transports(outside.disk.bytes());
+        let slots = connect(board, &transports)?;
+        let threads = devices(&slots, memory, outside.disk, outside.listener, &listening)?;
         let bus = Arc::new(Bus {
             memory: memory.clone(),
             slots: transports.into_iter().map(Mutex::new).collect(),
             console: Mutex::new(console::port(sender.clone())),
-            tee: Mutex::new(config.tee),
+            tee: outside.tee.map(Mutex::new),
             events: Mutex::new(sender.clone()),
             started,
             listening,
         });
-        let cpus = (0..config.plan.cpus()).map(|index| machine.cpu(index, config.plan.start()));
-        let cpus: Vec<Cpu> = cpus.collect::<Result<_, _>>()?;
-        spawn(threads, cpus, &bus, memory, soon);
-        seccomp::apply().map_err(StartError::Seccomp)?;
-        Ok(Self::of(events, sender, address, Host::Kvm { _machine: machine }))
+        Ok(Self { events, sender, address, bus, threads })
     }
+
+    /// Lets the cpus go. `host` is kept as long as the machine is.
+    pub(crate) fn run(self, cpus: Vec<Cpu>, host: Host) -> Result<Vmm, StartError> {
+        for (index, cpu) in (0..).zip(cpus) {
+            let bus = Arc::clone(&self.bus);
+            std::thread::spawn(move || cpu::run(cpu, index, &bus));
+        }
+        self.threads.into_iter().for_each(|thread| drop(std::thread::spawn(thread)));
+        seccomp::apply().map_err(StartError::Seccomp)?;
+        Ok(Vmm::of(self.events, self.sender, self.address, host))
+    }
+}
+
+/// The machine's memory, all zeros.
+pub(crate) fn memory(bytes: u64) -> Result<Memory, StartError> {
+    let [low, high] = ram(bytes);
+    allocate(&[(low.pa, low.len), (high.pa, high.len)]).map_err(system("guest memory"))
 }
 
 fn load(plan: &LoadPlan, memory: &Memory) -> Result<(), StartError> {
@@ -163,14 +214,14 @@ fn transports(disk_bytes: u64) -> [Transport; 3] {
     ]
 }
 
-fn connect(machine: &Machine, transports: &[Transport; 3]) -> Result<Vec<Slot>, StartError> {
+fn connect(board: &Board, transports: &[Transport; 3]) -> Result<Vec<Slot>, StartError> {
     let mut slots = Vec::new();
     for (pin, transport) in (VIRTIO_IRQ..).zip(transports) {
         let address = VIRTIO_PA + u64::from(pin - VIRTIO_IRQ) * VIRTIO_SLOT_BYTES + QUEUE_NOTIFY;
         let (doorbell, interrupt) = (Arc::new(event()?), Arc::new(event()?));
-        machine.interrupt(&interrupt, pin)?;
+        board.interrupt(&interrupt, pin)?;
         // The network's two queues ring one bell.
-        (0..2).try_for_each(|queue| machine.doorbell(&doorbell, address, queue))?;
+        (0..2).try_for_each(|queue| board.doorbell(&doorbell, address, queue))?;
         slots.push(Slot { lanes: transport.lanes(), doorbell, interrupt });
     }
     Ok(slots)
@@ -214,16 +265,6 @@ fn devices(
         Box::new(network),
         Box::new(move || randomness::serve(&lanes, &random_memory, &mut source, &random_bell, &interrupt)),
     ])
-}
-
-/// `soon`: bytes of memory that the guest surely fills.
-fn spawn(threads: Vec<Thread>, cpus: Vec<Cpu>, bus: &Arc<Bus>, memory: Memory, soon: u64) {
-    for (index, cpu) in (0..).zip(cpus) {
-        let bus = Arc::clone(bus);
-        std::thread::spawn(move || cpu::run(cpu, index, &bus));
-    }
-    threads.into_iter().for_each(|thread| drop(std::thread::spawn(thread)));
-    std::thread::spawn(move || populate(&memory, soon));
 }
 
 fn event() -> Result<EventFd, StartError> {
