@@ -34,7 +34,7 @@ const RING_0_LINES_MAX: usize = 3000;
 const RING_0: [&str; 2] = ["guest/hal/src/", "guest/kernel/src/"];
 
 /// Of it, what one TEE alone needs. A machine has one of these at most, so each is held apart and short.
-const RING_0_TEES: [&str; 1] = ["guest/hal/src/tdx/"];
+const RING_0_TEES: [&[&str]; 1] = [&["guest/hal/src/tdx/", "guest/hal/src/x86_64/tdcall.rs"]];
 const TEE_LINES_MAX: usize = 800;
 
 /// A ring 0 that has grown too large, or a TEE's part of it.
@@ -42,9 +42,9 @@ const TEE_LINES_MAX: usize = 800;
 pub fn ring_0(tree: &[Source]) -> Option<Finding> {
     let is_in = |source: &Source, folders: &[&str]| folders.iter().any(|one| source.path.starts_with(one));
     let is_common = |source: &Source| {
-        is_in(source, &RING_0) && !is_in(source, &RING_0_TEES) && !source.path.ends_with("/fake.rs")
+        is_in(source, &RING_0) && !is_in(source, &RING_0_TEES.concat()) && !source.path.ends_with("/fake.rs")
     };
-    let tees = RING_0_TEES.into_iter().map(|tee| (tee, lines_of(tree, |source| is_in(source, &[tee]))));
+    let tees = RING_0_TEES.into_iter().map(|tee| (tee[0], lines_of(tree, |source| is_in(source, tee))));
     let too_large = tees.into_iter().find(|&(_, lines)| lines > TEE_LINES_MAX);
     let common = ("guest/hal, guest/kernel", lines_of(tree, is_common));
     let place = too_large.or_else(|| (common.1 > RING_0_LINES_MAX).then_some(common));

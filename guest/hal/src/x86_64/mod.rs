@@ -16,6 +16,7 @@ mod lock;
 mod machine;
 mod segments;
 mod tables;
+mod tdcall;
 mod traps;
 mod user;
 
