@@ -21,6 +21,7 @@ pub mod event_log;
 pub mod gpt;
 pub mod header;
 pub mod manifest;
+pub mod rtmr;
 pub mod signature;
 pub mod tree;
 

@@ -21,6 +21,7 @@ pub mod ovmf;
 mod part;
 mod plan;
 mod start;
+pub mod tdx;
 mod vmsa;
 
 pub use chain::Chain;

@@ -18,6 +18,7 @@ mod machine;
 mod segments;
 mod snp;
 mod tables;
+mod tdcall;
 mod traps;
 mod user;
 
