@@ -54,9 +54,9 @@ const fn patch(va: u64, access: Access) -> Patch {
 /// Large pages of the low directory that the host sees with SEV-SNP: ring 0's shared pages and the DMA window. The entry code has
 /// flagged all memory as private.
 pub fn shared() -> impl Iterator<Item = Patch> {
-    let window = (DMA_PA..DMA_PA + DMA_BYTES).step_by(LARGE_PAGE as usize);
+    let pages = (0..DMA_BYTES / LARGE_PAGE).map(|page| DMA_PA + page * LARGE_PAGE);
     let window =
-        window.map(|va| Patch { index: index(va), entry: leaf(va, Size::Large, Access::UserData), va });
+        pages.map(|va| Patch { index: index(va), entry: leaf(va, Size::Large, Access::UserData), va });
     let ring_0 = Patch { index: 0, entry: leaf(0, Size::Large, Access::KernelData), va: SHARED_PA };
     core::iter::once(ring_0).chain(window)
 }

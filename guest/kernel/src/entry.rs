@@ -20,7 +20,6 @@ use vial_kernel::layout::{
     self, DATA_TABLE, EngineMemory, FAULT_STACK_TOP, POOL_PA, POOL_TABLES, RING0_STACK_STRIDE, STACKS_PA,
 };
 use vial_kernel::service::Kernel;
-use vial_snp::pages::{State, validate};
 
 const FIRST_STACK_TOP: u64 = STACKS_PA + RING0_STACK_STRIDE;
 
@@ -59,7 +58,9 @@ extern "C" fn vial_kernel_main() -> ! {
     hardware.mark(Mark::Kernel);
     let starting = take_over(ring0, &handoff);
     if let Some(secure) = secure {
-        claim(ring0, secure, &handoff);
+        // Firmware's tables do not map memory above the device hole.
+        let [_, high] = ram(handoff.launch.memory_bytes);
+        secure.claim(ring0, LINEAR_VA + high.pa, high);
     }
     x86_64::prepare_vectors(ring0, starting.features);
     hardware.machine = handoff.launch.machine;
@@ -101,15 +102,6 @@ fn take_over(ring0: Ring0, handoff: &Handoff) -> Starting {
     // SAFETY: `layout::build` maps kernel text, data and stacks at their physical addresses.
     unsafe { x86_64::switch_to(root | space.private()) };
     starting
-}
-
-/// Memory above the device hole, which firmware's tables do not map, becomes the guest's own.
-fn claim(ring0: Ring0, secure: Secure, handoff: &Handoff) {
-    let [_, high] = ram(handoff.launch.memory_bytes);
-    secure.seat(ring0).ask(|ghcb| {
-        ghcb.set_state(high, State::Private)?;
-        validate(ghcb.processor, LINEAR_VA + high.pa, high.len)
-    });
 }
 
 /// Frequency and wall clock, by the best source there is.

@@ -1,12 +1,12 @@
 //! The kernel's address space. Kernel addresses are physical ones; the engine's are those of
 //! `vial_abi::memory`.
 
+use crate::secure;
 use vial_abi::Handoff;
 use vial_abi::launch_page::Tee;
 use vial_abi::memory::{
-    BLOBS_PA, CERTIFICATES_BYTES, CERTIFICATES_PA, CPUID_PA, DMA_BYTES, DMA_PA, ENGINE_BYTES,
-    ENGINE_DATA_OFFSET, ENGINE_PA, ENGINE_RODATA_OFFSET, ENGINE_VA, HANDOFF_PA, KERNEL_DATA_PA,
-    KERNEL_TEXT_PA, LARGE_PAGE, LINEAR_VA, MAX_CPUS, OTHER_CPUS_PA, PAGE, Region, SHARED_END_PA, SHARED_PA,
+    BLOBS_PA, DMA_BYTES, DMA_PA, ENGINE_BYTES, ENGINE_DATA_OFFSET, ENGINE_PA, ENGINE_RODATA_OFFSET,
+    ENGINE_VA, HANDOFF_PA, KERNEL_DATA_PA, KERNEL_TEXT_PA, LARGE_PAGE, LINEAR_VA, MAX_CPUS, PAGE, Region,
     STACK_STRIDE, STACKS_VA, VIRTIO_PA, heap, ram, round_up, stacks,
 };
 use vial_hal::page::{Access, Size, Table};
@@ -87,8 +87,8 @@ pub fn build<M: TableMemory>(
     let mut space = AddressSpace::new(tables, has_giant_pages, tee.private_flag())?;
     space.map(KERNEL_TEXT_PA, large(KERNEL_TEXT_PA), Access::KernelText)?;
     if tee.is_snp() {
-        map_private_data(&mut space)?;
-        map_snp(&mut space)?;
+        secure::map_data(&mut space)?;
+        secure::map_pages(&mut space)?;
     } else {
         space.adopt(KERNEL_DATA_PA, data_table)?;
         map_devices(&mut space)?;
@@ -106,28 +106,6 @@ fn map_devices<M: TableMemory>(space: &mut AddressSpace<M>) -> Result<(), MapErr
     }
     let registers = Region { pa: VIRTIO_PA, len: PAGE };
     space.map_shared(LINEAR_VA + VIRTIO_PA, registers, Access::UserDevice)
-}
-
-/// What [`DATA_TABLE`] maps, by entries that say it is private.
-fn map_private_data<M: TableMemory>(space: &mut AddressSpace<M>) -> Result<(), MapError> {
-    let data = Region { pa: KERNEL_DATA_PA, len: POOL_PA + POOL_TABLES * PAGE - KERNEL_DATA_PA };
-    space.map(data.pa, data, Access::KernelData)?;
-    for stack in 0..=u64::from(MAX_CPUS) {
-        let pages = Region { pa: STACKS_PA + stack * RING0_STACK_STRIDE + PAGE, len: 2 * PAGE };
-        space.map(pages.pa, pages, Access::KernelData)?;
-    }
-    space.map(HANDOFF_PA, Region { pa: HANDOFF_PA, len: PAGE }, Access::KernelData)
-}
-
-/// With SEV-SNP ring 0 has the secure processor's pages and those it shares with the host; ring 3 reads the host's certificates.
-/// Devices have no page: their registers are reached by calls.
-fn map_snp<M: TableMemory>(space: &mut AddressSpace<M>) -> Result<(), MapError> {
-    let secure = Region { pa: OTHER_CPUS_PA, len: CPUID_PA + PAGE - OTHER_CPUS_PA };
-    space.map(secure.pa, secure, Access::KernelData)?;
-    let shared = Region { pa: SHARED_PA, len: SHARED_END_PA - SHARED_PA };
-    space.map_shared(shared.pa, shared, Access::KernelData)?;
-    let certificates = Region { pa: CERTIFICATES_PA, len: CERTIFICATES_BYTES };
-    space.map_shared(LINEAR_VA + certificates.pa, certificates, Access::UserConst)
 }
 
 fn map_image<M: TableMemory>(space: &mut AddressSpace<M>) -> Result<(), MapError> {
@@ -201,6 +179,7 @@ pub(crate) mod tests {
     use super::*;
     use std::vec::Vec;
     use vial_abi::launch_page::{Kv, LaunchPage, Machine, Measure, Tee};
+    use vial_abi::memory::{CERTIFICATES_PA, CPUID_PA, OTHER_CPUS_PA, SHARED_END_PA, SHARED_PA};
     use vial_hal::fake::FakeTables;
     use vial_hal::page::leaf;
 

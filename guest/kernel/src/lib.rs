@@ -10,5 +10,6 @@
 
 pub mod layout;
 pub mod report;
+mod secure;
 pub mod service;
 pub mod spans;

@@ -22,6 +22,8 @@ pub struct MachineShape {
     pub cpus: u32,
     /// Memory in bytes.
     pub memory_bytes: u64,
+    /// What protects the appliance.
+    pub tee: Tee,
     /// Which VMM's devices.
     pub machine: Machine,
     /// How much firmware reads before hand-over.
@@ -118,7 +120,7 @@ impl MachineShape {
             manifest_digest: manifest.digest(),
             memory_bytes: self.memory_bytes,
             cpus: self.cpus,
-            tee: Tee::Simulated,
+            tee: self.tee,
             machine: self.machine,
             measure: self.measure,
             kv: self.kv,
@@ -141,7 +143,7 @@ impl Reference {
         let hex = |bytes: &[u8]| Hex(bytes).to_string();
         Ok(Self {
             format: FORMAT.to_string(),
-            tee: crate::simulated::NAME.to_string(),
+            tee: page.tee.evidence().to_string(),
             launch_measurement: hex(&plan.digest()),
             launch_page: hex(&sha384(&page.encode())),
             manifest_digest: hex(&page.manifest_digest),

@@ -24,6 +24,7 @@ mod receipt;
 mod response;
 mod run;
 mod shape;
+mod snp;
 mod terminal;
 mod timeline;
 mod top;

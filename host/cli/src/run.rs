@@ -14,7 +14,8 @@ use vial_launch::LoadPlan;
 use vial_vmm::{Config, Ended, Event, FileDisk, QemuConfig, ReportDevice, StartError, Vmm};
 
 use crate::failure::Failure;
-use crate::shape::{Shape, VmmArg};
+use crate::shape::{Shape, TeeArg, VmmArg};
+use crate::snp::SnpArgs;
 use crate::terminal::{Style, json, print, say};
 use crate::timeline::Timeline;
 
@@ -31,6 +32,8 @@ pub(crate) struct Args {
     /// Where clients connect; port 0 picks a free one.
     #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
     publish: SocketAddr,
+    #[command(flatten)]
+    snp: SnpArgs,
     /// Read the image through the host's page cache, which holds what is read again where the host has memory to spare.
     #[arg(long)]
     cache: bool,
@@ -67,25 +70,33 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let page = machine.launch_page(image.manifest());
     let plan = LoadPlan::new(image.firmware(), &page);
     let plan = plan.map_err(|error| Failure::new(error.to_string(), "build the image again"))?;
-    let tee = SimulatedTee::new(plan.digest(), host_data(&page.manifest_digest));
-    let tee = Box::new(Tee(tee.ok_or_else(|| Failure::new("the simulated TEE has no key", ""))?));
+    let host_data = host_data(&page.manifest_digest);
     let listener = listen(args.publish)?;
     let memory_bytes = machine.memory_bytes;
-    let started = match vmm {
-        VmmArg::Kvm => {
+    let started = match (vmm, args.shape.tee) {
+        (VmmArg::Kvm, TeeArg::SevSnp) => {
             let disk = Arc::new(disk(&image, args.cache)?);
+            Vmm::start_snp(args.snp.config(plan, memory_bytes, host_data, disk, listener)?)
+        }
+        (VmmArg::Kvm, _) => {
+            let (tee, disk) = (simulated(&plan, host_data)?, Arc::new(disk(&image, args.cache)?));
             Vmm::start(Config { plan, memory_bytes, disk, listener, tee })
         }
-        VmmArg::Qemu => {
+        (VmmArg::Qemu, _) => {
             // QEMU binds the address itself.
             let address = listener.local_addr().unwrap_or(args.publish);
             drop(listener);
-            let disk = image.path().to_owned();
+            let (tee, disk) = (simulated(&plan, host_data)?, image.path().to_owned());
             Vmm::start_qemu(QemuConfig { plan, memory_bytes, disk, address, tee })
         }
     };
     let is_locked = image.manifest().encryption.is_some();
     serve(args, &started.map_err(|error| start_failure(&error))?, is_locked)
+}
+
+fn simulated(plan: &LoadPlan, host_data: [u8; 32]) -> Result<Box<dyn ReportDevice>, Failure> {
+    let tee = SimulatedTee::new(plan.digest(), host_data);
+    Ok(Box::new(Tee(tee.ok_or_else(|| Failure::new("the simulated TEE has no key", ""))?)))
 }
 
 /// The VMM asked for, else the one this host can run.
@@ -124,6 +135,8 @@ fn start_failure(error: &StartError) -> Failure {
         StartError::Kvm(kvm) if kvm.error.kind() == std::io::ErrorKind::NotFound => {
             "switch on virtualisation, and load the module kvm_amd or kvm_intel"
         }
+        // What to do stands in the error.
+        StartError::Sev(_) => "",
         StartError::System { what: "qemu-system-x86_64", .. } => "install QEMU: apt install qemu-system-x86",
         StartError::System { .. } => "is there enough memory and are enough files allowed (ulimit -n)?",
         _ => "try another --memory, or report this line",
@@ -174,8 +187,12 @@ fn ready(args: &Args, address: SocketAddr, timeline: &Timeline, is_locked: bool)
     if !args.json {
         timeline.lines().iter().for_each(|line| say(line));
         let what = Style::Good.paint("listening");
-        say(&format!("{what} https://{address}  (KV cache {kv}; SIMULATED TEE; Ctrl-C stops)"));
-        let of_image = format!("--image {}{} --allow-simulated", args.image.display(), args.shape);
+        let (tee, allowed) = match args.shape.tee {
+            TeeArg::SevSnp => ("SEV-SNP", ""),
+            TeeArg::Simulated | TeeArg::SimulatedSnp => ("SIMULATED TEE", " --allow-simulated"),
+        };
+        say(&format!("{what} https://{address}  (KV cache {kv}; {tee}; Ctrl-C stops)"));
+        let of_image = format!("--image {}{}{allowed}", args.image.display(), args.shape);
         if is_locked {
             let unlock = format!("vial unlock https://{address} --key KEY {of_image}");
             say(&format!("{} unlock it with `{unlock}`", Style::Bad.paint("locked:")));

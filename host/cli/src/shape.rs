@@ -1,7 +1,8 @@
 //! The machine an appliance runs on, as flags: `run`, `measure` and `verify` must agree on it.
 
+use clap::ValueEnum as _;
 use core::fmt;
-use vial_abi::launch_page::{Kv, Machine, Measure};
+use vial_abi::launch_page::{Kv, Machine, Measure, Tee};
 use vial_abi::memory::{LARGE_PAGE, MAX_CPUS, MAX_MEMORY_BYTES, MIN_MEMORY_BYTES};
 use vial_attest::MachineShape;
 
@@ -27,6 +28,9 @@ pub(crate) struct Shape {
     /// How the engine keeps keys and values; measured, as all flags of the machine.
     #[arg(long, default_value = "f16", value_enum)]
     pub(crate) kv: KvArg,
+    /// What protects the appliance from its host; measured.
+    #[arg(long, default_value = "simulated", value_enum)]
+    pub(crate) tee: TeeArg,
     /// Which VMM: vial's own on KVM (the default), or QEMU's microvm, which is measured differently.
     #[arg(long, value_enum)]
     pub(crate) vmm: Option<VmmArg>,
@@ -38,6 +42,32 @@ enum MeasureArg {
     Nodes,
     /// Every leaf.
     Full,
+}
+
+/// What protects the appliance from its host.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TeeArg {
+    /// Nothing: reports are signed by a root that everybody has.
+    Simulated,
+    /// Nothing, but the appliance runs as a guest of SEV-SNP whose host and processor vial plays.
+    SimulatedSnp,
+    /// AMD SEV-SNP.
+    SevSnp,
+}
+
+/// Where processors with SEV-SNP have the bit that says a page is encrypted: all so far. Spec: AMD 24593 §15.34.1.
+const C_BIT: u8 = 51;
+/// Where the played one has it: below the end of the addresses that servers know.
+const SIMULATED_C_BIT: u8 = 45;
+
+impl From<TeeArg> for Tee {
+    fn from(tee: TeeArg) -> Self {
+        match tee {
+            TeeArg::Simulated => Self::Simulated,
+            TeeArg::SimulatedSnp => Self::SimulatedSnp { c_bit: SIMULATED_C_BIT },
+            TeeArg::SevSnp => Self::SevSnp { c_bit: C_BIT },
+        }
+    }
 }
 
 /// Which VMM runs the appliance.
@@ -53,7 +83,13 @@ impl Shape {
     /// The machine, if its numbers are in range.
     pub(crate) fn machine(&self, vmm: VmmArg) -> Result<MachineShape, Failure> {
         check(self.memory, self.cpus)?;
+        if vmm == VmmArg::Qemu && self.tee != TeeArg::Simulated {
+            let name = self.tee.to_possible_value().map(|it| it.get_name().to_owned()).unwrap_or_default();
+            let text = format!("--tee: found {name} with QEMU, expected it with vial's own VMM only");
+            return Err(Failure::new(text, "leave --vmm or --tee out"));
+        }
         Ok(MachineShape {
+            tee: self.tee.into(),
             cpus: self.cpus,
             memory_bytes: self.memory,
             machine: if vmm == VmmArg::Kvm { Machine::Vial } else { Machine::Qemu },
@@ -77,6 +113,11 @@ impl fmt::Display for Shape {
         }
         if Kv::from(self.kv) != Kv::F16 {
             write!(out, " --kv {}", Kv::from(self.kv).name())?;
+        }
+        match self.tee {
+            TeeArg::Simulated => {}
+            TeeArg::SimulatedSnp => out.write_str(" --tee simulated-snp")?,
+            TeeArg::SevSnp => out.write_str(" --tee sev-snp")?,
         }
         if self.vmm == Some(VmmArg::Qemu) { out.write_str(" --vmm qemu") } else { Ok(()) }
     }
@@ -123,7 +164,14 @@ mod tests {
 
     #[test]
     fn a_shape_is_written_as_the_flags_that_make_it() {
-        for flags in ["", " --memory 128M --cpus 1", " --measure full --kv q8_0", " --vmm qemu"] {
+        for flags in [
+            "",
+            " --memory 128M --cpus 1",
+            " --measure full --kv q8_0",
+            " --vmm qemu",
+            " --tee simulated-snp",
+            " --cpus 4 --tee sev-snp",
+        ] {
             let line = Line::try_parse_from(format!("vial{flags}").split(' ')).unwrap();
             assert_eq!(line.shape.to_string(), flags);
         }

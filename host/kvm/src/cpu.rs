@@ -1,7 +1,8 @@
 //! One virtual cpu.
 
 use kvm_bindings::{
-    KVM_MEMORY_EXIT_FLAG_PRIVATE, KVM_SYSTEM_EVENT_SEV_TERM, kvm_regs, kvm_segment, kvm_sregs,
+    KVM_MEMORY_EXIT_FLAG_PRIVATE, KVM_MP_STATE_HALTED, KVM_MP_STATE_RUNNABLE, KVM_SYSTEM_EVENT_SEV_TERM,
+    Msrs, kvm_mp_state, kvm_msr_entry, kvm_regs, kvm_segment, kvm_sregs,
 };
 use kvm_ioctls::{VcpuExit, VcpuFd};
 use std::sync::Arc;
@@ -46,7 +47,10 @@ impl Cpu {
     }
 
     /// Sets the registers of the load plan.
-    pub(crate) fn start_in(&self, start: &StartState) -> Result<(), KvmError> {
+    ///
+    /// # Errors
+    /// What KVM refused.
+    pub fn start_in(&self, start: &StartState) -> Result<(), KvmError> {
         self.start_from(self.special()?, start)
     }
 
@@ -70,6 +74,39 @@ impl Cpu {
         self.vcpu.set_sregs(&special).map_err(refused("set registers"))?;
         let general = kvm_regs { rip: start.rip, rflags: start.rflags, ..kvm_regs::default() };
         self.vcpu.set_regs(&general).map_err(refused("set registers"))
+    }
+
+    /// Lets it wait for an interrupt before it goes on, or go on although nothing has started it.
+    ///
+    /// # Errors
+    /// What KVM refused.
+    pub fn set_halted(&self, is_halted: bool) -> Result<(), KvmError> {
+        let mp_state = if is_halted { KVM_MP_STATE_HALTED } else { KVM_MP_STATE_RUNNABLE };
+        self.vcpu.set_mp_state(kvm_mp_state { mp_state }).map_err(refused("set whether a cpu runs"))
+    }
+
+    /// Reads a model-specific register as the guest would; `None` where KVM knows none.
+    #[must_use]
+    pub fn msr(&self, register: u32) -> Option<u64> {
+        let entry = kvm_msr_entry { index: register, ..kvm_msr_entry::default() };
+        let mut list = Msrs::from_entries(&[entry]).ok()?;
+        let read = self.vcpu.get_msrs(&mut list).ok()?;
+        list.as_slice().first().filter(|_| read == 1).map(|entry| entry.data)
+    }
+
+    /// Writes one; `None` where KVM takes it not.
+    #[must_use]
+    pub fn set_msr(&self, register: u32, value: u64) -> Option<()> {
+        let entry = kvm_msr_entry { index: register, data: value, ..kvm_msr_entry::default() };
+        let list = Msrs::from_entries(&[entry]).ok()?;
+        (self.vcpu.set_msrs(&list).ok()? == 1).then_some(())
+    }
+
+    /// Its root table's address as the guest wrote it; `None` while it has no paging.
+    #[must_use]
+    pub fn tables(&self) -> Option<u64> {
+        let special = self.vcpu.get_sregs().ok()?;
+        (special.cr0 >> 31 & 1 == 1).then_some(special.cr3)
     }
 
     /// Runs the guest until it needs the VMM. Pages that it wants shared, or private, are converted here.

@@ -15,6 +15,18 @@ use crate::memory::Memory;
 /// Three pages for the processor's real-mode emulation, in the hole below 4 GiB.
 const TSS_PA: usize = 0xFFFB_D000;
 
+/// First slot of memory that is shown once more.
+const ALIASES: u32 = 8;
+
+/// What CPUID says for one leaf and subleaf.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CpuidLeaf {
+    /// EAX and ECX before.
+    pub asked: [u32; 2],
+    /// EAX, EBX, ECX, EDX after.
+    pub found: [u32; 4],
+}
+
 /// What KVM refused.
 #[derive(Debug)]
 pub struct KvmError {
@@ -59,8 +71,24 @@ impl Machine {
         let cpuid =
             kvm.get_supported_cpuid(KVM_MAX_CPUID_ENTRIES).map_err(refused("read supported features"))?;
         let machine = Self { vm, board, cpuid };
-        machine.add(memory)?;
+        machine.add(memory, 0, 0)?;
         Ok(machine)
+    }
+
+    /// Shows `memory`, a part of the machine's or all, once more at its addresses plus `offset`.
+    ///
+    /// # Errors
+    /// What KVM refused: an offset beyond the addresses that the processor knows.
+    pub fn alias(&self, memory: &Memory, offset: u64) -> Result<(), KvmError> {
+        self.add(memory, ALIASES, offset)
+    }
+
+    /// What KVM offers guests of CPUID.
+    pub fn cpuid(&self) -> impl Iterator<Item = CpuidLeaf> {
+        self.cpuid.as_slice().iter().map(|entry| CpuidLeaf {
+            asked: [entry.function, entry.index],
+            found: [entry.eax, entry.ebx, entry.ecx, entry.edx],
+        })
     }
 
     /// Where devices connect. Their interrupts end with the machine.
@@ -69,12 +97,12 @@ impl Machine {
         &self.board
     }
 
-    fn add(&self, memory: &Memory) -> Result<(), KvmError> {
-        for (slot, region) in (0..).zip(memory.iter()) {
+    fn add(&self, memory: &Memory, first_slot: u32, offset: u64) -> Result<(), KvmError> {
+        for (slot, region) in (first_slot..).zip(memory.iter()) {
             let region = kvm_userspace_memory_region {
                 slot,
                 flags: 0,
-                guest_phys_addr: region.start_addr().0,
+                guest_phys_addr: region.start_addr().0 + offset,
                 memory_size: region.len(),
                 userspace_addr: region.as_ptr().expose_provenance() as u64,
             };

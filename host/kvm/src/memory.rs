@@ -38,6 +38,29 @@ fn region(start: u64, bytes: u64) -> Result<GuestRegionMmap<()>> {
         .ok_or_else(|| Error::other("guest memory: address overflow"))
 }
 
+/// Parts of `memory` as memory of their own (address, bytes): whoever has them reaches nothing else. `None` where one is not whole
+/// inside a run.
+#[must_use]
+pub fn parts(memory: &Memory, runs: &[(u64, u64)]) -> Option<Memory> {
+    let regions: Option<Vec<_>> = runs
+        .iter()
+        .filter(|(_, bytes)| *bytes > 0)
+        .map(|&(start, bytes)| part(memory, start, bytes))
+        .collect();
+    GuestMemoryMmap::from_regions(regions?).ok()
+}
+
+fn part(memory: &Memory, start: u64, bytes: u64) -> Option<GuestRegionMmap<()>> {
+    let region = memory.find_region(GuestAddress(start))?;
+    let offset = start - region.start_addr().0;
+    (offset.checked_add(bytes)? <= region.len()).then_some(())?;
+    let base = region.as_ptr().wrapping_add(usize::try_from(offset).ok()?);
+    let (rights, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_ANONYMOUS | libc::MAP_PRIVATE);
+    // SAFETY: inside a mapping that nothing unmaps: `allocate` made it for as long as the process lives.
+    let mapping = unsafe { MmapRegion::build_raw(base, usize::try_from(bytes).ok()?, rights, flags) };
+    GuestRegionMmap::new(mapping.ok()?, GuestAddress(start))
+}
+
 /// Maps `bytes` of zeros at a large page's boundary. The mapping lives as long as the process: a VM runs to its end.
 fn map_aligned(bytes: usize) -> Result<*mut u8> {
     let (rights, flags) =
@@ -84,6 +107,20 @@ fn back(start: *mut u8, bytes: usize) -> bool {
 mod tests {
     use super::*;
     use vm_memory::Bytes as _;
+
+    #[test]
+    fn a_part_is_the_same_memory_and_no_more_of_it() {
+        let memory = allocate(&[(0, 8 << 20), (1 << 32, 4 << 20)]).unwrap();
+        let part = parts(&memory, &[(2 << 20, 4096), (1 << 32, 4 << 20)]).unwrap();
+        memory.write_obj(7_u32, GuestAddress(2 << 20)).unwrap();
+        assert_eq!(part.read_obj::<u32>(GuestAddress(2 << 20)).unwrap(), 7);
+        for outside in [0, (2 << 20) - 4, (2 << 20) + 4096, 5 << 32] {
+            assert!(part.read_obj::<u32>(GuestAddress(outside)).is_err(), "{outside:#x}");
+        }
+        for (start, bytes) in [(8 << 20, 4096), (4 << 20, (4 << 20) + 1), (0, u64::MAX)] {
+            assert!(parts(&memory, &[(start, bytes)]).is_none());
+        }
+    }
 
     #[test]
     fn memory_is_zero_aligned_and_keeps_what_is_written_while_populated() {

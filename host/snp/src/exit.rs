@@ -23,6 +23,8 @@ const ROOM: u64 = 1 << 32;
 pub enum Then {
     /// It goes on.
     Resumed,
+    /// It goes on, and a message was carried.
+    Carried,
     /// It waits for an interrupt.
     Halted,
     /// The guest wants to end, for a reason of its own.
@@ -81,8 +83,10 @@ pub(crate) fn serve(host: &mut Host, cpu: &Cpu, around: &mut impl Around) -> Res
         0x8000_0001 => device(&page, infos, false, around)?,
         0x8000_0002 => device(&page, infos, true, around)?,
         0x8000_0010 => states(host, &page, around)?,
-        0x8000_0011 => message(host, &page, infos, around)?,
-        0x8000_0012 => message_with_certificates(host, &mut page, infos, around)?,
+        0x8000_0011 => return message(host, &page, infos, around).map(|()| Then::Carried),
+        0x8000_0012 => {
+            return message_with_certificates(host, &mut page, infos, around).map(|()| Then::Carried);
+        }
         other => return offence(format_args!("exits with {other:#x}")),
     }
     Ok(Then::Resumed)
@@ -179,7 +183,7 @@ fn change(host: &mut Host, entry: u64) -> Option<()> {
         2 => false,
         _ => return None,
     };
-    host.ownership.change(pa, size, is_private)
+    if host.is_forgetful { Some(()) } else { host.ownership.change(pa, size, is_private) }
 }
 
 /// Carries a message. Spec: §4.1.7.

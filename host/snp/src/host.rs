@@ -48,6 +48,8 @@ pub struct Host {
     pub certificates: Vec<u8>,
     /// The C-bit.
     pub c_bit: u8,
+    /// It says that it has changed pages, and has not: for tests.
+    pub is_forgetful: bool,
 }
 
 impl Host {

@@ -11,6 +11,7 @@ use vmm_sys_util::eventfd::EventFd;
 
 use crate::console::Port;
 use crate::event::{Ended, Event};
+use crate::start::QUEUE_NOTIFY;
 use crate::tee::{ReportDevice, answer};
 
 /// Registers of a serial port.
@@ -20,6 +21,8 @@ const SERIAL_PORTS: u16 = 8;
 pub(crate) struct Bus {
     pub(crate) memory: Memory,
     pub(crate) slots: Vec<Mutex<Transport>>,
+    /// The slots' bells, for stores that KVM did not turn into rings.
+    pub(crate) doorbells: Vec<Arc<EventFd>>,
     pub(crate) console: Mutex<Port>,
     /// The simulated TEE, where there is no other.
     pub(crate) tee: Option<Mutex<Box<dyn ReportDevice>>>,
@@ -91,6 +94,16 @@ impl Bus {
         }
     }
 
+    /// A store that the VMM was asked for: it may ring a bell.
+    pub(crate) fn store(&self, address: u64, bytes: &[u8]) {
+        let bells = (VIRTIO_PA + QUEUE_NOTIFY..).step_by(512).zip(&self.doorbells);
+        match bells.into_iter().find(|&(bell, _)| bell == address) {
+            // Full: it has rung and was not heard yet.
+            Some((_, bell)) => drop(bell.write(1)),
+            None => self.write(address, bytes),
+        }
+    }
+
     fn slot(&self, address: u64) -> Option<(&Mutex<Transport>, u64)> {
         let offset = address.checked_sub(VIRTIO_PA)?;
         let slot = self.slots.get(usize::try_from(offset / VIRTIO_SLOT_BYTES).ok()?)?;
@@ -103,6 +116,6 @@ fn serial(port: u16) -> Option<u8> {
     u8::try_from(register).ok()
 }
 
-fn ended(code: u8) -> Ended {
+pub(crate) fn ended(code: u8) -> Ended {
     ExitCode::from_value(code).map_or(Ended::Unknown(code), Ended::Exit)
 }

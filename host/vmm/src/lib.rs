@@ -17,6 +17,7 @@ mod qemu;
 mod rng;
 mod seccomp;
 mod sev;
+mod snp;
 mod start;
 mod tee;
 
@@ -24,5 +25,7 @@ pub use disk::FileDisk;
 pub use event::{Ended, Event};
 pub use qemu::QemuConfig;
 pub use sev::SnpConfig;
+pub use snp::Played;
 pub use start::{Config, StartError, Vmm};
 pub use tee::ReportDevice;
+pub use vial_kvm::{IdBlock, Identity, OwnerKey, Policy};

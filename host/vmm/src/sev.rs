@@ -8,6 +8,7 @@ use vial_devices::block::Backend;
 use vial_kvm::{Identity, Launch, Policy, SevMachine};
 use vial_launch::LoadPlan;
 
+use crate::cpu;
 use crate::start::{Host, Outside, Ready, StartError, Vmm, memory};
 
 /// What the guest shares from the start: the pages below firmware, where ring 0 speaks with the host, and devices' window.
@@ -57,6 +58,6 @@ impl Vmm {
             identity: config.identity.as_ref(),
         };
         let cpus = machine.launch(&launch)?;
-        ready.run(cpus, Host::Sev { _machine: machine })
+        ready.run(cpus, cpu::run, Host::Sev { _machine: machine })
     }
 }

@@ -6,6 +6,7 @@ use std::net::TcpListener;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
+use vial_abi::launch_page::Tee;
 use vial_abi::memory::{VIRTIO_IRQ, VIRTIO_PA, VIRTIO_SLOT_BYTES, ram};
 use vial_devices::block::Backend;
 use vial_devices::network::GUEST_MAC;
@@ -24,7 +25,7 @@ use crate::tee::ReportDevice;
 use crate::{console, cpu, rng as randomness, seccomp};
 
 /// Offset of the register a driver rings. Spec: virtio 1.2 §4.2.2.
-const QUEUE_NOTIFY: u64 = 0x50;
+pub(crate) const QUEUE_NOTIFY: u64 = 0x50;
 
 /// What to start.
 pub struct Config {
@@ -122,6 +123,9 @@ impl Vmm {
     /// # Errors
     /// What the system refused.
     pub fn start(config: Config) -> Result<Self, StartError> {
+        if let Tee::SimulatedSnp { c_bit } = config.plan.tee() {
+            return crate::snp::start(config, c_bit, |_| ());
+        }
         let started = Instant::now();
         let memory = memory(config.memory_bytes)?;
         load(&config.plan, &memory)?;
@@ -131,7 +135,7 @@ impl Vmm {
         let ready = Ready::connect(machine.board(), &memory, outside, started)?;
         let cpus = (0..config.plan.cpus()).map(|index| machine.cpu(index, config.plan.start()));
         let cpus = cpus.collect::<Result<_, _>>()?;
-        let vmm = ready.run(cpus, Host::Kvm { _machine: machine })?;
+        let vmm = ready.run(cpus, cpu::run, Host::Kvm { _machine: machine })?;
         std::thread::spawn(move || populate(&memory, soon));
         Ok(vmm)
     }
@@ -172,6 +176,7 @@ impl Ready {
             slots: transports.into_iter().map(Mutex::new).collect(),
             console: Mutex::new(console::port(sender.clone())),
             tee: outside.tee.map(Mutex::new),
+            doorbells: slots.iter().map(|slot| Arc::clone(&slot.doorbell)).collect(),
             events: Mutex::new(sender.clone()),
             started,
             listening,
@@ -179,11 +184,16 @@ impl Ready {
         Ok(Self { events, sender, address, bus, threads })
     }
 
-    /// Lets the cpus go. `host` is kept as long as the machine is.
-    pub(crate) fn run(self, cpus: Vec<Cpu>, host: Host) -> Result<Vmm, StartError> {
+    /// Lets the cpus go, each by `run` on a thread of its own. `host` is kept as long as the machine is.
+    pub(crate) fn run(
+        self,
+        cpus: Vec<Cpu>,
+        run: impl Fn(Cpu, u32, &Bus) + Clone + Send + 'static,
+        host: Host,
+    ) -> Result<Vmm, StartError> {
         for (index, cpu) in (0..).zip(cpus) {
-            let bus = Arc::clone(&self.bus);
-            std::thread::spawn(move || cpu::run(cpu, index, &bus));
+            let (bus, run) = (Arc::clone(&self.bus), run.clone());
+            std::thread::spawn(move || run(cpu, index, &bus));
         }
         self.threads.into_iter().for_each(|thread| drop(std::thread::spawn(thread)));
         seccomp::apply().map_err(StartError::Seccomp)?;

@@ -11,7 +11,7 @@ use vial_attest::simulated::SimulatedTee;
 use vial_devices::block::Backend;
 use vial_image::SealedImage;
 use vial_launch::LoadPlan;
-use vial_vmm::{Config, Ended, Event, FileDisk, ReportDevice, Vmm};
+use vial_vmm::{Config, Ended, Event, FileDisk, Played, ReportDevice, Vmm};
 
 struct Tee(SimulatedTee);
 
@@ -36,15 +36,38 @@ pub fn open(image: &Path) -> Result<(SealedImage, FileDisk)> {
 pub fn boot(
     image: &SealedImage,
     shape: &MachineShape,
-    (disk, listener): (Arc<dyn Backend>, TcpListener),
+    outside: (Arc<dyn Backend>, TcpListener),
     change: impl FnOnce(&mut LaunchPage),
 ) -> Result<Vmm> {
+    Ok(Vmm::start(config(image, shape, outside, change)?)?)
+}
+
+/// As [`boot`] as a guest of SEV-SNP with this C-bit, with what is played around it changed.
+///
+/// # Errors
+/// What the image lacks or the system refused.
+pub fn boot_played(
+    image: &SealedImage,
+    shape: &MachineShape,
+    outside: (Arc<dyn Backend>, TcpListener),
+    c_bit: u8,
+    change: impl FnOnce(&mut Played),
+) -> Result<Vmm> {
+    Ok(Vmm::start_played(config(image, shape, outside, |_| ())?, c_bit, change)?)
+}
+
+fn config(
+    image: &SealedImage,
+    shape: &MachineShape,
+    (disk, listener): (Arc<dyn Backend>, TcpListener),
+    change: impl FnOnce(&mut LaunchPage),
+) -> Result<Config> {
     let mut page = shape.launch_page(image.manifest());
     change(&mut page);
     let plan = LoadPlan::new(image.firmware(), &page)?;
     let tee = SimulatedTee::new(plan.digest(), host_data(&page.manifest_digest));
     let tee = Box::new(Tee(tee.context("the simulated TEE has no key")?));
-    Ok(Vmm::start(Config { plan, memory_bytes: shape.memory_bytes, disk, listener, tee })?)
+    Ok(Config { plan, memory_bytes: shape.memory_bytes, disk, listener, tee })
 }
 
 /// Waits until the appliance listens; why it ended, if it does.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use vial_abi::ExitCode;
-use vial_abi::launch_page::{Kv, Machine, Measure};
+use vial_abi::launch_page::{Kv, Machine, Measure, Tee};
 use vial_attest::MachineShape;
 use vial_client::Opening;
 use vial_devices::Memory;
@@ -72,6 +72,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const MACHINE: MachineShape = MachineShape {
     cpus: 2,
     memory_bytes: 96 << 20,
+    tee: Tee::Simulated,
     machine: Machine::Vial,
     measure: Measure::Nodes,
     kv: Kv::F16,

@@ -4,7 +4,7 @@
 
 use std::net::TcpListener;
 use std::sync::Arc;
-use vial_abi::launch_page::{Kv, Machine, Measure};
+use vial_abi::launch_page::{Kv, Machine, Measure, Tee};
 use vial_abi::{ExitCode, LaunchPage};
 use vial_attest::MachineShape;
 use vial_image::SealedImage;
@@ -15,6 +15,7 @@ use vial_vmm::{Ended, FileDisk};
 const MACHINE: MachineShape = MachineShape {
     cpus: 1,
     memory_bytes: 128 << 20,
+    tee: Tee::Simulated,
     machine: Machine::Vial,
     measure: Measure::Nodes,
     kv: Kv::F16,

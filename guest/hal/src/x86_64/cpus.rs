@@ -1,7 +1,7 @@
 //! Starting other cpus.
 
 use super::segments::{self, Stacks};
-use super::snp::{publish_stacks, secure};
+use super::snp::{open_firmware, publish_stacks, secure};
 use super::{Hardware, LocalApic, Lock, Ring0, Start, enter};
 use crate::apic::{self, Timer};
 use crate::features::Features;
@@ -9,7 +9,7 @@ use core::ptr;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use vial_abi::ExitCode;
 use vial_abi::call::CallError;
-use vial_abi::memory::{OTHER_CPUS_PA, STACK_STRIDE, STACKS_VA, TRAMPOLINE_PA};
+use vial_abi::memory::{STACK_STRIDE, STACKS_VA, TRAMPOLINE_PA};
 
 /// A cpu that does not answer for so long is given up.
 const PATIENCE_MS: u64 = 1000;
@@ -97,7 +97,7 @@ pub(super) fn start(on: &Hardware, cpu: u32, entry: u64, argument: u64) -> Resul
     })?;
     let deadline = on.ring0.tsc() + PATIENCE_MS * on.tsc_khz;
     if secure().is_some() {
-        open_firmware();
+        open_firmware(started_cpu());
     }
     apic::start_cpu(&mut LocalApic::current(), cpu, (TRAMPOLINE_PA >> 12) as u8);
     while STARTED.load(Ordering::Acquire) != expected {
@@ -128,13 +128,7 @@ extern "C" fn vial_started() -> ! {
     enter(ring0, start)
 }
 
-/// Lets cpus go that firmware keeps, which start with SEV-SNP where the launch measurement says: not in real mode.
-fn open_firmware() {
-    let door = ptr::with_exposed_provenance_mut::<u32>(OTHER_CPUS_PA as usize);
-    // SAFETY: `Secure::publish` has the page mapped, which firmware's cpus only read.
-    unsafe { door.write_volatile(started_cpu()) };
-}
-
+/// 32-bit code of started cpus whose segments are those of all memory.
 #[cfg(target_os = "none")]
 fn started_cpu() -> u32 {
     unsafe extern "C" {

@@ -1,8 +1,6 @@
 //! Privileged instructions, one a function.
 
-use super::user::ALLOW_USER;
 use core::arch::asm;
-use vial_snp::{Invalid, PageSize};
 
 /// Proof that the program runs in ring 0 and owns the machine: it may use ports, model-specific registers and
 /// control registers.
@@ -86,23 +84,10 @@ impl Ring0 {
         unsafe { asm!("out dx, eax", in("dx") port, in("eax") value, options(nostack)) };
     }
 
-    /// As [`Self::out_u32`] with interrupts on until one was served.
-    pub(super) fn out_u32_until_interrupt(self, port: u16) {
-        // SAFETY: as above; the IDT is loaded before anything waits, and the handler keeps all registers.
-        unsafe { asm!("sti", "out dx, eax", "cli", in("dx") port, in("eax") 0) };
-    }
-
     pub(super) fn in_u8(self, port: u16) -> u8 {
         let value;
         // SAFETY: as above.
         unsafe { asm!("in al, dx", in("dx") port, out("al") value, options(nomem, nostack)) };
-        value
-    }
-
-    pub(super) fn in_u32(self, port: u16) -> u32 {
-        let value;
-        // SAFETY: as above.
-        unsafe { asm!("in eax, dx", in("dx") port, out("eax") value, options(nomem, nostack)) };
         value
     }
 
@@ -119,43 +104,6 @@ impl Ring0 {
         let [low, high] = split(value);
         // SAFETY: as above; the registers in use (APIC, KVM clock, GHCB) change no memory but shared pages.
         unsafe { asm!("wrmsr", in("ecx") register, in("eax") low, in("edx") high, options(nostack)) };
-    }
-
-    /// VMGEXIT: the host does what the GHCB's register names. Spec: AMD APM vol. 3 (24594) rev 3.36.
-    pub(super) fn vmgexit(self) {
-        // SAFETY: ring 0 by `self`; the host sees and changes shared pages only, which are read as volatile memory.
-        unsafe { asm!("rep vmmcall", options(nostack)) };
-    }
-
-    /// As [`Self::vmgexit`] with interrupts on until one was served.
-    pub(super) fn vmgexit_until_interrupt(self) {
-        // SAFETY: as above; the IDT is loaded before anything waits, and the handler keeps all registers.
-        unsafe { asm!("sti", "rep vmmcall", "cli") };
-    }
-
-    /// PVALIDATE. Spec: AMD APM vol. 3 (24594) rev 3.36.
-    pub(super) fn pvalidate(self, va: u64, size: PageSize, is_valid: bool) -> Result<(), Invalid> {
-        let (code, is_unchanged): (u64, u8);
-        let size = u32::from(size == PageSize::Large);
-        // SAFETY: ring 0 by `self`; callers validate pages that nobody uses yet. They may be ring 3's.
-        unsafe {
-            asm!("pushfq", "or qword ptr [rsp], {allow}", "popfq",
-                ".byte 0xF2, 0x0F, 0x01, 0xFF", "setc {unchanged}",
-                "pushfq", "and qword ptr [rsp], {forbid}", "popfq",
-                allow = const ALLOW_USER, forbid = const !ALLOW_USER, unchanged = out(reg_byte) is_unchanged,
-                inout("rax") va => code, in("ecx") size, in("edx") u32::from(is_valid));
-        }
-        outcome(code as u32, is_unchanged == 1)
-    }
-}
-
-/// What PVALIDATE's code and carry flag mean.
-pub(super) const fn outcome(code: u32, is_unchanged: bool) -> Result<(), Invalid> {
-    match code {
-        0 if is_unchanged => Err(Invalid::Unchanged),
-        0 => Ok(()),
-        6 => Err(Invalid::Size),
-        _ => Err(Invalid::Failed),
     }
 }
 

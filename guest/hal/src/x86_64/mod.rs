@@ -8,9 +8,9 @@
 mod apic;
 mod boot;
 mod cpus;
+mod doorbell;
 #[cfg(target_os = "none")]
 mod entry;
-mod host;
 mod instructions;
 mod kvm_clock;
 mod lock;

@@ -9,7 +9,7 @@ use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 use sha2::{Digest as _, Sha512};
 use vial_abi::evidence::{Evidence, FORMAT};
-use vial_abi::launch_page::{Kv, Machine, Measure};
+use vial_abi::launch_page::{Kv, Machine, Measure, Tee};
 use vial_abi::report::{Purpose, RuntimeData};
 use vial_weights::event_log::{EventLog, names};
 use vial_weights::manifest::{Draft, Encryption, Manifest, Policy as Sealed, Weights};
@@ -44,6 +44,7 @@ fn manifest() -> Manifest {
 const SHAPE: MachineShape = MachineShape {
     cpus: 2,
     memory_bytes: 512 << 20,
+    tee: Tee::Simulated,
     machine: Machine::Vial,
     measure: Measure::Nodes,
     kv: Kv::F16,

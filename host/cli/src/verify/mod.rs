@@ -3,7 +3,7 @@
 mod expected;
 mod explain;
 mod failed;
-mod files;
+pub(crate) mod files;
 mod judge;
 mod screen;
 mod subject;

@@ -1,8 +1,8 @@
 //! Ring 0 and its host: by instructions, or by the GHCB where the host sees no registers.
 
-use super::Ring0;
-use super::snp::secure;
+use super::secure;
 use crate::platform::{CpuId, Msrs, Ports};
+use crate::x86_64::Ring0;
 use vial_abi::ExitCode;
 use vial_snp::exits::Width;
 

@@ -1,19 +1,23 @@
-//! This cpu as a guest of SEV-SNP: by the processor's instructions, or by ports of our VMM, which plays the processor.
+//! Ring 0 as a guest of SEV-SNP: what it knows of itself, and the ways it goes instead of instructions that its host does not see.
 
-use super::instructions::{join, outcome, split};
+mod devices;
+mod host;
+mod instructions;
+mod seat;
+
+pub use seat::Seat;
+
 use super::{Lock, Once, Ring0};
+use crate::tee::Response;
 use core::ptr;
 use core::sync::atomic::{AtomicU64, Ordering};
+use vial_abi::call::CallError;
 use vial_abi::launch_page::Tee;
-use vial_abi::memory::{CPUID_PA, LINEAR_VA, MAX_CPUS, SECRETS_PA, ghcb};
-use vial_abi::port::{SNP_EXIT, SNP_PVALIDATE, SNP_REGISTER, SNP_REGISTER_HIGH};
+use vial_abi::memory::{CPUID_PA, MAX_CPUS, OTHER_CPUS_PA, Region, SECRETS_PA, ghcb};
 use vial_snp::cpuid::CpuidPage;
-use vial_snp::ghcb::Ghcb;
+use vial_snp::pages::{State, validate};
 use vial_snp::secrets::Secrets;
-use vial_snp::{Invalid, PageSize, Processor, Refusal, protocol};
-
-/// Register that names the GHCB. Spec: AMD 56421 rev 2.03 §2.3.1.
-const GHCB_REGISTER: u32 = 0xC001_0130;
+use vial_snp::{Refusal, protocol};
 
 static SECURE: Once<Secure> = Once::empty();
 static SECRETS: Lock<()> = Lock::new(());
@@ -51,7 +55,7 @@ impl Secure {
     /// The running cpu.
     #[must_use]
     pub const fn seat(self, ring0: Ring0) -> Seat {
-        Seat { ring0, is_simulated: self.is_simulated }
+        Seat::new(ring0, self.is_simulated)
     }
 
     /// Agrees with the host on how they speak, and has `page` as this cpu's GHCB.
@@ -63,6 +67,14 @@ impl Secure {
         protocol::negotiate(&mut seat, self.c_bit)?;
         protocol::share(&mut seat, page)?;
         protocol::register(&mut seat, page)
+    }
+
+    /// Makes memory that is mapped at `va` the guest's own.
+    pub fn claim(self, ring0: Ring0, va: u64, region: Region) {
+        self.seat(ring0).ask(|ghcb| {
+            ghcb.set_state(region, State::Private)?;
+            validate(ghcb.processor, va, region.len)
+        });
     }
 
     /// Has another cpu's GHCB known to the host.
@@ -87,8 +99,28 @@ pub(super) fn secure() -> Option<Secure> {
     SECURE.value().copied()
 }
 
+/// Asks the secure processor for a report.
+pub(super) fn report(
+    seat: Seat,
+    report_data: &[u8; 64],
+    response: &mut Response,
+) -> Result<usize, CallError> {
+    let report = seat.ask(|ghcb| {
+        Ok(with_secrets(|secrets| vial_snp::request::report(ghcb, secrets, report_data, response)))
+    });
+    report.map_err(|_| CallError::NoTee)
+}
+
+/// Lets cpus go that firmware keeps, to 32-bit code at `entry`: with SEV-SNP they start where the launch measurement says, not in
+/// real mode.
+pub(super) fn open_firmware(entry: u32) {
+    let door = ptr::with_exposed_provenance_mut::<u32>(OTHER_CPUS_PA as usize);
+    // SAFETY: `Secure::publish` has the page mapped, which firmware's cpus only read.
+    unsafe { door.write_volatile(entry) };
+}
+
 /// Uses the secrets, one cpu at a time.
-pub(super) fn with_secrets<R>(work: impl FnOnce(&mut Secrets<'_>) -> R) -> R {
+fn with_secrets<R>(work: impl FnOnce(&mut Secrets<'_>) -> R) -> R {
     SECRETS.with(|()| {
         let page = ptr::with_exposed_provenance_mut::<[u8; 4096]>(SECRETS_PA as usize);
         // SAFETY: mapped by the duty of `publish`, which every caller follows; the lock makes this the only reference.
@@ -113,84 +145,5 @@ fn cpu() -> Option<u32> {
     match above.and_then(|bytes| bytes.checked_div(stride)) {
         None => Some(0),
         Some(index) => u32::try_from(index).ok().filter(|&cpu| cpu < MAX_CPUS),
-    }
-}
-
-/// The running cpu, by the processor's instructions or by ports.
-#[derive(Clone, Copy, Debug)]
-pub struct Seat {
-    ring0: Ring0,
-    is_simulated: bool,
-}
-
-impl Seat {
-    /// Does something by the cpu's GHCB. What the host refuses ends the guest: it cannot go on without.
-    pub fn ask<R>(mut self, wish: impl FnOnce(&mut Ghcb<'_, Self>) -> Result<R, Refusal>) -> R {
-        let done = cpu().map(|cpu| wish(&mut Ghcb::at(ghcb(cpu), &mut self)));
-        done.and_then(Result::ok).unwrap_or_else(|| self.end(Refusal::Host.code().value()))
-    }
-
-    /// Ends the guest by what needs no GHCB.
-    pub fn end(mut self, reason: u8) -> ! {
-        loop {
-            protocol::terminate(&mut self, reason);
-        }
-    }
-}
-
-impl Processor for Seat {
-    fn register(&self) -> u64 {
-        if self.is_simulated {
-            join(self.ring0.in_u32(SNP_REGISTER), self.ring0.in_u32(SNP_REGISTER_HIGH))
-        } else {
-            self.ring0.rdmsr(GHCB_REGISTER)
-        }
-    }
-
-    fn set_register(&mut self, value: u64) {
-        if self.is_simulated {
-            let [low, high] = split(value);
-            self.ring0.out_u32(SNP_REGISTER, low);
-            self.ring0.out_u32(SNP_REGISTER_HIGH, high);
-        } else {
-            self.ring0.wrmsr(GHCB_REGISTER, value);
-        }
-    }
-
-    fn exit(&mut self) {
-        if self.is_simulated { self.ring0.out_u32(SNP_EXIT, 0) } else { self.ring0.vmgexit() }
-    }
-
-    fn exit_until_interrupt(&mut self) {
-        if self.is_simulated {
-            self.ring0.out_u32_until_interrupt(SNP_EXIT);
-        } else {
-            self.ring0.vmgexit_until_interrupt();
-        }
-    }
-
-    fn pvalidate(&mut self, va: u64, size: PageSize, is_valid: bool) -> Result<(), Invalid> {
-        if !self.is_simulated {
-            return self.ring0.pvalidate(va, size, is_valid);
-        }
-        // Both views of memory that validate have the physical address in these bits.
-        let page = ((va & (LINEAR_VA - 1)) >> 12) as u32;
-        let order = page << 2 | u32::from(size == PageSize::Large) << 1 | u32::from(is_valid);
-        self.ring0.out_u32(SNP_PVALIDATE, order);
-        let answer = self.ring0.in_u32(SNP_PVALIDATE);
-        outcome(answer & 0xFF, answer >> 8 & 1 == 1)
-    }
-
-    fn shared(&self, pa: u64) -> u64 {
-        let word = ptr::with_exposed_provenance::<u64>(pa as usize);
-        // SAFETY: `vial-snp` reads the shared pages alone, by whole words, which are mapped by the duty of `Secure::publish`; the
-        // host may write them at any time, hence volatile.
-        unsafe { word.read_volatile() }
-    }
-
-    fn set_shared(&mut self, pa: u64, value: u64) {
-        let word = ptr::with_exposed_provenance_mut::<u64>(pa as usize);
-        // SAFETY: as above.
-        unsafe { word.write_volatile(value) }
     }
 }
