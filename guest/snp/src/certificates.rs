@@ -1,11 +1,9 @@
 //! The certificates that a host adds to a report: a table, then their bytes. Spec: AMD 56421 rev 2.03 §4.1.8.1.
 
-/// GUIDs as they lie in the table, the first three groups with their lowest byte first: the chip's key,
+/// GUIDs in the order in which they are printed, which is how hosts write them: the chip's key,
 /// 63da758d-e664-4564-adc5-f4b93be8accd, and the provider's, a8074bc2-a25a-483e-aae6-39c045a0b8a1.
-const REPORT_KEYS: [[u8; 16]; 2] = [
-    [0x8D, 0x75, 0xDA, 0x63, 0x64, 0xE6, 0x64, 0x45, 0xAD, 0xC5, 0xF4, 0xB9, 0x3B, 0xE8, 0xAC, 0xCD],
-    [0xC2, 0x4B, 0x07, 0xA8, 0x5A, 0xA2, 0x3E, 0x48, 0xAA, 0xE6, 0x39, 0xC0, 0x45, 0xA0, 0xB8, 0xA1],
-];
+const REPORT_KEYS: [u128; 2] =
+    [0x63DA_758D_E664_4564_ADC5_F4B9_3BE8_ACCD, 0xA807_4BC2_A25A_483E_AAE6_39C0_45A0_B8A1];
 const ENTRY_BYTES: usize = 24;
 
 /// The certificate (DER) of the key that signed the report, VCEK or VLEK; nothing where the table, which is the host's, has none
@@ -19,7 +17,7 @@ pub fn report_key(table: &[u8]) -> &[u8] {
 
 fn certificate<'a>(table: &'a [u8], entry: &[u8; ENTRY_BYTES]) -> Option<&'a [u8]> {
     let (guid, rest) = entry.split_first_chunk::<16>()?;
-    REPORT_KEYS.contains(guid).then_some(())?;
+    REPORT_KEYS.contains(&u128::from_be_bytes(*guid)).then_some(())?;
     let (offset, length) = rest.split_first_chunk()?;
     let [offset, length] =
         [*offset, *length.first_chunk()?].map(|word| usize::try_from(u32::from_le_bytes(word)));
@@ -42,7 +40,7 @@ mod tests {
 
     #[test]
     fn the_reports_key_is_found_among_others() {
-        let [chip, provider] = REPORT_KEYS;
+        let [chip, provider] = REPORT_KEYS.map(u128::to_be_bytes);
         for guid in [chip, provider] {
             assert_eq!(report_key(&table(&[([9; 16], 72, 4), (guid, 76, 3)], b"rootkey")), b"key");
         }
@@ -51,7 +49,7 @@ mod tests {
 
     #[test]
     fn entries_that_lead_out_of_the_table_give_nothing() {
-        let [chip, _] = REPORT_KEYS;
+        let [chip, _] = REPORT_KEYS.map(u128::to_be_bytes);
         for (offset, length) in [(48, 5), (52, 1), (u32::MAX, 1), (48, u32::MAX), (u32::MAX, u32::MAX)] {
             assert_eq!(report_key(&table(&[(chip, offset, length)], b"key!")), b"", "{offset} {length}");
         }

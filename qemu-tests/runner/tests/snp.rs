@@ -4,13 +4,14 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 use serde_json::{Value, json};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
 use vial_abi::ExitCode;
 use vial_abi::launch_page::{Kv, Machine, Measure, Tee};
 use vial_abi::memory::{BLOBS_PA, DMA_PA, KERNEL_TEXT_PA};
 use vial_attest::MachineShape;
+use vial_client::Opening;
 use vial_image::SealedImage;
 use vial_runner::machine::{self, listens};
 use vial_runner::{Vial, text};
@@ -88,6 +89,33 @@ fn an_appliance_as_a_guest_of_snp_answers_the_same_and_verifies_as_such_alone() 
         assert_eq!(codes, [Some(0), Some(1)], "{machine:?}");
         assert_eq!(answer, plain, "{machine:?}");
     }
+}
+
+/// A host's table with one entry, the chip's key, and its certificate. Spec: AMD 56421 rev 2.03 §4.1.8.1.
+fn table(certificate: &[u8]) -> Vec<u8> {
+    let guid = 0x63DA_758D_E664_4564_ADC5_F4B9_3BE8_ACCD_u128.to_be_bytes();
+    let numbers = [48, u32::try_from(certificate.len()).unwrap()].map(u32::to_le_bytes).concat();
+    [&guid[..], &numbers, &[0; 24], certificate].concat()
+}
+
+#[test]
+fn a_certificate_that_the_host_adds_travels_with_the_evidence() {
+    let Some((image, disk)) = image() else { return };
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let patience = core::time::Duration::from_secs(30);
+    let opening = Opening::over(TcpStream::connect(address).unwrap(), address.to_string(), patience).unwrap();
+    let certificate = [&[0x30, 0x82, 0x04, 0x00][..], &[0xCE; 1024]].concat();
+    let certificates = table(&certificate);
+    let change = move |played: &mut Played| played.host.certificates = certificates;
+    let vmm = machine::boot_played(&image, &MACHINE, (Arc::new(disk), listener), C_BIT, change).unwrap();
+    assert_eq!(listens(&vmm), None);
+    let path = format!("/v1/attestation?nonce={}", "11".repeat(64));
+    let answer = opening.open().unwrap().ask("GET", &path, None, 1 << 20).unwrap();
+    assert_eq!(answer.status, 200);
+    let evidence: Value = serde_json::from_slice(&answer.body).unwrap();
+    let hex: String = certificate.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(evidence["certificates"], hex);
 }
 
 #[test]

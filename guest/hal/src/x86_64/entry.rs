@@ -71,7 +71,7 @@ global_asm!(
 );
 
 // From 32-bit protected mode with paging off to long mode. In: eax = root table, edi = 64-bit code below
-// 4 GiB. CR4: PAE, OSFXSR, OSXMMEXCPT. EFER: LME, NXE; no SCE. CR0: PG, WP, NE, ET, MP, PE.
+// 4 GiB. CR4: PAE, OSFXSR, OSXMMEXCPT. EFER: LME, NXE, and what was there: guests of SEV-SNP keep SVME. CR0: PG, WP, NE, ET, MP, PE.
 global_asm!(
     ".section .text.vial_long_mode, \"ax\"",
     ".code32",
@@ -81,8 +81,8 @@ global_asm!(
     "movl $0x620, %eax",
     "movl %eax, %cr4",
     "movl $0xC0000080, %ecx",
-    "movl $0x900, %eax",
-    "xorl %edx, %edx",
+    "rdmsr",
+    "orl $0x900, %eax",
     "wrmsr",
     "movl $0x80010033, %eax",
     "movl %eax, %cr0",

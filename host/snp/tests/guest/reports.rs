@@ -1,9 +1,11 @@
 //! Reports: messages that the host carries.
 
 use crate::seat::{Mischief, Seat, range, report};
+use sev::firmware::host::{CertTableEntry, CertType};
 use vial_abi::memory::{CERTIFICATES_PA, REQUEST_PA, RESPONSE_PA, SHARED_END_PA, ghcb};
 use vial_simulated_snp::Around as _;
 use vial_snp::Refusal;
+use vial_snp::certificates::report_key;
 
 #[test]
 fn a_report_comes_by_message_and_numbers_go_on() {
@@ -29,6 +31,18 @@ fn certificates_come_with_a_report_where_there_is_room() {
     seat.report(&mut secrets, &[2; 64]).unwrap();
     assert_eq!(seat.machine.memory[range(CERTIFICATES_PA, 24)], [0; 24], "none, and none of before");
     const { assert!(SHARED_END_PA >= CERTIFICATES_PA + 3 * 4096) };
+}
+
+#[test]
+fn the_reports_key_is_found_in_a_table_that_crate_sev_wrote() {
+    let entry = |kind, data: &[u8]| CertTableEntry::new(kind, data.to_vec());
+    for (kind, expected) in [(CertType::VCEK, &b"the chip's"[..]), (CertType::VLEK, b"the provider's")] {
+        let entries = [entry(CertType::ARK, b"root"), entry(CertType::ASK, b"signer"), entry(kind, expected)];
+        let table = CertTableEntry::cert_table_to_vec_bytes(&entries).unwrap();
+        assert_eq!(report_key(&table), expected);
+        let none = CertTableEntry::cert_table_to_vec_bytes(&entries[..2]).unwrap();
+        assert_eq!(report_key(&none), b"");
+    }
 }
 
 /// Offsets of what an answer holds: tag, number, reserved, algorithm to message version, length, reserved, level, payload.
