@@ -8,17 +8,19 @@ mod common;
 use common::forge::{Hand, NOW, certificate, endorsement, report, roots, sign};
 use common::refusal;
 use sha2::{Digest as _, Sha512};
+use vial_abi::evidence::{Evidence, FORMAT};
 use vial_abi::launch_page::{Kv, Machine, Measure, Tee};
 use vial_abi::report::{Purpose, RuntimeData};
 use vial_attest::snp::Product;
 use vial_attest::{
-    Asked, Assurance, Attached, Bytes, MachineShape, PolicyFile, Profile, Reference, SEV_SNP, Statement,
-    Trust, Verdict, host_data, verify,
+    Asked, Assurance, Attached, Bytes, Hexed, MachineShape, PolicyFile, Profile, Question, Reference,
+    SEV_SNP, Shown, Statement, Trust, Verdict, host_data, verify,
 };
 use vial_launch::LoadPlan;
 use vial_weights::event_log::{EventLog, names};
 use vial_weights::manifest::{Manifest, Policy, Weights};
 use vial_weights::sha384;
+use vial_weights::tree::Hex;
 
 const SHAPE: MachineShape = MachineShape {
     cpus: 2,
@@ -155,4 +157,49 @@ fn other_machines_of_the_same_image_are_refused() {
     }
     let simulated = expecting(&MachineShape { tee: Tee::SimulatedSnp { c_bit: 51 }, ..SHAPE });
     assert_eq!(refusal(&judged(&evidence(&SHAPE, |_| ()), simulated)).name, "tee");
+}
+
+#[test]
+fn without_the_chips_certificate_the_refusal_says_where_it_is() {
+    let mut none = evidence(&SHAPE, |_| ());
+    none.statement.certificates.clear();
+    let verdict = judged(&none, expecting(&SHAPE));
+    let check = refusal(&verdict);
+    let chip = Hex(&none.statement.report[0x1A0..0x1E0]).to_string();
+    let url =
+        format!("https://kdsintf.amd.com/vcek/v1/Milan/{chip}?blSPL=04&teeSPL=01&snpSPL=22&ucodeSPL=72");
+    assert_eq!((check.name, check.found.as_str()), ("certificates of signing keys", "none"));
+    assert_eq!(check.expected, format!("one, as --certificate has it from {url}"));
+}
+
+#[test]
+fn certificates_of_the_asker_take_the_place_of_the_hosts() {
+    let it = evidence(&SHAPE, |_| ());
+    let hex = |bytes: &[u8]| Hex(bytes).to_string();
+    let json = Evidence {
+        format: FORMAT.to_owned(),
+        tee: it.statement.tee,
+        report: hex(&it.statement.report),
+        certificates: String::new(),
+        event_log: hex(&it.event_log),
+        manifest: hex(&it.manifest),
+        purpose: it.purpose.value(),
+        nonce: hex(&it.nonce),
+        channel_key: hex(&it.channel_key),
+    };
+    let reference = Reference::of_image(&manifest(), &firmware(), &SHAPE).unwrap();
+    let question = Question {
+        shown: Some(Shown::Appliance {
+            evidence: serde_json::to_string(&json).unwrap(),
+            nonce: None,
+            key: None,
+        }),
+        reference: Some(serde_json::to_string(&reference).unwrap()),
+        ..Question::default()
+    };
+    let refused = |question: &Question| refusal(&question.answer(NOW).unwrap().verdict).name;
+    assert_eq!(refused(&question), "certificates of signing keys");
+    let certificates = it.statement.certificates.into_iter().map(Hexed).collect();
+    // Found, and of no root of AMD's.
+    assert_eq!(refused(&Question { certificates, ..question }), "certificate chain");
 }

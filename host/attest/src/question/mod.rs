@@ -57,6 +57,9 @@ pub struct Question {
     pub collateral: Option<String>,
     /// Revocation lists of AMD's, DER.
     pub revocation_lists: Vec<Hexed>,
+    /// Certificates of keys that sign reports, DER, for an appliance whose host adds none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub certificates: Vec<Hexed>,
     /// Judge as of this time instead of the asker's, in seconds since 1970.
     pub at: Option<u64>,
     /// When it was asked first, in seconds since 1970; nothing is decided by it.
@@ -96,6 +99,7 @@ impl Default for Question {
             reference: None,
             collateral: None,
             revocation_lists: Vec::new(),
+            certificates: Vec::new(),
             at: None,
             asked: None,
             is_kept: false,
@@ -187,7 +191,10 @@ impl Question {
         trust: &Trust<'_>,
     ) -> Result<(Verdict, Models), QuestionError> {
         let policy = self.policy_of_appliance()?;
-        let evidence = Bytes::parse(evidence.as_bytes()).map_err(QuestionError::Evidence)?;
+        let mut evidence = Bytes::parse(evidence.as_bytes()).map_err(QuestionError::Evidence)?;
+        if !self.certificates.is_empty() {
+            evidence.statement.certificates = self.certificates.iter().map(|it| it.0.clone()).collect();
+        }
         let (nonce, key) = (whole(nonce, QuestionError::Nonce)?, whole(key, QuestionError::Key)?);
         let verdict = verify(&evidence, &policy, Asked { nonce, key }, trust);
         let models = Models::of(self.reference()?.as_ref(), &evidence, &verdict);

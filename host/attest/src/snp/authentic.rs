@@ -1,6 +1,6 @@
 //! Authenticity of a report: signed by a processor of AMD's, whose certificate a pinned root vouches for.
 
-use alloc::string::ToString as _;
+use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
 use p384::ecdsa::Signature;
@@ -54,7 +54,7 @@ pub(crate) fn authentic(
 ) -> Option<Snp> {
     let report =
         checks.parsed("report", Report::parse(bytes), "version 2, 3 or 5, reserved bits zero", LAYOUT)?;
-    let certificate = certificate(certificates, checks)?;
+    let certificate = certificate(certificates, &report, checks)?;
     let endorsement =
         checks.parsed("certificate", Endorsement::parse(&certificate), "a VCEK or VLEK", "AMD 57230 §3.1")?;
     let path = trust.amd.path_of(&certificate, endorsement.product);
@@ -73,14 +73,30 @@ pub(crate) fn authentic(
 }
 
 /// The one certificate of a key that signs reports.
-fn certificate(certificates: &[Vec<u8>], checks: &mut Checks) -> Option<Certificate> {
+fn certificate(certificates: &[Vec<u8>], report: &Report, checks: &mut Checks) -> Option<Certificate> {
     let parsed = certificates.iter().filter_map(|der| Certificate::parse(der).ok());
     let mut found = parsed.filter(Endorsement::is_one);
     let (first, second) = (found.next(), found.next());
     let count = [first.is_some(), second.is_some()].into_iter().filter(|is| *is).count();
     let found = ["none", "one", "more than one"].get(count).copied().unwrap_or_default();
-    checks.equal("certificates of signing keys", found, "one", "AMD 57230 §3.1")?;
+    let source = place(report).filter(|_| first.is_none());
+    let expected =
+        source.map_or("one".to_string(), |url| alloc::format!("one, as --certificate has it from {url}"));
+    checks.holds("certificates of signing keys", count == 1, found, expected, "AMD 57230 §3.1")?;
     first
+}
+
+/// Where AMD gives the certificate of the chip's key: what the report says of itself, which nobody has checked yet, decides only
+/// which one is looked for. Reports before version 3 do not say which product they are from. Spec: AMD 57230 rev 1.01 §4.1.
+fn place(report: &Report) -> Option<String> {
+    let [family, model, _] = report.cpuid?;
+    let product = Product::from_cpuid(family, model)?;
+    let Tcb { fmc, bootloader, tee, snp, microcode } = Tcb::parse(report.reported_tcb, product)?;
+    let chip = if product == Product::Turin { report.chip_id.get(..8)? } else { &report.chip_id };
+    let fmc = fmc.map(|fmc| alloc::format!("fmcSPL={fmc:02}&")).unwrap_or_default();
+    let versions =
+        alloc::format!("blSPL={bootloader:02}&teeSPL={tee:02}&snpSPL={snp:02}&ucodeSPL={microcode:02}");
+    Some(alloc::format!("https://kdsintf.amd.com/vcek/v1/{product}/{}?{fmc}{versions}", Hex(chip)))
 }
 
 fn valid(certificate: &Certificate, path: &Path<'_>, now: u64, checks: &mut Checks) -> Option<()> {

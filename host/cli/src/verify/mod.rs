@@ -66,9 +66,6 @@ struct Subject {
 /// What came with a report.
 #[derive(clap::Args)]
 struct Collateral {
-    /// Certificates that came with --report, PEM or DER: the chip's (VCEK) or the cloud's (VLEK).
-    #[arg(long, value_name = "FILE", requires = "report")]
-    certificate: Vec<PathBuf>,
     /// The TPM's quote that goes with Azure's report, as JSON.
     #[arg(long, value_name = "FILE", requires = "report")]
     tpm_quote: Option<PathBuf>,
@@ -88,6 +85,10 @@ struct Collateral {
 /// What the makers of processors sign, and the time.
 #[derive(clap::Args)]
 pub(crate) struct Makers {
+    /// Certificates of SEV-SNP, PEM or DER: the chip's (VCEK) or the cloud's (VLEK), of --report, or of an appliance whose host
+    /// adds none.
+    #[arg(long, value_name = "FILE")]
+    certificate: Vec<PathBuf>,
     /// Intel's collateral, as JSON; no quote of TDX is authentic without.
     #[arg(long, value_name = "FILE")]
     collateral: Option<PathBuf>,

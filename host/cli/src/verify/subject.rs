@@ -60,7 +60,7 @@ fn report(path: &Path, collateral: &Collateral) -> Result<Shown, Failure> {
             path,
             "a report of SEV-SNP (1184 bytes), a quote, Azure's HCL report, or a TPM's quote in JSON",
         )?,
-        certificates: certificates(&collateral.certificate)?,
+        certificates: certificates(&collateral.makers.certificate)?,
         tpm_quote: collateral.tpm_quote.as_deref().map(|path| text(path, TPM_HINT)).transpose()?,
         td_quote: file(&collateral.td_quote, "a quote of TDX, as its bytes")?,
         event_log: file(&collateral.event_log, "a log of TCG2, as firmware leaves it")?,
@@ -85,7 +85,8 @@ fn trusting(base: Question, makers: &Makers) -> Result<Question, Failure> {
     let lists = makers.crl.iter().map(|path| hexed(path, hint)).collect::<Result<_, _>>()?;
     let intel = makers.collateral.as_deref().map(|path| text(path, INTEL_HINT)).transpose()?;
     let at = makers.at.as_deref().map(stated).transpose()?;
-    Ok(Question { revocation_lists: lists, collateral: intel, at, ..base })
+    let certificates = certificates(&makers.certificate)?;
+    Ok(Question { revocation_lists: lists, certificates, collateral: intel, at, ..base })
 }
 
 /// Now, in seconds since 1970.
