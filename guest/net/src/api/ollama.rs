@@ -81,22 +81,27 @@ fn prompt(
 fn messages(told: &mut Map<String, Value>) -> Result<(), ApiError> {
     let Some(Value::Array(messages)) = told.get_mut("messages") else { return Ok(()) };
     let (mut called, mut given) = (0_usize, 0_usize);
-    for (at, message) in messages.iter_mut().enumerate() {
-        if message["images"].as_array().is_some_and(|images| !images.is_empty()) {
+    // What is no object is refused as OpenAI's messages are.
+    let objects = messages.iter_mut().enumerate();
+    for (at, message) in objects.filter_map(|(at, message)| Some((at, message.as_object_mut()?))) {
+        let field = |name: &str| message.get(name).unwrap_or(&Value::Null);
+        if field("images").as_array().is_some_and(|images| !images.is_empty()) {
             return Err(ApiError::invalid(&format!("messages[{at}].images"), "found some, expected none"));
         }
-        for call in message["tool_calls"].as_array_mut().into_iter().flatten() {
+        let is_answer = *field("role") == "tool";
+        let has_thought = field("thinking").is_string();
+        for call in message.get_mut("tool_calls").and_then(Value::as_array_mut).into_iter().flatten() {
             let function = json!({ "name": call["function"]["name"], "arguments": call["function"]["arguments"].to_string() });
             *call = json!({ "id": format!("call_{called}"), "type": "function", "function": function });
             called += 1;
         }
-        if message["role"] == "tool" {
-            message["tool_call_id"] = json!(format!("call_{given}"));
+        if is_answer {
+            message.insert("tool_call_id".to_string(), json!(format!("call_{given}")));
             given += 1;
         }
-        if let (true, Some(thought)) = (message["thinking"].is_string(), message.as_object_mut()) {
-            let thinking = thought.remove("thinking");
-            thought.extend(thinking.map(|thinking| ("reasoning_content".to_string(), thinking)));
+        if has_thought {
+            let thinking = message.remove("thinking");
+            message.extend(thinking.map(|thinking| ("reasoning_content".to_string(), thinking)));
         }
     }
     Ok(())
@@ -181,6 +186,21 @@ mod tests {
             found.is_stream && found.format == Format::JsonObject && found.dialect == Dialect::OllamaChat
         );
         assert_eq!((found.stop.len(), found.template_variables.len()), (1, 1));
+    }
+
+    #[test]
+    fn messages_calls_and_functions_that_are_no_objects_are_refused() {
+        let strange = [json!("text"), json!(7), json!(null), json!([]), json!(true)];
+        for value in &strange {
+            assert!(read(&json!({ "messages": [value] }), true).is_err(), "{value}");
+            for call in [value.clone(), json!({ "function": value })] {
+                let message = json!({ "role": "assistant", "content": "", "tool_calls": [call] });
+                let _refused =
+                    read(&json!({ "messages": [{ "role": "user", "content": "q" }, message] }), true);
+            }
+            let message = json!({ "role": "user", "content": "q", "tool_calls": value });
+            let _either = read(&json!({ "messages": [message] }), true);
+        }
     }
 
     #[test]
