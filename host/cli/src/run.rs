@@ -135,8 +135,7 @@ fn start_failure(error: &StartError) -> Failure {
         StartError::Kvm(kvm) if kvm.error.kind() == std::io::ErrorKind::NotFound => {
             "switch on virtualisation, and load the module kvm_amd or kvm_intel"
         }
-        // What to do stands in the error.
-        StartError::Sev(_) => "",
+        StartError::Sev(error) => error.hint(),
         StartError::System { what: "qemu-system-x86_64", .. } => "install QEMU: apt install qemu-system-x86",
         StartError::System { .. } => "is there enough memory and are enough files allowed (ulimit -n)?",
         _ => "try another --memory, or report this line",

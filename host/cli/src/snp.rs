@@ -5,8 +5,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use vial_launch::LoadPlan;
 use vial_vmm::{FileDisk, IdBlock, Identity, OwnerKey, Policy, SnpConfig};
+use vial_weights::sha384;
+use vial_weights::tree::Hex;
 
 use crate::failure::Failure;
+use crate::terminal::say;
 use crate::verify::files;
 
 /// The family of an appliance's ID block.
@@ -50,6 +53,7 @@ impl SnpArgs {
         let hint = "make one: openssl ecparam -name secp384r1 -genkey -noout -out KEY";
         let key = OwnerKey::parse(&files::read(path, hint)?);
         let key = key.map_err(|error| Failure::new(format!("--id-key {}: {error}", path.display()), hint))?;
+        say(&format!("ID key {}  (snp.id_key of a policy)", Hex(&sha384(&key.public()))));
         let (image_id, _) = host_data.split_first_chunk().unwrap_or((&[0; 16], &[]));
         let block = IdBlock { digest: plan.digest(), family_id: FAMILY, image_id: *image_id, svn: 0, policy };
         Ok(Some(Identity::sign(&block, &key, None)))

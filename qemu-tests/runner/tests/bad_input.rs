@@ -132,6 +132,14 @@ fn images_that_cannot_run_are_refused_by_name() {
     desk.refused_run(&image, &["--memory", "1M"], 2, "--memory");
     desk.refused_run(&image, &["--cpus", "0"], 2, "--cpus");
     desk.refused_run(&image, &["--vmm", "qemu", "--cache"], 2, "--cache");
+    for tee in ["simulated-snp", "sev-snp"] {
+        desk.refused_run(&image, &["--vmm", "qemu", "--tee", tee], 2, "--tee");
+    }
+    let key = desk.file("key.pem", b"no key");
+    desk.refused_run(&image, &["--tee", "sev-snp", "--id-key", text(&key).unwrap()], 2, "--id-key");
+    if !Path::new("/dev/sev").exists() {
+        desk.refused_run(&image, &["--tee", "sev-snp"], 2, "found");
+    }
     let newer = desk.path("newer.img");
     std::fs::copy(&image, &newer).unwrap();
     let file = std::fs::OpenOptions::new().write(true).open(&newer).unwrap();

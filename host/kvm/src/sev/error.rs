@@ -91,12 +91,11 @@ pub enum SevError {
 impl core::fmt::Display for SevError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
-            Self::Device(error) => write!(
-                f,
-                "/dev/sev: found {error}, expected the secure processor's device; load the module ccp and run as a user who may open it"
-            ),
-            Self::Missing { capability, found, expected, hint } => {
-                write!(f, "/dev/kvm: {capability}: found {found:#x}, expected {expected}; {hint}")
+            Self::Device(error) => {
+                write!(f, "/dev/sev: found {error}, expected the secure processor's device")
+            }
+            Self::Missing { capability, found, expected, .. } => {
+                write!(f, "/dev/kvm: {capability}: found {found:#x}, expected {expected}")
             }
             Self::Kvm(error) => write!(f, "{error}"),
             Self::Step { step, gpa, error, firmware } => write!(
@@ -131,6 +130,19 @@ impl core::fmt::Display for SevError {
                     "CPUID page: {part}: found {found:#x}, expected {expected:#x} by the secure processor"
                 )
             }
+        }
+    }
+}
+
+impl SevError {
+    /// What to do about it.
+    #[must_use]
+    pub const fn hint(&self) -> &'static str {
+        match self {
+            Self::Device(_) => "load the module ccp, and run as a user who may open the device",
+            Self::Missing { hint, .. } => hint,
+            Self::Step { .. } => "the policy may not fit the host: its cores may run two threads (--smt)",
+            _ => "report this line",
         }
     }
 }
