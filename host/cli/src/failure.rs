@@ -53,6 +53,10 @@ impl From<ImageError> for Failure {
             ImageError::Write { .. } => "check that the folder exists, is writable and has room",
             ImageError::Model { .. } => "see `vial build --help` for what is supported",
             ImageError::Agent { .. } => "correct the agent's folder and build again",
+            ImageError::Blobs { .. } => {
+                "take a smaller model or a shorter quantisation, or leave --draft or --encrypt out: a leaf of 128 KiB takes 32 bytes, \
+                 encrypted 48"
+            }
             ImageError::Changed { .. } => "build again when nothing writes the model file",
             ImageError::ChangedBetween { .. } => "build again when nothing writes the model file",
             ImageError::Locked { .. } => "name the key that it was built with: --key FILE",

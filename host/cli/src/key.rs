@@ -87,13 +87,16 @@ fn secret(path: &Path, heading: &str, kind: &str, hint: &str) -> Result<Secret, 
     secret.ok_or_else(|| Failure::new(format!("{}: found no {kind} key", path.display()), hint))
 }
 
-/// `N` bytes of hex.
+/// `N` bytes of hex, with no copy of them on the heap.
 pub(crate) fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let digits: Vec<u8> =
-        text.chars().map(|digit| digit.to_digit(16)?.try_into().ok()).collect::<Option<_>>()?;
-    let (pairs, rest) = digits.as_chunks::<2>();
-    let bytes: Vec<u8> = pairs.iter().map(|[high, low]| high << 4 | low).collect();
-    rest.is_empty().then(|| bytes.try_into().ok()).flatten()
+    let digit = |digit: u8| u8::try_from(char::from(digit).to_digit(16)?).ok();
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    let mut bytes = [0; N];
+    (pairs.len() == N && rest.is_empty()).then_some(())?;
+    for (byte, &[high, low]) in bytes.iter_mut().zip(pairs) {
+        *byte = digit(high)? << 4 | digit(low)?;
+    }
+    Some(bytes)
 }
 
 #[cfg(test)]

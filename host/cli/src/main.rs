@@ -8,6 +8,7 @@ mod bench;
 mod build;
 mod chat;
 mod connect;
+mod core_dump;
 mod draft;
 mod engine;
 mod failure;
@@ -73,6 +74,9 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    if let Err(failure) = core_dump::forbid() {
+        return failure.report();
+    }
     let done = match Arguments::parse().command {
         Command::Build(args) => build::run(&args),
         Command::Inspect(args) => inspect::run(&args),

@@ -10,6 +10,7 @@ use vial_weights::signature::{PublisherKey, SIGNATURE_BYTES};
 use vial_weights::tree::leaves;
 
 use crate::agent;
+use crate::blobs;
 use crate::encrypted::Ciphers;
 use crate::model::Model;
 use crate::stream::Hashed;
@@ -61,9 +62,10 @@ impl Recipe {
         let model = Model::open(&self.model)?;
         let draft = self.draft.as_deref().map(|path| Model::open_draft(path, &model)).transpose()?;
         let bundle = agent::bundle(self.agent.as_deref())?;
-        let unpublished = Unpublished::create(output)?;
         let bytes = [model.bytes, draft.as_ref().map_or(0, |draft| draft.bytes)];
         let header = SealedHeader::plan(self.lens(bundle.len(), bytes), PARTITION_START, WEIGHTS_ALIGN);
+        blobs::check(&self.model, &header)?;
+        let unpublished = Unpublished::create(output)?;
         let once: u64 = bytes.iter().sum();
         // To be encrypted they are read twice.
         let (before, all) = if self.encrypt.is_some() { (once, 2 * once) } else { (0, once) };

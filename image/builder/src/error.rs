@@ -40,6 +40,19 @@ pub enum ImageError {
         /// What is wrong.
         what: String,
     },
+    /// What firmware places in memory before it starts the appliance is more than it has room for.
+    #[error(
+        "{}: found {found} bytes of hash trees, tags, agent bundle and what goes with them, expected at most {expected}",
+        path.display()
+    )]
+    Blobs {
+        /// The model.
+        path: PathBuf,
+        /// Bytes that they take.
+        found: u64,
+        /// Bytes that there are.
+        expected: u64,
+    },
     /// The model file changed while it was read.
     #[error("{}: found {found} bytes, expected {expected}: the file changed while it was read", path.display())]
     Changed {

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod agent;
+mod blobs;
 mod build;
 mod encrypted;
 mod error;

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod machine;
+pub mod memory;
 
 use anyhow::{Context as _, Result, bail};
 use core::time::Duration;

@@ -124,6 +124,25 @@ fn an_unknown_architecture_and_quantisation_are_refused_with_what_is_known() {
 }
 
 #[test]
+fn a_model_whose_tree_and_tags_find_no_room_is_refused_before_anything_is_written() {
+    let Some(desk) = Desk::new() else { return };
+    let model = desk.file("large.gguf", &llama(1));
+    // Zeros that take no place follow the tensors; nobody gets as far as to read them.
+    let stretch = |gib: u64| {
+        std::fs::OpenOptions::new().write(true).open(&model).unwrap().set_len(gib << 30).unwrap();
+    };
+    stretch(65);
+    desk.refused_build(&model, "large.gguf: found 17051648 bytes of hash trees, tags");
+    stretch(45);
+    let key = desk.path("key");
+    desk.vial.new_key(&key).unwrap();
+    let (model, key, image) = (text(&model).unwrap(), text(&key).unwrap(), desk.path("out.img"));
+    let build = ["build", model, "-o", text(&image).unwrap(), "--encrypt", key];
+    complains(&desk.vial.run(&build).unwrap(), 2, "expected at most 16777216");
+    assert_eq!(desk.names(), ["key", "large.gguf"], "nothing half-written");
+}
+
+#[test]
 fn images_that_cannot_run_are_refused_by_name() {
     let Some(desk) = Desk::new() else { return };
     let image = desk.image();

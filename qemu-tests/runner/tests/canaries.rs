@@ -4,9 +4,9 @@
 
 use core::time::Duration;
 use serde_json::{Value, json};
-use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::PathBuf;
 use std::time::Instant;
+use vial_runner::memory::{self, Mapping};
 use vial_runner::{Appliance, Vial, text};
 
 const MEMORY: u64 = 512 << 20;
@@ -32,7 +32,7 @@ fn found(appliance: &Appliance, numbers: core::ops::Range<usize>) -> Vec<(usize,
     let canaries: Vec<_> = numbers.map(|number| (number, canary(number))).collect();
     let mut found = Vec::new();
     let mut guest_bytes = 0;
-    for (start, memory) in memory(appliance.process()) {
+    for Mapping { start, bytes: memory } in memory::of(appliance.process()).unwrap() {
         guest_bytes = guest_bytes.max(memory.len() as u64);
         let starts = memory.windows(2).enumerate().filter(|(_, two)| two == b"zQ").map(|(at, _)| at);
         let at = |at: usize| canaries.iter().find(|(_, canary)| memory[at..].starts_with(canary.as_bytes()));
@@ -40,26 +40,6 @@ fn found(appliance: &Appliance, numbers: core::ops::Range<usize>) -> Vec<(usize,
     }
     assert!(guest_bytes >= MEMORY, "the guest's memory was looked through");
     found
-}
-
-/// Every mapping that can be read, with its address, as the host would read it.
-fn memory(process: u32) -> Vec<(u64, Vec<u8>)> {
-    let maps = std::fs::read_to_string(format!("/proc/{process}/maps")).unwrap();
-    let address = |text: &str| u64::from_str_radix(text, 16).unwrap();
-    let span = |line: &str| {
-        let (span, rest) = line.split_once(' ')?;
-        let (from, to) = span.split_once('-')?;
-        rest.starts_with('r').then(|| (address(from), address(to)))
-    };
-    let mut file = std::fs::File::open(format!("/proc/{process}/mem")).unwrap();
-    let mut read = |(from, to): (u64, u64)| {
-        let mut memory = vec![0; usize::try_from(to - from).unwrap()];
-        file.seek(SeekFrom::Start(from)).ok()?;
-        // Devices' pages cannot be read so.
-        file.read_exact(&mut memory).ok()?;
-        Some((from, memory))
-    };
-    maps.lines().filter_map(span).filter_map(&mut read).collect()
 }
 
 /// A request with a canary in every field that takes text, and an answer that is one.
