@@ -99,12 +99,37 @@ fn seeds(name: &str) -> Result<PathBuf> {
         }
         "page" => br#"{"question":null,"dropped":[{"name":"a","bytes":"00"}],"at":"","clock":1}"#.to_vec(),
         "tpm" => [&b"\0\0\0\0\x03\0\0\0"[..], &[0; 20], b"\x21\0\0\0Spec ID Event03\0", LOG].concat(),
+        "ghcb" => wishes(),
+        "snp_exits" => request(),
+        "certificates" => table(),
+        "cpuid_page" => [&[1][..], &[0; 15], &[0x1F, 0, 0, 0x80], &[0; 20], &[16, 0, 0, 0, 51]].concat(),
         "certificate" => certificate()?,
         "receipt" => claims(),
         _ => Vec::new(),
     };
     std::fs::write(folder.join("seed"), seed)?;
     Ok(folder)
+}
+
+/// A host that does as it should (2) once for each exit, and a guest that wants something of everything and then two reports.
+fn wishes() -> Vec<u8> {
+    let agreed = [2, 0].repeat(4);
+    let wishes = (0..10).flat_map(|kind| [kind, 1, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0]);
+    agreed.into_iter().chain(wishes).chain([11, 2, 0, 11, 2, 0]).collect()
+}
+
+/// A message that asks for a report, and the page that asks to carry it. Spec: AMD 56860 rev 1.58 table 98, 56421 rev 2.03 table 7.
+fn request() -> Vec<u8> {
+    let header = [&[1][..], &[0; 15], &[1, 1, 0x60, 0, 5, 1, 96], &[0; 41]].concat();
+    let words = [0, 0, 0, 0, 0x8000_0011_u64, 0x2000, 0x3000, 0x1800].map(u64::to_le_bytes);
+    [&[1][..], &header, words.as_flattened(), &[0; 48], &[0xFF]].concat()
+}
+
+/// One entry, of the chip's key, and its certificate. Spec: AMD 56421 rev 2.03 §4.1.8.1.
+fn table() -> Vec<u8> {
+    let chip =
+        [0x8D, 0x75, 0xDA, 0x63, 0x64, 0xE6, 0x64, 0x45, 0xAD, 0xC5, 0xF4, 0xB9, 0x3B, 0xE8, 0xAC, 0xCD];
+    [&chip[..], &[48, 0, 0, 0, 3, 0, 0, 0], &[0; 24], b"key"].concat()
 }
 
 /// A certificate of an appliance.
@@ -146,5 +171,6 @@ mod tests {
     fn seeds_of_made_inputs_are_whole() {
         assert!(certificate().unwrap().len() > 100);
         assert_eq!(claims().first(), Some(&0xAD));
+        assert_eq!(request().len(), 1 + 0x40 + 64 + 48 + 1);
     }
 }

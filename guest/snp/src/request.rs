@@ -33,7 +33,7 @@ const REPORT_DATA: usize = 0x50;
 /// texts otherwise. There are no more reports then.
 ///
 /// # Errors
-/// [`Refusal::Report`].
+/// [`Refusal::Report`]; [`Refusal::Host`] where the host says that it did not carry the message.
 pub fn report<P: Processor>(
     ghcb: &mut Ghcb<'_, P>,
     secrets: &mut Secrets<'_>,

@@ -62,9 +62,11 @@ impl SecureProcessor {
         let last = self.sequences.get_mut(usize::from(level)).ok_or(INVALID)?;
         let sequence = last.checked_add(1).ok_or(OVERFLOW)?;
         let payload = opened(request, &key, sequence).ok_or(INVALID)?;
+        // An answer's type is the one behind the request's: there is none behind the last.
+        let kind = request[0x34].checked_add(1).ok_or(INVALID)?;
         *last = sequence.checked_add(1).ok_or(OVERFLOW)?;
         let answer = self.served(request[0x34], &payload);
-        let message = Message { sequence: sequence + 1, kind: request[0x34] + 1, level, payload: &answer };
+        let message = Message { sequence: sequence + 1, kind, level, payload: &answer };
         Ok(sealed(&message, &key))
     }
 
@@ -121,4 +123,23 @@ fn nonce(sequence: u64) -> [u8; 12] {
     let mut nonce = [0; 12];
     nonce[..8].copy_from_slice(&sequence.to_le_bytes());
     nonce
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(kind: u8) -> [u8; 4096] {
+        let mut page = sealed(&Message { sequence: 1, kind, level: 0, payload: &[0; 96] }, &[7; 32]);
+        page.resize(4096, 0);
+        page.try_into().unwrap()
+    }
+
+    #[test]
+    fn a_type_that_has_no_answer_is_refused() {
+        let processor = || SecureProcessor::new([[7; 32]; 4], Box::new(|_| vec![0; REPORT_BYTES]));
+        assert_eq!(processor().answer(&request(u8::MAX)), Err(INVALID));
+        assert_eq!(processor().answer(&request(5)).unwrap()[0x34], 6);
+        assert_eq!(processor().answer(&request(254)).unwrap()[0x34], 255, "a status says that it is none");
+    }
 }
