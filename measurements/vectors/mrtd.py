@@ -24,19 +24,21 @@ def whole(data):
 
 
 def launch_page(cpus):
-    fields = struct.pack("<8sIIQIII48sI", b"VIALLNCH", 1, cpus, 512 << 20, 1, 1, 2, bytes([7] * 48), 0)
+    fields = struct.pack("<8sIIQIII48sII", b"VIALLNCH", 1, cpus, 512 << 20, 5, 1, 2, bytes([7] * 48), 0, 51)
     return whole(fields)
 
 
 def reset_page():
-    # test esi, esi; jnz +7; xor ebx, ebx; jmp ENTRY; pause; jmp -4; int3
-    jump = b"\xe9" + struct.pack("<I", (ENTRY - 0xFFFFFFFB) & 0xFFFFFFFF)
-    return bytes(4080) + b"\x85\xf6\x75\x07\x31\xdb" + jump + b"\xf3\x90\xeb\xfc\xcc"
+    # test esi, esi; jnz +7; xor ebx, ebx; jmp ENTRY; jmp ENTRY + 16
+    first = b"\xe9" + struct.pack("<I", (ENTRY - 0xFFFFFFFB) & 0xFFFFFFFF)
+    return bytes(4080) + b"\x85\xf6\x75\x07\x31\xdb" + first + b"\xe9" + struct.pack("<I", ENTRY + 16)
 
 
 def pages(cpus):
     code = bytes(at * 7 % 251 for at in range(CODE_BYTES))
-    return [(0x200000, whole(code)), (0x9FF000, launch_page(cpus)), (0xFFFFF000, reset_page())]
+    end = 0x200000 + len(whole(code))
+    return [(0x200000, whole(code)), (end, bytes(0x9FF000 - end)), (0x9FF000, launch_page(cpus)),
+            (0xFFFFF000, reset_page())]
 
 
 def mrtd(ranges):

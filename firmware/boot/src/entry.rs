@@ -2,7 +2,7 @@
 
 use alloc::vec;
 use alloc::vec::Vec;
-use vial_abi::call::REPORT_OUT_BYTES;
+use vial_abi::call::{CallError, REPORT_OUT_BYTES};
 use vial_abi::launch_page::Tee;
 use vial_abi::memory::{HANDOFF_PA, KERNEL_TEXT_PA};
 use vial_abi::{ExitCode, LaunchPage, Mark};
@@ -58,8 +58,16 @@ impl Machine for Ring3<'_> {
         syscall::mark(mark);
     }
 
-    fn report(&mut self, report_data: &[u8; 64], response: &mut [u8; REPORT_OUT_BYTES]) -> Option<usize> {
-        syscall::boot_report(report_data, response).ok()
+    fn report(
+        &mut self,
+        report_data: &[u8; 64],
+        response: &mut [u8; REPORT_OUT_BYTES],
+    ) -> Result<usize, CallError> {
+        syscall::boot_report(report_data, response)
+    }
+
+    fn extend(&mut self, register: u8, digest: &[u8; 48]) -> bool {
+        syscall::extend_register(register, digest).is_ok()
     }
 
     fn put(&mut self, pa: u64, bytes: &[u8]) -> bool {

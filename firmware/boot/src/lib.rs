@@ -16,6 +16,7 @@ mod machine;
 mod measure;
 mod models;
 mod refusal;
+mod registers;
 mod report;
 #[cfg(test)]
 mod tests;
@@ -40,7 +41,10 @@ pub fn boot(machine: &mut impl Machine, disk: &mut impl Disk, launch: &LaunchPag
     machine.mark(Mark::Found);
     let measured = measure::all(machine, disk, &image, launch)?;
     machine.mark(Mark::Measured);
-    let report = report::obtain(machine, &measured)?;
+    if launch.tee.is_tdx() {
+        registers::extend(machine, &measured.log)?;
+    }
+    let report = report::obtain(machine, launch.tee, &measured)?;
     machine.mark(Mark::Reported);
     place(machine, &image, measured, &report, launch)
 }

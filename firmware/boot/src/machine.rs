@@ -1,7 +1,7 @@
 //! What boot logic asks of the machine it runs on.
 
 use vial_abi::Mark;
-use vial_abi::call::REPORT_OUT_BYTES;
+use vial_abi::call::{CallError, REPORT_OUT_BYTES};
 use vial_weights::{Lanes, ReadAt};
 
 /// Ring 0 and memory.
@@ -9,8 +9,18 @@ pub trait Machine {
     /// Puts a mark on the timeline.
     fn mark(&mut self, mark: Mark);
 
-    /// Asks the TEE for a report; gives the length of the response, `None` if there is none.
-    fn report(&mut self, report_data: &[u8; 64], response: &mut [u8; REPORT_OUT_BYTES]) -> Option<usize>;
+    /// Asks the TEE for a report; gives the length of the response.
+    ///
+    /// # Errors
+    /// Why there is none.
+    fn report(
+        &mut self,
+        report_data: &[u8; 64],
+        response: &mut [u8; REPORT_OUT_BYTES],
+    ) -> Result<usize, CallError>;
+
+    /// Extends a run-time register of a trust domain; `false` if the module refuses.
+    fn extend(&mut self, register: u8, digest: &[u8; 48]) -> bool;
 
     /// Copies bytes to a successor's place; `false` if that is not one.
     fn put(&mut self, pa: u64, bytes: &[u8]) -> bool;

@@ -2,7 +2,7 @@
 
 use alloc::vec;
 use alloc::vec::Vec;
-use vial_abi::call::REPORT_OUT_BYTES;
+use vial_abi::call::{CallError, REPORT_OUT_BYTES};
 use vial_abi::launch_page::{Kv, Machine as Vmm, Measure, Tee};
 use vial_abi::memory::{ENGINE_PA, HANDOFF_PA, KERNEL_TEXT_PA};
 use vial_abi::report::{REPORT_BYTES, ReportResponse};
@@ -17,12 +17,16 @@ use vial_weights::{Lanes, Manifest, OutOfBounds, ReadAt, bundle, event_log, sha3
 
 use crate::{Disk, Machine, boot};
 
+mod domain;
+
 /// Memory that remembers what was put where.
 #[derive(Default)]
 struct FakeMachine {
     marks: Vec<Mark>,
     puts: Vec<(u64, Vec<u8>)>,
-    is_silent: bool,
+    refuses: Option<CallError>,
+    extended: Vec<(u8, [u8; 48])>,
+    is_stubborn: bool,
     flips_report: bool,
 }
 
@@ -31,13 +35,22 @@ impl Machine for FakeMachine {
         self.marks.push(mark);
     }
 
-    fn report(&mut self, report_data: &[u8; 64], response: &mut [u8; REPORT_OUT_BYTES]) -> Option<usize> {
+    fn report(
+        &mut self,
+        report_data: &[u8; 64],
+        response: &mut [u8; REPORT_OUT_BYTES],
+    ) -> Result<usize, CallError> {
         let mut report = [0; REPORT_BYTES];
         report[0x50..0x90].copy_from_slice(report_data);
         report[0x50] ^= u8::from(self.flips_report);
         let bytes = [&ReportResponse::header(1184, 0)[..], &report].concat();
         response[..bytes.len()].copy_from_slice(&bytes);
-        (!self.is_silent).then_some(bytes.len())
+        self.refuses.map_or(Ok(bytes.len()), Err)
+    }
+
+    fn extend(&mut self, register: u8, digest: &[u8; 48]) -> bool {
+        self.extended.push((register, *digest));
+        !self.is_stubborn
     }
 
     fn put(&mut self, pa: u64, bytes: &[u8]) -> bool {
@@ -358,8 +371,8 @@ fn another_launch_page_a_newer_format_and_a_short_disk_are_refused() {
 
 #[test]
 fn no_report_and_a_report_over_other_data_are_refused() {
-    for (is_silent, flips_report) in [(true, false), (false, true)] {
-        let mut machine = FakeMachine { is_silent, flips_report, ..FakeMachine::default() };
+    for (refuses, flips_report) in [(Some(CallError::NoTee), false), (None, true)] {
+        let mut machine = FakeMachine { refuses, flips_report, ..FakeMachine::default() };
         assert_eq!(Sealed::new().boot(&mut machine), Err(ExitCode::NoReport));
     }
 }

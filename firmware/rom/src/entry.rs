@@ -2,10 +2,9 @@
 #![expect(unsafe_code, reason = "the program's own entry, symbols and sections")]
 
 use core::arch::global_asm;
-use vial_abi::launch_page::{C_BIT_AT, LaunchPage, Machine, TEE_AT, Tee};
+use vial_abi::launch_page::{BIT_AT, LaunchPage, Machine, TEE_AT, Tee};
 use vial_abi::memory::{
-    BOOT_STACK_TOP_PA, BOOT_TEXT_PA, DMA_BYTES, DMA_PA, HANDOFF_PA, KERNEL_TEXT_PA, LAUNCH_PAGE_PA,
-    OTHER_CPUS_PA, Region, SHARED_END_PA, SHARED_PA, ghcb,
+    BOOT_STACK_TOP_PA, BOOT_TEXT_PA, HANDOFF_PA, KERNEL_TEXT_PA, LAUNCH_PAGE_PA, MAX_CPUS, OTHER_CPUS_PA,
 };
 use vial_abi::{ExitCode, Mark, port};
 use vial_hal::apic::Timer;
@@ -17,10 +16,9 @@ use vial_hal::serial::Serial;
 use vial_hal::trap::Frame;
 use vial_hal::x86_64::{self, Hardware, Once, Ring0, Secure, Stacks, Start};
 use vial_rom::service;
-use vial_rom::tables::{self, HAND_OVER, LOW_DIRECTORY_PA, ROOT_PA, Tables};
-use vial_snp::Refusal;
-use vial_snp::ghcb::Ghcb;
-use vial_snp::pages::{State, validate};
+use vial_rom::tables::{HAND_OVER, LOW_DIRECTORY_PA, ROOT_PA, Tables};
+
+use crate::claim::claim;
 
 // PVH: 32-bit protected mode, paging off. Spec: Xen docs/misc/pvh.pandoc, XEN_ELFNOTE_PHYS32_ENTRY (18).
 global_asm!(
@@ -35,24 +33,29 @@ global_asm!(
     ".global vial_rom_start",
     "vial_rom_start:",
     "jmp vial_rom_first_cpu",
-    // Other cpus with SEV-SNP: vial-launch has them start here, whenever the host likes. Until the kernel says where to go on they
-    // stay in measured code.
+    // Other cpus with SEV-SNP and TDX: vial-launch has them start here, whenever the host likes, with their number in ESI, which the
+    // TDX module says; with SEV-SNP it is zero. Until the kernel says in the word of that number where to go on they stay in measured
+    // code, and those that no appliance has for ever.
     ".balign 16, 0x90",
     "vial_rom_other_cpu:",
     "cld",
-    "2: mov eax, dword ptr [{other_cpus}]",
+    "2: pause",
+    "cmp esi, {cpus}",
+    "jae 2b",
+    "mov eax, dword ptr [{other_cpus} + 4 * esi]",
     "test eax, eax",
-    "jnz 3f",
-    "pause",
-    "jmp 2b",
-    "3: jmp eax",
+    "jz 2b",
+    "jmp eax",
     "vial_rom_first_cpu:",
     "cli",
     "cld",
-    // With SEV-SNP the tables, which were linked without knowing, get the C-bit: paging has all memory shared otherwise.
+    // With SEV-SNP the tables, which were linked without knowing, get the C-bit: paging has all memory shared otherwise. With TDX it
+    // has all private.
     "cmp dword ptr [{tee}], 2",
     "jb 6f",
-    "mov ecx, dword ptr [{c_bit}]",
+    "cmp dword ptr [{tee}], 3",
+    "ja 6f",
+    "mov ecx, dword ptr [{bit}]",
     "mov edx, 1",
     "shl edx, cl",
     "mov eax, {root}",
@@ -74,7 +77,8 @@ global_asm!(
     entries = const size_of::<Tables>() / 8,
     other_cpus = const OTHER_CPUS_PA,
     tee = const LAUNCH_PAGE_PA + TEE_AT,
-    c_bit = const LAUNCH_PAGE_PA + C_BIT_AT,
+    bit = const LAUNCH_PAGE_PA + BIT_AT,
+    cpus = const MAX_CPUS,
 );
 
 #[unsafe(link_section = ".tables")]
@@ -100,10 +104,7 @@ extern "C" fn vial_rom_main() -> ! {
     let mut hardware = Hardware { ring0, machine: Machine::Vial, timer: Timer::OneShot, tsc_khz: 0 };
     let launch = launch(ring0);
     if let Some(secure) = Secure::of(launch.tee) {
-        claim(ring0, secure, launch.memory_bytes).unwrap_or_else(|refusal| {
-            let code = refusal.code();
-            secure.seat(ring0).end(code.value())
-        });
+        claim(ring0, secure, &launch).unwrap_or_else(|code| secure.end(ring0, code));
     }
     hardware.mark(Mark::Firmware);
     let stack_top = (&raw const vial_rom_stack_top).addr() as u64;
@@ -117,28 +118,6 @@ extern "C" fn vial_rom_main() -> ! {
     unsafe { FIRMWARE.set(Firmware { hardware, memory_bytes: launch.memory_bytes, tee: launch.tee }) };
     let start = Start { entry: BOOT_TEXT_PA, stack_top: BOOT_STACK_TOP_PA, argument: LAUNCH_PAGE_PA };
     x86_64::enter(ring0, start)
-}
-
-/// From here on the host sees the shared pages alone, and all other memory is this guest's own.
-fn claim(ring0: Ring0, secure: Secure, memory_bytes: u64) -> Result<(), Refusal> {
-    for patch in tables::shared() {
-        // SAFETY: the low directory is in use and writable; nothing has used these pages yet.
-        unsafe { x86_64::patch_entry(LOW_DIRECTORY_PA, patch.index, patch.entry, patch.va) };
-    }
-    secure.introduce(ring0, ghcb(0))?;
-    secure.cpuid()?;
-    // SAFETY: once, by the only cpu that runs Rust; the tables map the pages as it asks.
-    unsafe { secure.publish() };
-    let shared =
-        [Region { pa: SHARED_PA, len: SHARED_END_PA - SHARED_PA }, Region { pa: DMA_PA, len: DMA_BYTES }];
-    let mut seat = secure.seat(ring0);
-    let mut ghcb = Ghcb::at(ghcb(0), &mut seat);
-    shared.into_iter().try_for_each(|region| ghcb.set_state(region, State::Shared))?;
-    for region in tables::unclaimed(memory_bytes) {
-        ghcb.set_state(region, State::Private)?;
-        validate(ghcb.processor, region.pa, region.len)?;
-    }
-    Ok(())
 }
 
 fn launch(mut ring0: Ring0) -> LaunchPage {

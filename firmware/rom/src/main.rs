@@ -2,4 +2,5 @@
 #![no_std]
 #![no_main]
 
+mod claim;
 mod entry;

@@ -2,7 +2,7 @@
 
 use vial_abi::call::{CONSOLE_MAX, CallError, REPORT_OUT_BYTES};
 use vial_abi::memory::{BOOT_DATA_PA, BOOT_TEXT_PA, HANDOFF_PA, KERNEL_TEXT_PA, ram};
-use vial_hal::platform::{Console, Devices, Tee, UserMemory};
+use vial_hal::platform::{Console, Devices, Registers, Tee, UserMemory};
 use vial_hal::range::{Span, UserSpans};
 use vial_hal::request::{Request, Served};
 
@@ -19,7 +19,7 @@ pub const fn spans(memory_bytes: u64) -> [Span; 2] {
 /// # Errors
 /// Why the call was refused.
 pub fn serve(
-    platform: &mut (impl Console + Devices + Tee + UserMemory),
+    platform: &mut (impl Console + Devices + Registers + Tee + UserMemory),
     memory: UserSpans<'_>,
     request: Request,
 ) -> Result<Served, CallError> {
@@ -37,6 +37,7 @@ pub fn serve(
         Request::WriteDevice { offset, value } => {
             platform.write_device(offset, value).map(|()| Served::Value(0))
         }
+        Request::ExtendRegister { register, digest } => extend(platform, memory, register, digest),
         Request::HandOver { entry: KERNEL_TEXT_PA, handoff: HANDOFF_PA } => Ok(Served::HandOver),
         Request::HandOver { .. } => Err(CallError::BadArgument),
         Request::Report { .. }
@@ -74,6 +75,17 @@ fn report(
     platform.report(&report_data, deliver).map(Served::Value)
 }
 
+fn extend(
+    platform: &mut (impl Registers + UserMemory),
+    memory: UserSpans<'_>,
+    register: u8,
+    digest: u64,
+) -> Result<Served, CallError> {
+    let mut bytes = [0; 48];
+    platform.copy_in(memory.input(digest, 48)?, &mut bytes);
+    platform.extend(register, &bytes).map(|()| Served::Value(0))
+}
+
 #[cfg(test)]
 mod tests {
     extern crate std;
@@ -105,6 +117,19 @@ mod tests {
         assert_eq!(ask(&mut platform, request), Ok(Served::Value(8)));
         assert_eq!(platform.reports, [[7; 64]]);
         assert_eq!(platform.bytes(BLOBS_PA, 8), b"a report");
+    }
+
+    #[test]
+    fn a_register_is_extended_with_the_callers_digest_where_there_is_one() {
+        let mut platform = FakePlatform::default();
+        platform.put(BOOT_DATA_PA, &[7; 48]);
+        let extend = Request::ExtendRegister { register: 2, digest: BOOT_DATA_PA };
+        assert_eq!(ask(&mut platform, extend), Err(CallError::UnknownCall));
+        platform.extended = Some([].into());
+        assert_eq!(ask(&mut platform, extend), Ok(Served::Value(0)));
+        let outside = Request::ExtendRegister { register: 2, digest: MEMORY - 47 };
+        assert_eq!(ask(&mut platform, outside), Err(CallError::BadRange));
+        assert_eq!(platform.extended, Some([(2, [7; 48])].into()));
     }
 
     #[test]

@@ -51,8 +51,11 @@ const fn patch(va: u64, access: Access) -> Patch {
     Patch { index: index(va), entry: leaf(va, Size::Large, access), va }
 }
 
-/// Large pages of the low directory that the host sees with SEV-SNP: ring 0's shared pages and the DMA window. The entry code has
-/// flagged all memory as private.
+/// What a guest that chooses shares with the host: ring 0's pages, in the first large page, and the DMA window.
+pub const SHARED: [Region; 2] = [Region { pa: 0, len: LARGE_PAGE }, Region { pa: DMA_PA, len: DMA_BYTES }];
+
+/// Large pages of the low directory that the host sees with SEV-SNP and TDX, without flags. All others are private then: with SEV-SNP
+/// the entry code has flagged them so, with TDX they are without a flag.
 pub fn shared() -> impl Iterator<Item = Patch> {
     let pages = (0..DMA_BYTES / LARGE_PAGE).map(|page| DMA_PA + page * LARGE_PAGE);
     let window =
@@ -61,7 +64,7 @@ pub fn shared() -> impl Iterator<Item = Patch> {
     core::iter::once(ring_0).chain(window)
 }
 
-/// Memory that firmware makes the guest's own with SEV-SNP: all that these tables map and that was not launched.
+/// Memory that firmware makes the guest's own with SEV-SNP and TDX: all that these tables map and that was not launched.
 #[must_use]
 pub const fn unclaimed(memory_bytes: u64) -> [Region; 2] {
     let [low, _] = ram(memory_bytes);

@@ -53,10 +53,12 @@ numbered! {
         /// K. `(cpu)`: ends that cpu's [`Call::Wait`].
         WakeCpu = 9,
         /// F K. `(offset)`: reads the 32-bit register at that byte of the virtio slots. From the host: untrusted. With SEV-SNP
-        /// alone, where no page of theirs is mapped.
+        /// and TDX alone, where no page of theirs is mapped.
         ReadDevice = 10,
         /// F K. `(offset, value)`: writes such a register.
         WriteDevice = 11,
+        /// F. `(register, digest)`: extends that run-time register, 0 to 3, with 48 bytes. With TDX alone.
+        ExtendRegister = 12,
     }
 }
 
@@ -71,10 +73,12 @@ numbered! {
         BadArgument = -3,
         /// The TEE refused or is absent.
         NoTee = -4,
+        /// The host brought a quote over another report.
+        ForeignQuote = -5,
     }
 }
 
 /// Longest console line in bytes.
 pub const CONSOLE_MAX: usize = 256;
-/// Bytes of the buffer for a report and its certificates.
-pub const REPORT_OUT_BYTES: usize = 4096;
+/// Bytes of the buffer for a report and its certificates: quotes of TDX bring theirs along.
+pub const REPORT_OUT_BYTES: usize = 16 << 10;

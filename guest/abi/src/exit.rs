@@ -77,6 +77,14 @@ exit_codes! {
     SnpMemory = 53, "memory is not the guest's own";
     /// CPUID or secrets page malformed.
     SnpPage = 54, "firmware refused a page of the secure processor";
+    /// The host of a trust domain refused what every domain needs.
+    TdxHost = 55, "the host does not serve a trust domain as it must";
+    /// Memory could not be accepted, or was before.
+    TdxMemory = 56, "memory is not the trust domain's own";
+    /// Shared bit other than measured, or a register that is not extended.
+    TdxModule = 57, "the TDX module is not as the launch page says, or refuses a measurement";
+    /// A quote over another report.
+    ForeignQuote = 58, "the host brought a quote over another report";
     /// A trap in ring 0 or an unexpected one in ring 3.
     Trap = 64, "a processor trap";
     /// A bug in the kernel.

@@ -8,10 +8,10 @@ const MAGIC: u64 = u64::from_le_bytes(*b"VIALLNCH");
 const VERSION: u32 = 1;
 /// Bytes of the page's head; all fields lie inside, the rest is zero.
 pub const HEAD_BYTES: usize = 128;
-/// Offset of the TEE's number, for firmware's entry: from 2 on it is a guest of SEV-SNP.
+/// Offset of the TEE's number, for firmware's entry: 2 and 3 are guests of SEV-SNP, 4 and 5 trust domains.
 pub const TEE_AT: u64 = 24;
-/// Offset of the C-bit's number, for firmware's entry.
-pub const C_BIT_AT: u64 = 88;
+/// Offset of the number of the bit that says whose memory is meant, for firmware's entry: C-bit or shared bit.
+pub const BIT_AT: u64 = 88;
 
 /// The TEE around the appliance. Measured, so that an appliance cannot be talked into the simulated one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +29,17 @@ pub enum Tee {
         /// Bit of physical addresses that says the same.
         c_bit: u8,
     },
+    /// Development only: a trust domain (Intel TDX) whose module, quoting service and host our VMM plays; its quotes are the
+    /// simulated root's.
+    SimulatedTdx {
+        /// Bit of physical addresses that says that memory is shared with the host.
+        shared_bit: u8,
+    },
+    /// A trust domain.
+    Tdx {
+        /// The last bit of guest physical addresses, 47 or 51: with it memory is shared. Spec: Intel 344426 (GHCI) §2.1.
+        shared_bit: u8,
+    },
 }
 
 impl Tee {
@@ -36,23 +47,47 @@ impl Tee {
     #[must_use]
     pub const fn private_flag(self) -> u64 {
         match self {
-            Self::Simulated => 0,
             Self::SevSnp { c_bit } | Self::SimulatedSnp { c_bit } => 1_u64.wrapping_shl(widen(c_bit)),
+            Self::Simulated | Self::SimulatedTdx { .. } | Self::Tdx { .. } => 0,
         }
     }
 
-    /// The guest speaks with its host through pages that it shares with it, and with nothing else.
+    /// Flag in page-table entries of memory that the host reads and writes; 0 where there is none.
+    #[must_use]
+    pub const fn shared_flag(self) -> u64 {
+        match self {
+            Self::SimulatedTdx { shared_bit } | Self::Tdx { shared_bit } => {
+                1_u64.wrapping_shl(widen(shared_bit))
+            }
+            Self::Simulated | Self::SevSnp { .. } | Self::SimulatedSnp { .. } => 0,
+        }
+    }
+
+    /// The guest speaks with its host through pages or registers that it shares with it, and with nothing else.
+    #[must_use]
+    pub const fn is_confidential(self) -> bool {
+        !matches!(self, Self::Simulated)
+    }
+
+    /// A guest of SEV-SNP.
     #[must_use]
     pub const fn is_snp(self) -> bool {
-        !matches!(self, Self::Simulated)
+        matches!(self, Self::SevSnp { .. } | Self::SimulatedSnp { .. })
+    }
+
+    /// A trust domain: it has run-time registers that firmware extends.
+    #[must_use]
+    pub const fn is_tdx(self) -> bool {
+        matches!(self, Self::Tdx { .. } | Self::SimulatedTdx { .. })
     }
 
     /// Name of the evidence's kind.
     #[must_use]
     pub const fn evidence(self) -> &'static str {
         match self {
-            Self::Simulated | Self::SimulatedSnp { .. } => "simulated",
+            Self::Simulated | Self::SimulatedSnp { .. } | Self::SimulatedTdx { .. } => "simulated",
             Self::SevSnp { .. } => "sev-snp",
+            Self::Tdx { .. } => "tdx",
         }
     }
 
@@ -62,6 +97,8 @@ impl Tee {
             Self::Simulated => [1, 0],
             Self::SevSnp { c_bit } => [2, widen(c_bit)],
             Self::SimulatedSnp { c_bit } => [3, widen(c_bit)],
+            Self::SimulatedTdx { shared_bit } => [4, widen(shared_bit)],
+            Self::Tdx { shared_bit } => [5, widen(shared_bit)],
         }
     }
 }
@@ -148,10 +185,10 @@ impl LaunchPage {
             Kv::F16 => 0,
             Kv::Q8_0 => 1,
         };
-        let [tee, c_bit] = self.tee.numbers();
+        let [tee, bit] = self.tee.numbers();
         let mut out = Writer(&mut page);
         out.u64(MAGIC).u32(VERSION).u32(self.cpus).u64(self.memory_bytes);
-        out.u32(tee).u32(machine).u32(measure).bytes(&self.manifest_digest).u32(kv).u32(c_bit);
+        out.u32(tee).u32(machine).u32(measure).bytes(&self.manifest_digest).u32(kv).u32(bit);
         page
     }
 
@@ -203,17 +240,25 @@ fn expect(found: u64, expected: u64) -> Result<(), WireError> {
     if found == expected { Ok(()) } else { Err(WireError::Version { found, expected }) }
 }
 
-/// Bits that no address of memory has: firmware's entry sets the flag in the upper half of entries.
-const C_BITS: core::ops::RangeInclusive<u32> = 39..=51;
+/// Bits that no address of memory has: firmware's entry sets the C-bit in the upper half of entries.
+const BITS: core::ops::RangeInclusive<u32> = 39..=51;
+/// Widths of guest physical addresses, less one. Spec: Intel 348551 (TDX Module ABI), TD_PARAMS, GPAW.
+const SHARED_BITS: [u32; 2] = [47, 51];
 
-fn tee(kind: u32, c_bit: u32) -> Result<Tee, WireError> {
-    let in_range = if kind == 1 { c_bit == 0 } else { C_BITS.contains(&c_bit) };
-    let wrong = WireError::Field { name: "c_bit", found: c_bit.into() };
-    let bit = u8::try_from(c_bit).ok().filter(|_| in_range).ok_or(wrong);
+fn tee(kind: u32, bit: u32) -> Result<Tee, WireError> {
+    let in_range = match kind {
+        1 => bit == 0,
+        5 => SHARED_BITS.contains(&bit),
+        _ => BITS.contains(&bit),
+    };
+    let wrong = WireError::Field { name: "bit", found: bit.into() };
+    let bit = u8::try_from(bit).ok().filter(|_| in_range).ok_or(wrong);
     match kind {
         1 => bit.map(|_| Tee::Simulated),
         2 => bit.map(|c_bit| Tee::SevSnp { c_bit }),
         3 => bit.map(|c_bit| Tee::SimulatedSnp { c_bit }),
+        4 => bit.map(|shared_bit| Tee::SimulatedTdx { shared_bit }),
+        5 => bit.map(|shared_bit| Tee::Tdx { shared_bit }),
         found => Err(WireError::Field { name: "tee", found: found.into() }),
     }
 }
@@ -264,8 +309,9 @@ mod tests {
 
     #[test]
     fn a_page_survives_its_encoding() {
-        let tees = [Tee::SevSnp { c_bit: 51 }, Tee::SimulatedSnp { c_bit: 47 }];
-        let pages = tees.map(|tee| LaunchPage { tee, ..PAGE });
+        let snp = [Tee::SevSnp { c_bit: 51 }, Tee::SimulatedSnp { c_bit: 47 }];
+        let tdx = [Tee::Tdx { shared_bit: 47 }, Tee::SimulatedTdx { shared_bit: 45 }];
+        let pages = snp.into_iter().chain(tdx).map(|tee| LaunchPage { tee, ..PAGE });
         for page in [PAGE, LaunchPage { kv: Kv::Q8_0, ..PAGE }].into_iter().chain(pages) {
             assert_eq!(LaunchPage::decode(&page.encode()), Ok(page));
         }
@@ -275,8 +321,17 @@ mod tests {
     fn firmwares_entry_finds_its_numbers() {
         let page = LaunchPage { tee: Tee::SevSnp { c_bit: 51 }, ..PAGE }.encode();
         let at = |offset| page[usize::try_from(offset).unwrap()];
-        assert_eq!((at(TEE_AT), at(C_BIT_AT)), (2, 51));
+        assert_eq!((at(TEE_AT), at(BIT_AT)), (2, 51));
         assert_eq!(Tee::SevSnp { c_bit: 51 }.private_flag(), 1 << 51);
+    }
+
+    #[test]
+    fn the_bit_says_private_with_snp_and_shared_with_tdx() {
+        let flags = |tee: Tee| [tee.private_flag(), tee.shared_flag()];
+        assert_eq!(flags(Tee::Simulated), [0, 0]);
+        assert_eq!(flags(Tee::SimulatedSnp { c_bit: 45 }), [1 << 45, 0]);
+        assert_eq!(flags(Tee::SimulatedTdx { shared_bit: 45 }), [0, 1 << 45]);
+        assert_eq!(flags(Tee::Tdx { shared_bit: 51 }), [0, 1 << 51]);
     }
 
     #[test]
@@ -290,14 +345,15 @@ mod tests {
         assert!(matches!(broken(8, 2), WireError::Version { found: 2, expected: 1 }));
         assert_eq!(broken(12, 0), WireError::Field { name: "cpus", found: 0 });
         assert!(matches!(broken(16, 1), WireError::Field { name: "memory_bytes", .. }));
-        let tee = |value, c_bit| {
+        let tee = |value, bit| {
             let mut page = PAGE.encode();
-            (page[24], page[88]) = (value, c_bit);
+            (page[24], page[88]) = (value, bit);
             LaunchPage::decode(&page).unwrap_err()
         };
         assert_eq!(tee(9, 51), WireError::Field { name: "tee", found: 9 });
-        for (value, c_bit) in [(1, 51), (2, 0), (2, 38), (3, 52), (3, 255)] {
-            assert_eq!(tee(value, c_bit), WireError::Field { name: "c_bit", found: c_bit.into() });
+        for (value, bit) in [(1, 51), (2, 0), (2, 38), (3, 52), (3, 255), (4, 38), (4, 52), (5, 45), (5, 48)]
+        {
+            assert_eq!(tee(value, bit), WireError::Field { name: "bit", found: bit.into() });
         }
         assert_eq!(broken(28, 9), WireError::Field { name: "machine", found: 9 });
         assert_eq!(broken(32, 9), WireError::Field { name: "measure", found: 9 });

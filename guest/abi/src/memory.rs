@@ -2,9 +2,9 @@
 //!
 //! | physical address | content | ring 3 (firmware) | ring 3 (engine) |
 //! |---|---|---|---|
-//! | 0 | start info, AP trampoline at [`TRAMPOLINE_PA`]; with SEV-SNP pages shared with the host from [`SHARED_PA`] | none | none |
+//! | 0 | start info, AP trampoline at [`TRAMPOLINE_PA`]; with SEV-SNP and TDX pages shared with the host from [`SHARED_PA`] | none | none |
 //! | [`ROM_TEXT_PA`] | firmware ring 0, text and constants | none | none |
-//! | [`ROM_DATA_PA`] | firmware ring 0, data; with SEV-SNP its last pages are [`OTHER_CPUS_PA`], [`SECRETS_PA`], [`CPUID_PA`] | none | none |
+//! | [`ROM_DATA_PA`] | firmware ring 0, data; its last pages are [`OTHER_CPUS_PA`] with SEV-SNP and TDX, [`SECRETS_PA`] and [`CPUID_PA`] with SEV-SNP | none | none |
 //! | [`BOOT_TEXT_PA`] | firmware boot program, text and constants | RX | none |
 //! | [`BOOT_DATA_PA`] | its data, stack; last page is the launch page | RW | none |
 //! | [`KERNEL_TEXT_PA`] | kernel text and constants | RW, then none | none |
@@ -23,21 +23,26 @@ pub const LARGE_PAGE: u64 = 2 << 20;
 pub const PAGE: u64 = 4 << 10;
 /// Where the second cpu starts in real mode.
 pub const TRAMPOLINE_PA: u64 = 0x8000;
-/// SEV-SNP: pages that ring 0 shares with the host, [`ghcb`] of each cpu first.
+/// SEV-SNP and TDX: pages that ring 0 shares with the host; with SEV-SNP [`ghcb`] of each cpu first.
 pub const SHARED_PA: u64 = 0x10_0000;
 /// SEV-SNP: the message to the secure processor.
 pub const REQUEST_PA: u64 = ghcb(MAX_CPUS);
 /// SEV-SNP: its answer.
 pub const RESPONSE_PA: u64 = REQUEST_PA + PAGE;
-/// SEV-SNP: the host's clock.
+/// SEV-SNP and TDX: the host's clock.
 pub const CLOCK_PA: u64 = RESPONSE_PA + PAGE;
 /// SEV-SNP: certificates that the host adds to an answer; ring 3 reads them.
 pub const CERTIFICATES_PA: u64 = CLOCK_PA + PAGE;
 /// Bytes of [`CERTIFICATES_PA`].
 pub const CERTIFICATES_BYTES: u64 = 3 * PAGE;
-/// SEV-SNP: end of the pages that ring 0 shares with the host.
-pub const SHARED_END_PA: u64 = CERTIFICATES_PA + CERTIFICATES_BYTES;
-/// SEV-SNP: tells the other cpus where to go on; zero until the kernel runs.
+/// TDX: report and quote on their way to and from the host's quoting service.
+pub const QUOTE_PA: u64 = CERTIFICATES_PA + CERTIFICATES_BYTES;
+/// Bytes of [`QUOTE_PA`]: a header and the largest quote.
+pub const QUOTE_BYTES: u64 = 5 * PAGE;
+/// SEV-SNP and TDX: end of the pages that ring 0 shares with the host.
+pub const SHARED_END_PA: u64 = QUOTE_PA + QUOTE_BYTES;
+/// SEV-SNP and TDX: tells the other cpus where to go on, in a word of 32 bits for each (with SEV-SNP the first, for all: they come
+/// one at a time); zero until the kernel runs.
 pub const OTHER_CPUS_PA: u64 = 0x5F_D000;
 /// SEV-SNP: what the secure processor tells the guest alone. Spec: AMD 56860 rev 1.58 §8.17.2.5.
 pub const SECRETS_PA: u64 = 0x5F_E000;
@@ -117,7 +122,7 @@ pub const fn ghcb(cpu: u32) -> u64 {
     SHARED_PA.saturating_add(PAGE.saturating_mul(widen(cpu)))
 }
 
-/// SEV-SNP: memory that is loaded, measured and validated before the first instruction.
+/// SEV-SNP and TDX: memory that is loaded, measured and the guest's own before the first instruction.
 pub const LAUNCHED: Region = Region { pa: ROM_TEXT_PA, len: KERNEL_TEXT_PA - ROM_TEXT_PA };
 
 /// A run of physical memory, in bytes.

@@ -20,3 +20,6 @@ pub const SNP_EXIT: u16 = 0x618;
 /// Simulated SEV-SNP: a 32-bit write stands for PVALIDATE: page number times 4, plus 2 for a large page, plus 1 to validate.
 /// A read gives its return code, plus 256 if nothing changed.
 pub const SNP_PVALIDATE: u16 = 0x61C;
+/// Simulated TDX: a byte written here stands for TDCALL, which takes and leaves its operands in registers: our VMM reads and
+/// writes those of the cpu. Below 256, so that the instruction itself takes up AL alone, the low byte of the leaf's number.
+pub const TDX_CALL: u16 = 0xF0;

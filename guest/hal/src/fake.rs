@@ -3,7 +3,7 @@
 extern crate alloc;
 use crate::apic::{ApicRegisters, IoApicRegisters, Register};
 use crate::page::{self, ENTRIES, Size};
-use crate::platform::{Console, CpuId, Cpus, Devices, Msrs, Ports, Tee, UserMemory};
+use crate::platform::{Console, CpuId, Cpus, Devices, Msrs, Ports, Registers, Tee, UserMemory};
 use crate::range::{UserInput, UserOutput};
 use crate::space::TableMemory;
 use crate::tee::DoorbellPage;
@@ -203,6 +203,8 @@ pub struct FakePlatform {
     pub reports: Vec<[u8; 64]>,
     /// What the TEE answers; none: it is absent.
     pub response: Option<Vec<u8>>,
+    /// Run-time registers that were extended, and with what; none: there are no such registers.
+    pub extended: Option<Vec<(u8, [u8; 48])>>,
     /// Deadlines waited for.
     pub waits: Vec<u64>,
     /// Cpus running.
@@ -258,6 +260,13 @@ impl Tee for FakePlatform {
         self.reports.push(*report_data);
         let response = self.response.clone().ok_or(CallError::NoTee)?;
         Ok(deliver(self, &response))
+    }
+}
+
+impl Registers for FakePlatform {
+    fn extend(&mut self, register: u8, digest: &[u8; 48]) -> Result<(), CallError> {
+        self.extended.as_mut().ok_or(CallError::UnknownCall)?.push((register, *digest));
+        Ok(())
     }
 }
 

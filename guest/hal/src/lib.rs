@@ -20,7 +20,6 @@ pub mod range;
 pub mod request;
 pub mod serial;
 pub mod space;
-pub mod tdx;
 pub mod tee;
 pub mod trap;
 pub mod x86_64;

@@ -49,12 +49,21 @@ pub trait Tee {
     /// Obtains a report over `report_data` and passes the whole response to `deliver`, in private memory.
     ///
     /// # Errors
-    /// [`CallError::NoTee`].
+    /// [`CallError::NoTee`]; [`CallError::ForeignQuote`].
     fn report(
         &mut self,
         report_data: &[u8; 64],
         deliver: impl FnOnce(&mut Self, &[u8]) -> u64,
     ) -> Result<u64, CallError>;
+}
+
+/// Run-time measurement registers.
+pub trait Registers {
+    /// Extends one, 0 to 3.
+    ///
+    /// # Errors
+    /// [`CallError::UnknownCall`] where there are none; [`CallError::NoTee`].
+    fn extend(&mut self, register: u8, digest: &[u8; 48]) -> Result<(), CallError>;
 }
 
 /// Devices whose registers ring 3 does not see.

@@ -73,6 +73,13 @@ pub enum Request {
         /// What is written.
         value: u32,
     },
+    /// [`Call::ExtendRegister`].
+    ExtendRegister {
+        /// At most 127; there are 0 to 3.
+        register: u8,
+        /// Address of 48 bytes.
+        digest: u64,
+    },
 }
 
 /// What to do after a request was served.
@@ -93,7 +100,7 @@ impl Request {
     /// [`CallError::UnknownCall`]; [`CallError::BadArgument`] where a number is out of range.
     pub fn decode(number: u64, [first, second, third]: [u64; 3]) -> Result<Self, CallError> {
         Ok(match Call::from_value(number).ok_or(CallError::UnknownCall)? {
-            Call::Exit => Self::Exit { code: exit_code(first)? },
+            Call::Exit => Self::Exit { code: small(first)? },
             Call::Console => Self::Console { text: first, len: line_bytes(second)? },
             Call::Mark => Self::Mark(mark(first)?),
             Call::BootReport => Self::BootReport { data: first, out: second },
@@ -103,6 +110,7 @@ impl Request {
             Call::StartCpu => Self::StartCpu { cpu: cpu(first)?, entry: second, argument: third },
             Call::WakeCpu => Self::WakeCpu { cpu: cpu(first)? },
             Call::ReadDevice => Self::ReadDevice { offset: device_offset(first)? },
+            Call::ExtendRegister => Self::ExtendRegister { register: small(first)?, digest: second },
             Call::WriteDevice => {
                 let value = u32::try_from(second).map_err(|_| CallError::BadArgument)?;
                 Self::WriteDevice { offset: device_offset(first)?, value }
@@ -123,7 +131,7 @@ pub fn encode(result: Result<u64, CallError>) -> u64 {
 }
 
 /// QEMU's exit port doubles the code, so 127 is the largest.
-fn exit_code(value: u64) -> Result<u8, CallError> {
+fn small(value: u64) -> Result<u8, CallError> {
     u8::try_from(value).ok().filter(|&code| code < 128).ok_or(CallError::BadArgument)
 }
 
@@ -156,17 +164,20 @@ mod tests {
         let start = Request::StartCpu { cpu: 1, entry: 2, argument: 3 };
         assert_eq!(decode(Call::StartCpu, 1), Ok(start));
         assert_eq!(decode(Call::WakeCpu, 1), Ok(Request::WakeCpu { cpu: 1 }));
+        let extend = Request::ExtendRegister { register: 3, digest: 2 };
+        assert_eq!(decode(Call::ExtendRegister, 3), Ok(extend));
     }
 
     #[test]
     fn numbers_out_of_range_are_refused() {
         let decode = |call: Call, first, second| Request::decode(call.value(), [first, second, 0]);
         assert_eq!(Request::decode(0, [0; 3]), Err(CallError::UnknownCall));
-        assert_eq!(Request::decode(12, [0; 3]), Err(CallError::UnknownCall));
+        assert_eq!(Request::decode(13, [0; 3]), Err(CallError::UnknownCall));
         assert_eq!(decode(Call::Exit, 128, 0), Err(CallError::BadArgument));
         assert_eq!(decode(Call::Console, 0, 257), Err(CallError::BadArgument));
         assert_eq!(decode(Call::Mark, 0, 0), Err(CallError::BadArgument));
         assert_eq!(decode(Call::WakeCpu, 1 << 32, 0), Err(CallError::BadArgument));
+        assert_eq!(decode(Call::ExtendRegister, 128, 0), Err(CallError::BadArgument));
         for offset in [2, 4096, 1 << 32] {
             assert_eq!(decode(Call::ReadDevice, offset, 0), Err(CallError::BadArgument));
             assert_eq!(decode(Call::WriteDevice, offset, 0), Err(CallError::BadArgument));

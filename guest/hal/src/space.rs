@@ -1,6 +1,7 @@
 //! Building an address space out of runs of pages.
 
 use crate::page::{self, Access, ENTRIES, Size};
+use vial_abi::launch_page::Tee;
 use vial_abi::memory::Region;
 
 /// Where tables live.
@@ -32,17 +33,18 @@ pub struct AddressSpace<M> {
     root: u64,
     largest: Size,
     private: u64,
+    shared: u64,
 }
 
 impl<M: TableMemory> AddressSpace<M> {
-    /// An empty one; `giant` when the processor offers 1 GiB pages; `private` flags memory that the host cannot read, tables
-    /// among it.
+    /// An empty one within `tee`; `giant` when the processor offers 1 GiB pages.
     ///
     /// # Errors
     /// [`MapError::NoTable`].
-    pub fn new(mut memory: M, giant: bool, private: u64) -> Result<Self, MapError> {
+    pub fn new(mut memory: M, giant: bool, tee: Tee) -> Result<Self, MapError> {
         let root = memory.allocate().ok_or(MapError::NoTable)?;
-        Ok(Self { memory, root, largest: if giant { Size::Giant } else { Size::Large }, private })
+        let largest = if giant { Size::Giant } else { Size::Large };
+        Ok(Self { memory, root, largest, private: tee.private_flag(), shared: tee.shared_flag() })
     }
 
     /// Physical address of the root table, for CR3.
@@ -73,7 +75,7 @@ impl<M: TableMemory> AddressSpace<M> {
     /// # Errors
     /// Each variant of [`MapError`].
     pub fn map_shared(&mut self, va: u64, region: Region, access: Access) -> Result<(), MapError> {
-        self.map_flagged(va, region, access, 0)
+        self.map_flagged(va, region, access, self.shared)
     }
 
     fn map_flagged(&mut self, va: u64, region: Region, access: Access, flag: u64) -> Result<(), MapError> {
@@ -160,7 +162,7 @@ mod tests {
     use crate::fake::FakeTables;
 
     fn space(giant: bool) -> AddressSpace<FakeTables> {
-        AddressSpace::new(FakeTables::with_room_for(16), giant, 0).unwrap()
+        AddressSpace::new(FakeTables::with_room_for(16), giant, Tee::Simulated).unwrap()
     }
 
     fn entry_at(space: &AddressSpace<FakeTables>, va: u64) -> (u64, Size) {
@@ -195,22 +197,28 @@ mod tests {
         assert_eq!(entry_at(&space, 0xFEB0_1000).0, 0);
     }
 
-    #[test]
-    fn private_memory_and_tables_are_flagged_and_shared_memory_is_not() {
-        const FLAG: u64 = 1 << 51;
-        let mut space = AddressSpace::new(FakeTables::with_room_for(16), true, FLAG).unwrap();
+    /// Links, then a private and a shared leaf, each without its address and rights.
+    fn flags_of(tee: Tee) -> ([u64; 3], [u64; 2]) {
+        let mut space = AddressSpace::new(FakeTables::with_room_for(16), true, tee).unwrap();
         let (private, shared) = (Region { pa: 0x5000, len: 4096 }, Region { pa: 0x6000, len: 4096 });
         space.map(0x5000, private, Access::KernelData).unwrap();
         space.map_shared(0x6000, shared, Access::KernelData).unwrap();
         let mut table = space.root;
-        for _ in 0..3 {
+        let links = [(); 3].map(|()| {
             let entry = space.memory.entry(table, 0);
-            assert_eq!(entry & FLAG, FLAG, "a link");
-            table = page::linked(entry & !FLAG).unwrap();
-        }
-        let leaf = |pa| page::leaf(pa, Size::Small, Access::KernelData);
-        assert_eq!(space.memory.entry(table, 5), leaf(0x5000) | FLAG);
-        assert_eq!(space.memory.entry(table, 6), leaf(0x6000));
+            table = page::linked(entry & !tee.private_flag()).unwrap();
+            entry & !page::link(table)
+        });
+        let leaf = |at, pa| space.memory.entry(table, at) & !page::leaf(pa, Size::Small, Access::KernelData);
+        (links, [leaf(5, 0x5000), leaf(6, 0x6000)])
+    }
+
+    #[test]
+    fn private_memory_and_tables_are_flagged_or_shared_memory_is() {
+        const FLAG: u64 = 1 << 51;
+        let (snp, tdx) = (Tee::SevSnp { c_bit: 51 }, Tee::Tdx { shared_bit: 51 });
+        assert_eq!(flags_of(snp), ([FLAG; 3], [FLAG, 0]));
+        assert_eq!(flags_of(tdx), ([0; 3], [0, FLAG]));
     }
 
     #[test]
@@ -224,7 +232,7 @@ mod tests {
 
     #[test]
     fn running_out_of_tables_and_odd_addresses_are_named() {
-        let mut space = AddressSpace::new(FakeTables::with_room_for(1), true, 0).unwrap();
+        let mut space = AddressSpace::new(FakeTables::with_room_for(1), true, Tee::Simulated).unwrap();
         let page = Region { pa: 0, len: 4096 };
         assert_eq!(space.map(0, page, Access::UserData), Err(MapError::NoTable));
         assert_eq!(space.map(1, page, Access::UserData), Err(MapError::Unaligned { found: 1 }));

@@ -33,7 +33,7 @@ pub fn by_doorbell(
     ports.write_u32(port::TEE, page.number());
     let (header, _) = response.split_first_chunk_mut().ok_or(CallError::NoTee)?;
     page.read(header);
-    let len = response_bytes(header)?;
+    let len = response_bytes(header).ok().filter(|&len| len <= 4096).ok_or(CallError::NoTee)?;
     // The page is read again, so the header may have changed: the private copy must still agree.
     let whole = response.get_mut(..len).ok_or(CallError::NoTee)?;
     page.read(whole);

@@ -75,12 +75,14 @@ pub enum Meaning {
 impl Frame {
     /// Decides, and steps over an `int 0x80` that raised #UD, and over `cpuid`; `opcode` reads two bytes of ring 3.
     ///
-    /// A host may raise any vector at any time. With SEV-SNP, where the host is on the other side, a call is one only behind its
+    /// A host may raise any vector at any time. Where it is on the other side, as with SEV-SNP and TDX, a call is one only behind its
     /// instruction, and of what the processor leaves to ring 0 (#VC) CPUID alone is served, at its instruction: nothing of what
     /// the host says is looked at.
-    pub fn meaning(&mut self, is_snp: bool, opcode: impl Fn(u64) -> [u8; 2]) -> Meaning {
+    pub fn meaning(&mut self, is_confidential: bool, opcode: impl Fn(u64) -> [u8; 2]) -> Meaning {
         match self.vector {
-            CALL_VECTOR if is_snp && opcode(self.rip.wrapping_sub(2)) != CALL_OPCODE => Meaning::Fatal,
+            CALL_VECTOR if is_confidential && opcode(self.rip.wrapping_sub(2)) != CALL_OPCODE => {
+                Meaning::Fatal
+            }
             CALL_VECTOR => Meaning::Call,
             COMMUNICATION
                 if self.error == EXIT_CPUID && self.is_user() && opcode(self.rip) == CPUID_OPCODE =>

@@ -84,9 +84,9 @@ pub fn build<M: TableMemory>(
     data_table: u64,
     engine: &EngineMemory,
 ) -> Result<AddressSpace<M>, LayoutError> {
-    let mut space = AddressSpace::new(tables, has_giant_pages, tee.private_flag())?;
+    let mut space = AddressSpace::new(tables, has_giant_pages, tee)?;
     space.map(KERNEL_TEXT_PA, large(KERNEL_TEXT_PA), Access::KernelText)?;
-    if tee.is_snp() {
+    if tee.is_confidential() {
         secure::map_data(&mut space)?;
         secure::map_pages(&mut space)?;
     } else {
@@ -305,11 +305,12 @@ pub(crate) mod tests {
     }
 
     const SNP: Tee = Tee::SevSnp { c_bit: 51 };
+    const TDX: Tee = Tee::Tdx { shared_bit: 51 };
 
     #[test]
     fn large_machines_fit_the_pool() {
         for (memory_bytes, has_giant_pages) in [(256 << 30, true), (48 << 30, false)] {
-            for tee in [Tee::Simulated, SNP] {
+            for tee in [Tee::Simulated, SNP, TDX] {
                 let built = Built::within(tee, memory_bytes, 64, has_giant_pages);
                 assert_ne!(built.at(LINEAR_VA + memory_bytes + (1 << 30) - 1), 0);
             }
@@ -318,8 +319,17 @@ pub(crate) mod tests {
 
     #[test]
     fn with_snp_the_host_sees_the_window_and_ring_0s_shared_pages_alone() {
-        let flag = SNP.private_flag();
-        let (plain, built) = (Built::new(5 << 30, 2, true), Built::within(SNP, 5 << 30, 2, true));
+        the_host_sees_the_window_and_shared_pages_alone(SNP);
+    }
+
+    #[test]
+    fn with_tdx_the_host_sees_the_window_and_ring_0s_shared_pages_alone() {
+        the_host_sees_the_window_and_shared_pages_alone(TDX);
+    }
+
+    fn the_host_sees_the_window_and_shared_pages_alone(tee: Tee) {
+        let (flag, open) = (tee.private_flag(), tee.shared_flag());
+        let (plain, built) = (Built::new(5 << 30, 2, true), Built::within(tee, 5 << 30, 2, true));
         let private = [
             KERNEL_TEXT_PA,
             KERNEL_DATA_PA,
@@ -337,13 +347,13 @@ pub(crate) mod tests {
         ];
         for va in private {
             // Kernel data is mapped by small pages where there is no table of it.
-            assert_eq!(built.at(va) & flag, flag, "{va:#x}");
+            assert_eq!(built.at(va) & (flag | open), flag, "{va:#x}");
             assert_eq!(built.at(va) & 7, plain.at(va) & 7, "{va:#x}");
         }
-        assert_eq!(built.at(LINEAR_VA + DMA_PA), leaf(DMA_PA, Size::Large, Access::UserData));
+        assert_eq!(built.at(LINEAR_VA + DMA_PA), leaf(DMA_PA, Size::Large, Access::UserData) | open);
         let shared = SHARED_END_PA - PAGE;
-        assert_eq!(built.at(shared), leaf(shared, Size::Small, Access::KernelData));
-        let read_only = leaf(CERTIFICATES_PA, Size::Small, Access::UserConst);
+        assert_eq!(built.at(shared), leaf(shared, Size::Small, Access::KernelData) | open);
+        let read_only = leaf(CERTIFICATES_PA, Size::Small, Access::UserConst) | open;
         assert_eq!(built.at(LINEAR_VA + CERTIFICATES_PA), read_only);
         assert_eq!(built.at(CPUID_PA), leaf(CPUID_PA, Size::Small, Access::KernelData) | flag);
         for va in [

@@ -1,4 +1,4 @@
-//! Parts of the address space that only guests of SEV-SNP have.
+//! Parts of the address space that only guests have whose host does not see their memory.
 
 use crate::layout::{POOL_PA, POOL_TABLES, RING0_STACK_STRIDE, STACKS_PA};
 use vial_abi::memory::{
@@ -19,7 +19,8 @@ pub(crate) fn map_data<M: TableMemory>(space: &mut AddressSpace<M>) -> Result<()
     space.map(HANDOFF_PA, Region { pa: HANDOFF_PA, len: PAGE }, Access::KernelData)
 }
 
-/// With SEV-SNP ring 0 has the secure processor's pages and those it shares with the host; ring 3 reads the host's certificates.
+/// Ring 0 has the other cpus' page, behind it those of a secure processor, and the pages it shares with the host; ring 3 reads the
+/// host's certificates. With TDX the latter and the secure processor's pages are there and say nothing.
 /// Devices have no page: their registers are reached by calls.
 pub(crate) fn map_pages<M: TableMemory>(space: &mut AddressSpace<M>) -> Result<(), MapError> {
     let secure = Region { pa: OTHER_CPUS_PA, len: CPUID_PA + PAGE - OTHER_CPUS_PA };

@@ -53,7 +53,9 @@ impl Kernel {
                 return platform.read_device(offset).map(|value| Served::Value(value.into()));
             }
             Request::WriteDevice { offset, value } => platform.write_device(offset, value)?,
-            Request::BootReport { .. } | Request::HandOver { .. } => return Err(CallError::UnknownCall),
+            Request::BootReport { .. } | Request::HandOver { .. } | Request::ExtendRegister { .. } => {
+                return Err(CallError::UnknownCall);
+            }
         }
         Ok(Served::Value(0))
     }
@@ -114,7 +116,7 @@ mod tests {
     use vial_hal::fake::FakePlatform;
 
     /// On cpu 0's stack.
-    const BUFFER: u64 = STACKS_VA + STACK_STRIDE - 0x4000;
+    const BUFFER: u64 = STACKS_VA + STACK_STRIDE - 0x8000;
 
     fn ask(platform: &mut FakePlatform, request: Request) -> Result<Served, CallError> {
         Kernel::new(handoff(512 << 20, 2)).unwrap().serve(platform, 0, request)
@@ -194,6 +196,9 @@ mod tests {
         let mut platform = FakePlatform::default();
         let call = Request::BootReport { data: BUFFER, out: BUFFER };
         assert_eq!(ask(&mut platform, call), Err(CallError::UnknownCall));
+        platform.extended = Some([].into());
+        let extend = Request::ExtendRegister { register: 0, digest: BUFFER };
+        assert_eq!(ask(&mut platform, extend), Err(CallError::UnknownCall));
         assert_eq!(ask(&mut platform, Request::Exit { code: 80 }), Ok(Served::Exit(80)));
     }
 }

@@ -91,7 +91,7 @@ impl Memory {
         // SAFETY: by the memory map the window is this program's, and taken once.
         let window = unsafe { Window::new(self.at(DMA_PA), DMA_PA, word(DMA_BYTES)) };
         let slots = (0..VIRTIO_SLOTS).map(|index| {
-            if tee.is_snp() {
+            if tee.is_confidential() {
                 return Slot::called(index);
             }
             let registers = self.at(VIRTIO_PA + index * VIRTIO_SLOT_BYTES);

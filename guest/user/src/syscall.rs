@@ -40,6 +40,15 @@ pub fn boot_report(report_data: &[u8; 64], out: &mut [u8; REPORT_OUT_BYTES]) -> 
     used_of(used, out)
 }
 
+/// Extends run-time register `register` with `digest`; for the boot program.
+///
+/// # Errors
+/// Why ring 0 or the TDX module refused.
+pub fn extend_register(register: u8, digest: &[u8; 48]) -> Result<(), CallError> {
+    // SAFETY: 48 readable bytes, as the call asks.
+    unsafe { call(Call::ExtendRegister, register.into(), address(digest), 0) }.map(drop)
+}
+
 /// Asks the TEE for a report over what the kernel composes with `request`; for the engine.
 ///
 /// # Errors

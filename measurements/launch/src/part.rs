@@ -46,11 +46,19 @@ pub(crate) fn plain(ranges: &[Range]) -> Vec<Part> {
     ranges.iter().map(normal).collect()
 }
 
-/// The ranges and the secure processor's pages, with zeros between: all of [`LAUNCHED`], so that firmware knows without being
-/// told which memory is validated already, and validates none twice.
+/// The ranges and the secure processor's pages, and zeros around them.
 pub(crate) fn snp(ranges: &[Range]) -> Vec<Part> {
     let own = [(SECRETS_PA, Contents::Secrets), (CPUID_PA, Contents::Cpuid)];
-    let own = own.map(|(gpa, contents)| Part { gpa, contents });
+    filled(ranges, own.map(|(gpa, contents)| Part { gpa, contents }))
+}
+
+/// The ranges, and zeros around them.
+pub(crate) fn tdx(ranges: &[Range]) -> Vec<Part> {
+    filled(ranges, [])
+}
+
+/// All of [`LAUNCHED`], so that firmware knows without being told which memory is the guest's already, and takes none twice.
+fn filled(ranges: &[Range], own: impl IntoIterator<Item = Part>) -> Vec<Part> {
     let mut parts: Vec<_> = ranges.iter().map(normal).chain(own).collect();
     parts.sort_by_key(|part| part.gpa);
     let (mut all, mut next) = (vec![], LAUNCHED.pa);
@@ -76,6 +84,14 @@ fn zeros(gpa: u64, end: u64) -> Option<Part> {
 mod tests {
     use super::*;
     use vial_abi::memory::{LAUNCH_PAGE_PA, ROM_TEXT_PA};
+
+    #[test]
+    fn parts_of_tdx_are_bytes_and_zeros_alone() {
+        let parts = tdx(&[Range { gpa: ROM_TEXT_PA, bytes: vec![7; 1 << 12] }]);
+        let rest = Contents::Zero(LAUNCHED.len - PAGE);
+        assert_eq!(parts.iter().map(|part| part.gpa).collect::<Vec<_>>(), [ROM_TEXT_PA, ROM_TEXT_PA + PAGE]);
+        assert_eq!(parts[1].contents, rest);
+    }
 
     #[test]
     fn parts_of_snp_fill_all_that_is_launched_once() {

@@ -10,9 +10,10 @@ use crate::digest::{LaunchDigest, measure};
 use crate::firmware::Firmware;
 use crate::part::{self, Part};
 use crate::start::StartState;
+use crate::tdx;
 
-/// Where the other cpus start with SEV-SNP, in bytes behind the entry.
-const OTHER_CPUS_ENTRY: u32 = 16;
+/// Where the other cpus start with SEV-SNP and TDX, in bytes behind the entry.
+pub(crate) const OTHER_CPUS_ENTRY: u32 = 16;
 
 /// Consecutive measured pages.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +28,7 @@ pub struct Range {
 #[derive(Clone, Debug)]
 pub struct LoadPlan {
     ranges: Vec<Range>,
+    entry: u32,
     start: StartState,
     other_start: StartState,
     cpus: u32,
@@ -81,14 +83,23 @@ impl LoadPlan {
         ranges.push(Range { gpa: LAUNCH_PAGE_PA, bytes: launch.encode().to_vec() });
         ranges.sort_by_key(|range| range.gpa);
         refuse_overlap(&ranges)?;
-        let other_start = if launch.tee.is_snp() {
+        if launch.tee.is_confidential() {
             refuse_secure_pages(&ranges)?;
-            StartState::pvh(firmware.entry.saturating_add(OTHER_CPUS_ENTRY))
+        }
+        let entry = firmware.entry;
+        let [start, other_start] = if launch.tee.is_tdx() {
+            [StartState::domain(); 2]
+        } else if launch.tee.is_snp() {
+            [entry, entry.saturating_add(OTHER_CPUS_ENTRY)].map(StartState::pvh)
         } else {
-            StartState::reset()
+            [StartState::pvh(entry), StartState::reset()]
         };
-        let start = StartState::pvh(firmware.entry);
-        Ok(Self { ranges, start, other_start, cpus: launch.cpus, tee: launch.tee })
+        Ok(Self { ranges, entry, start, other_start, cpus: launch.cpus, tee: launch.tee })
+    }
+
+    /// Firmware's 32-bit entry.
+    pub(crate) fn entry(&self) -> u32 {
+        self.entry
     }
 
     /// What is copied into guest memory, by rising address.
@@ -100,7 +111,13 @@ impl LoadPlan {
     /// All that is loaded, by rising address: the order of measuring.
     #[must_use]
     pub fn parts(&self) -> Vec<Part> {
-        if self.tee.is_snp() { part::snp(&self.ranges) } else { part::plain(&self.ranges) }
+        if self.tee.is_tdx() {
+            tdx::parts(self)
+        } else if self.tee.is_snp() {
+            part::snp(&self.ranges)
+        } else {
+            part::plain(&self.ranges)
+        }
     }
 
     /// The TEE that the launch page names.
@@ -109,7 +126,8 @@ impl LoadPlan {
         self.tee
     }
 
-    /// Registers of cpu 0. The others wait for INIT and SIPI.
+    /// Registers of cpu 0. The others wait for INIT and SIPI. With TDX they are the module's, the same for all cpus, and the cpu's
+    /// number is in ESI.
     #[must_use]
     pub fn start(&self) -> &StartState {
         &self.start
@@ -128,10 +146,10 @@ impl LoadPlan {
         self.cpus
     }
 
-    /// The launch MEASUREMENT a SEV-SNP platform reports for this plan.
+    /// The launch MEASUREMENT a SEV-SNP platform reports for this plan; MRTD where it is a trust domain's.
     #[must_use]
     pub fn digest(&self) -> LaunchDigest {
-        measure(self)
+        if self.tee.is_tdx() { tdx::mrtd(self) } else { measure(self) }
     }
 }
 

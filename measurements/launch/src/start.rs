@@ -1,5 +1,7 @@
 //! The registers a cpu starts with.
 
+use crate::tdx::reset;
+
 /// A segment register, as VMCB and VMSA hold it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Segment {
@@ -44,6 +46,14 @@ impl StartState {
             rip: entry.into(),
             rflags: 2,
         }
+    }
+
+    /// Any cpu of a trust domain: 32-bit protected mode without paging, at the reset vector. The module says in EBX how wide guest
+    /// addresses are, and in ESI the cpu's number.
+    ///
+    /// Spec: Intel TDX Module ABI (348551), "TD VCPU initial state": CR0 is PE and NE; ET is always one.
+    pub(crate) fn domain() -> Self {
+        Self { cr0: 0x31, ..Self::pvh(reset::VECTOR_GPA) }
     }
 
     /// An application processor at reset, waiting for INIT and SIPI.

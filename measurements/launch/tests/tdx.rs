@@ -7,8 +7,8 @@ use std::path::Path;
 use serde_json::Value;
 use vial_abi::LaunchPage;
 use vial_abi::launch_page::{Kv, Machine, Measure, Tee};
-use vial_launch::LoadPlan;
 use vial_launch::tdx::{self, PredictError, Registers};
+use vial_launch::{Contents, LoadPlan, Part};
 use vial_weights::event_log::EventLog;
 use vial_weights::rtmr::{Rtmr, Rtmrs, UnknownEvent};
 use vial_weights::sha384;
@@ -49,10 +49,18 @@ fn page(cpus: u32) -> LaunchPage {
         manifest_digest: [7; 48],
         memory_bytes: 512 << 20,
         cpus,
-        tee: Tee::Simulated,
+        tee: Tee::Tdx { shared_bit: 51 },
         machine: Machine::Vial,
         measure: Measure::Full,
         kv: Kv::F16,
+    }
+}
+
+fn bytes(part: &Part) -> Vec<u8> {
+    match &part.contents {
+        Contents::Normal(bytes) => bytes.clone(),
+        Contents::Zero(bytes) => vec![0; usize::try_from(*bytes).unwrap()],
+        other @ (Contents::Secrets | Contents::Cpuid) => unreachable!("{other:?} of SEV-SNP"),
     }
 }
 
@@ -75,14 +83,15 @@ fn mrtd_is_that_of_an_independent_script_and_of_another_tool() {
     let vectors = vectors();
     for case in vectors["cases"].as_array().unwrap() {
         let plan = plan(&vectors, number(&case["cpus"]));
-        let ranges = tdx::ranges(&plan);
+        let parts = tdx::parts(&plan);
         let expected = case["ranges"].as_array().unwrap();
-        assert_eq!(ranges.len(), expected.len());
-        for (range, expected) in ranges.iter().zip(expected) {
-            assert_eq!(range.gpa, expected["gpa"].as_u64().unwrap());
-            assert_eq!(hex(&sha384(&range.bytes)), expected["sha384"], "{:#x}", range.gpa);
+        assert_eq!(parts.len(), expected.len());
+        for (part, expected) in parts.iter().zip(expected) {
+            assert_eq!(part.gpa, expected["gpa"].as_u64().unwrap());
+            assert_eq!(hex(&sha384(&bytes(part))), expected["sha384"], "{:#x}", part.gpa);
         }
         assert_eq!(hex(&tdx::mrtd(&plan)), case["mrtd"]);
+        assert_eq!(hex(&plan.digest()), case["mrtd"], "what is predicted for a domain");
     }
     for tool in vectors["tools"].as_array().unwrap() {
         assert_eq!(hex(&tdx::mrtd(&plan(&vectors, number(&tool["cpus"])))), tool["mrtd"], "{}", tool["tool"]);
@@ -109,6 +118,8 @@ fn every_field_of_the_launch_page_and_the_entry_change_mrtd() {
         LaunchPage { manifest_digest: [8; 48], ..page(2) },
         LaunchPage { memory_bytes: 256 << 20, ..page(2) },
         LaunchPage { cpus: 3, ..page(2) },
+        LaunchPage { tee: Tee::Tdx { shared_bit: 47 }, ..page(2) },
+        LaunchPage { tee: Tee::SimulatedTdx { shared_bit: 51 }, ..page(2) },
         LaunchPage { machine: Machine::Qemu, ..page(2) },
         LaunchPage { measure: Measure::Nodes, ..page(2) },
         LaunchPage { kv: Kv::Q8_0, ..page(2) },

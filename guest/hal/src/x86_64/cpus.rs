@@ -1,7 +1,8 @@
 //! Starting other cpus.
 
+use super::secure::{join, let_go, secure};
 use super::segments::{self, Stacks};
-use super::snp::{open_firmware, publish_stacks, secure};
+use super::snp::publish_stacks;
 use super::{Hardware, LocalApic, Lock, Ring0, Start, enter};
 use crate::apic::{self, Timer};
 use crate::features::Features;
@@ -70,11 +71,11 @@ pub fn prepare_vectors(ring0: Ring0, features: Features) {
     ring0.reset_x87();
 }
 
-/// Sets the running cpu's interrupts up; needs the kernel's tables. With SEV-SNP the local APIC is one that answers by MSR: no
-/// page of the host's is mapped.
+/// Sets the running cpu's interrupts up; needs the kernel's tables. With SEV-SNP and TDX the local APIC is one that answers by
+/// MSR: no page of the host's is mapped.
 pub fn prepare_interrupts(ring0: Ring0, features: Features) -> Timer {
-    if secure().is_some() && !features.has_x2apic {
-        super::exit(ring0, ExitCode::SnpPage.value());
+    if let Some(secure) = secure().filter(|_| !features.has_x2apic) {
+        secure.refuse_processor(ring0);
     }
     let timer = if features.has_tsc_deadline { Timer::TscDeadline } else { Timer::OneShot };
     apic::enable(&mut LocalApic::switch_on(ring0, features.has_x2apic), timer);
@@ -96,10 +97,9 @@ pub(super) fn start(on: &Hardware, cpu: u32, entry: u64, argument: u64) -> Resul
         Ok(STARTED.load(Ordering::Relaxed) + 1)
     })?;
     let deadline = on.ring0.tsc() + PATIENCE_MS * on.tsc_khz;
-    if secure().is_some() {
-        open_firmware(started_cpu());
+    if let_go(cpu, started_cpu()) {
+        apic::start_cpu(&mut LocalApic::current(), cpu, (TRAMPOLINE_PA >> 12) as u8);
     }
-    apic::start_cpu(&mut LocalApic::current(), cpu, (TRAMPOLINE_PA >> 12) as u8);
     while STARTED.load(Ordering::Acquire) != expected {
         if on.ring0.tsc() > deadline {
             super::exit(on.ring0, ExitCode::CpuStart.value());
@@ -116,9 +116,7 @@ extern "C" fn vial_started() -> ! {
     let ring0 = unsafe { Ring0::assume() };
     let order = ORDER.with(|order| order.starting.zip(order.start.take()));
     let Some((starting, (cpu, start))) = order else { ring0.hlt_forever() };
-    if let Some(secure) = secure() {
-        secure.join(ring0, cpu);
-    }
+    join(ring0, cpu);
     // SAFETY: this cpu's first and only load; its number is below the limit, as the kernel checked, and its
     // stacks are the kernel's own.
     unsafe { segments::load(cpu as usize, starting.stacks(cpu)) };

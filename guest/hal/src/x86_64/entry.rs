@@ -78,12 +78,18 @@ global_asm!(
     ".global vial_long_mode",
     "vial_long_mode:",
     "movl %eax, %cr3",
-    "movl $0x620, %eax",
+    // What is set stays: a trust domain may not clear CR4.MCE, nor write EFER, which is right there.
+    "movl %cr4, %eax",
+    "orl $0x620, %eax",
     "movl %eax, %cr4",
     "movl $0xC0000080, %ecx",
     "rdmsr",
+    "movl %eax, %esi",
     "orl $0x900, %eax",
+    "cmpl %eax, %esi",
+    "je 2f",
     "wrmsr",
+    "2:",
     "movl $0x80010033, %eax",
     "movl %eax, %cr0",
     "lgdtl vial_boot_gdt_pointer",
@@ -108,7 +114,7 @@ global_asm!(
     options(att_syntax),
 );
 
-// Copied to TRAMPOLINE_PA: real mode to 32-bit protected mode. A started cpu has CS = TRAMPOLINE_PA / 16. With SEV-SNP it comes
+// Copied to TRAMPOLINE_PA: real mode to 32-bit protected mode. A started cpu has CS = TRAMPOLINE_PA / 16. With SEV-SNP and TDX it comes
 // from firmware, in 32-bit mode, with segments of all memory but no descriptors.
 global_asm!(
     ".section .text.vial_trampoline, \"ax\"",

@@ -1,7 +1,7 @@
 //! KVM's paravirtual clock, read once. The host writes the page: every field is read by value.
 
 use super::Ring0;
-use super::snp::secure;
+use super::secure::{Secure, secure};
 use crate::clock::KvmTime;
 use crate::platform::Msrs as _;
 use core::cell::UnsafeCell;
@@ -25,7 +25,7 @@ static PAGE: Page = Page(UnsafeCell::new([0; 16]));
 
 /// Asks KVM for the time; none if it does not answer. Only with [`crate::features::Features::has_kvm_clock`].
 pub fn kvm_time(mut ring0: Ring0) -> Option<KvmTime> {
-    let address = words().addr() as u64;
+    let address = words().addr() as u64 | secure().map_or(0, Secure::shared_flag);
     ring0.write_msr(WALL_CLOCK, address + 32);
     ring0.write_msr(SYSTEM_TIME, address | SYSTEM_TIME_ON);
     let is_set = (0..PATIENCE).any(|_| word(0) != 0 && word(0) & 1 == 0);

@@ -1,7 +1,8 @@
 //! The machine as ring 0's call service sees it.
 
 use super::doorbell::HOST_PAGE;
-use super::snp::{self, secure};
+use super::secure::{Secure, secure};
+use super::snp;
 use super::{LocalApic, Lock, Ring0};
 use crate::apic::{self, ApicRegisters as _, Register, Timer};
 use crate::clock;
@@ -77,7 +78,8 @@ impl Tee for Hardware {
         RESPONSE.with(|response| {
             let mut page = &HOST_PAGE;
             let len = match (secure(), self.machine) {
-                (Some(secure), _) => snp::report(secure.seat(self.ring0), report_data, response),
+                (Some(Secure::Snp(guest)), _) => snp::report(guest.seat(self.ring0), report_data, response),
+                (Some(Secure::Tdx(domain)), _) => domain.report(self.ring0, report_data, response),
                 (None, Machine::Vial) => tee::by_doorbell(&mut self.ring0, &mut page, report_data, response),
                 (None, Machine::Qemu) => tee::by_serial(&mut self.ring0, report_data, response),
             }?;

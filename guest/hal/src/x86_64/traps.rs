@@ -1,7 +1,7 @@
 //! The way into ring 0: stubs, and what they call.
 
 use super::machine;
-use super::snp::secure;
+use super::secure::secure;
 use super::user::opcode;
 use super::{Hardware, LocalApic, Ring0};
 use crate::apic::{ApicRegisters as _, Register};

@@ -1,7 +1,7 @@
 //! Trust domains (Intel TDX): which pages are added, and what MRTD and the RTMRs then hold.
 //!
-//! A domain has the pages of the [`LoadPlan`] and one more, at the [`reset`] vector. Everything else of its memory is
-//! added later and accepted by the guest, unmeasured and zero. Start registers are the TDX module's and are not measured;
+//! A domain has the pages of the [`LoadPlan`], zeros around them up to all of [`vial_abi::memory::LAUNCHED`], and one page more, at
+//! the [`reset`] vector. Everything else of its memory is added later and accepted by the guest, unmeasured and zero. Start registers are the TDX module's and are not measured;
 //! neither is the number of cpus, which the launch page holds.
 
 mod mrtd;
@@ -12,7 +12,8 @@ use alloc::vec::Vec;
 use vial_weights::event_log::{self, LogError};
 use vial_weights::rtmr::{Rtmrs, UnknownEvent};
 
-use crate::plan::{LoadPlan, Range};
+use crate::part::{self, Contents, Part};
+use crate::plan::LoadPlan;
 pub use mrtd::Mrtd;
 
 /// Measurement registers of a trust domain, as its reports and quotes show them.
@@ -46,21 +47,25 @@ impl core::error::Error for PredictError {}
 
 /// What is added before the first instruction, by rising address: the order in which a VMM adds and extends pages.
 #[must_use]
-pub fn ranges(plan: &LoadPlan) -> Vec<Range> {
-    let reset = Range { gpa: reset::GPA, bytes: reset::page(entry(plan)).to_vec() };
+pub fn parts(plan: &LoadPlan) -> Vec<Part> {
+    let reset = Contents::Normal(reset::page(plan.entry()).to_vec());
     // Firmware lies far below the reset page, so the order stays.
-    plan.ranges().iter().cloned().chain([reset]).collect()
-}
-
-/// Firmware's 32-bit entry: start states are made of 32-bit addresses alone.
-fn entry(plan: &LoadPlan) -> u32 {
-    u32::try_from(plan.start().rip).unwrap_or_default()
+    part::tdx(plan.ranges()).into_iter().chain([Part { gpa: reset::GPA, contents: reset }]).collect()
 }
 
 /// MRTD of a domain that is built of `plan`.
 #[must_use]
 pub fn mrtd(plan: &LoadPlan) -> [u8; 48] {
-    ranges(plan).iter().fold(Mrtd::default(), |mrtd, range| mrtd.pages(range.gpa, &range.bytes)).digest()
+    parts(plan).iter().fold(Mrtd::default(), add).digest()
+}
+
+fn add(mrtd: Mrtd, part: &Part) -> Mrtd {
+    match &part.contents {
+        Contents::Normal(bytes) => mrtd.pages(part.gpa, bytes),
+        Contents::Zero(bytes) => mrtd.zeros(part.gpa, *bytes),
+        // Pages of SEV-SNP alone.
+        Contents::Secrets | Contents::Cpuid => mrtd,
+    }
 }
 
 /// The registers of a domain that is built of `plan` and whose firmware wrote `log`.

@@ -40,6 +40,13 @@ impl Mrtd {
         })
     }
 
+    /// As [`Self::pages`] of so many bytes of zeros.
+    #[must_use]
+    pub fn zeros(self, gpa: u64, bytes: u64) -> Self {
+        let places = (gpa..gpa.saturating_add(bytes)).step_by(usize::try_from(PAGE).unwrap_or(4096));
+        places.fold(self, |mrtd, gpa| mrtd.pages(gpa, &[0; 4096]))
+    }
+
     /// TDH.MR.FINALIZE: the register's value.
     #[must_use]
     pub fn digest(self) -> [u8; 48] {

@@ -2,17 +2,22 @@
 //!
 //! Every cpu of a domain starts at 0xFFFFFFF0 in 32-bit protected mode without paging, with flat segments, the width of
 //! guest addresses in EBX and the number of the cpu in ESI. There is no INIT and no SIPI: all cpus run as soon as the host
-//! enters them. Cpu 0 goes on as PVH firmware starts anywhere, EBX zero; the others wait in a loop, out of firmware's
-//! way. Nothing ends that loop yet: it is where a mailbox for the kernel would be read.
+//! enters them. Cpu 0 goes on as PVH firmware starts anywhere, EBX zero; the others where firmware keeps cpus until the kernel
+//! says in their word of [`vial_abi::memory::OTHER_CPUS_PA`] where to go on.
 //!
 //! Spec: Intel TDX Module Base Architecture (348549), "TD VCPU initial state"; ABI (348551), TDH.VP.INIT.
 
+use crate::plan::OTHER_CPUS_ENTRY;
+
 /// Address of the page, the last below 4 GiB.
 pub const GPA: u64 = 0xFFFF_F000;
+/// Address of the first instruction.
+pub const VECTOR_GPA: u32 = 0xFFFF_FFF0;
 /// Offset of the first instruction.
 const VECTOR: usize = 0xFF0;
-/// Address behind the jump, which its operand counts from.
-const BEHIND_JUMP: u32 = 0xFFFF_FFFB;
+/// Addresses behind the two jumps, which their operands count from.
+const BEHIND_FIRST: u32 = 0xFFFF_FFFB;
+const BEHIND_OTHERS: u32 = 0x0;
 
 /// The page's bytes for firmware whose 32-bit entry is `entry`: zeros, and at the vector
 ///
@@ -21,16 +26,15 @@ const BEHIND_JUMP: u32 = 0xFFFF_FFFB;
 /// FFFFFFF2  75 07           jnz  FFFFFFFB
 /// FFFFFFF4  31 DB           xor  ebx, ebx
 /// FFFFFFF6  E9 xx xx xx xx  jmp  entry
-/// FFFFFFFB  F3 90           pause
-/// FFFFFFFD  EB FC           jmp  FFFFFFFB
-/// FFFFFFFF  CC              int3, never reached
+/// FFFFFFFB  E9 xx xx xx xx  jmp  entry + 16
 /// ```
 ///
 /// Spec: Intel SDM vol. 2 (325383), JMP (E9: operand is relative to the next instruction, modulo 2^32).
 #[must_use]
 pub fn page(entry: u32) -> [u8; 4096] {
-    let [a, b, c, d] = entry.wrapping_sub(BEHIND_JUMP).to_le_bytes();
-    let code = [0x85, 0xF6, 0x75, 0x07, 0x31, 0xDB, 0xE9, a, b, c, d, 0xF3, 0x90, 0xEB, 0xFC, 0xCC];
+    let [a, b, c, d] = entry.wrapping_sub(BEHIND_FIRST).to_le_bytes();
+    let [e, f, g, h] = entry.wrapping_add(OTHER_CPUS_ENTRY).wrapping_sub(BEHIND_OTHERS).to_le_bytes();
+    let code = [0x85, 0xF6, 0x75, 0x07, 0x31, 0xDB, 0xE9, a, b, c, d, 0xE9, e, f, g, h];
     let mut page = [0; 4096];
     page.iter_mut().skip(VECTOR).zip(code).for_each(|(to, byte)| *to = byte);
     page
@@ -43,20 +47,19 @@ mod tests {
 
     use super::*;
 
-    /// Runs the few instructions that the page has, from the vector on; ends where the page is left, or where `pause`
-    /// comes the third time.
+    /// Runs the few instructions that the page has, from the vector on, until the page is left.
     fn run(page: &[u8; 4096], esi: u32, mut ebx: u32) -> (u32, u32) {
-        let (mut eip, mut zero, mut pauses) = (0xFFFF_FFF0_u32, false, 0);
-        while eip >= 0xFFFF_F000 && pauses < 3 {
+        let (mut eip, mut zero) = (VECTOR_GPA, false);
+        while eip >= 0xFFFF_F000 {
             let code: Vec<u8> = page[(eip - 0xFFFF_F000) as usize..].to_vec();
             let short = |at: u32, by: u8| at.wrapping_add_signed(i32::from(by.cast_signed()));
             match code[..] {
                 [0x85, 0xF6, ..] => (zero, eip) = (esi == 0, eip + 2),
                 [0x75, by, ..] => eip = if zero { eip + 2 } else { short(eip + 2, by) },
                 [0x31, 0xDB, ..] => (ebx, eip) = (0, eip + 2),
-                [0xE9, a, b, c, d, ..] => eip = (eip + 5).wrapping_add(u32::from_le_bytes([a, b, c, d])),
-                [0xF3, 0x90, ..] => (pauses, eip) = (pauses + 1, eip + 2),
-                [0xEB, by] | [0xEB, by, ..] => eip = short(eip + 2, by),
+                [0xE9, a, b, c, d, ..] => {
+                    eip = eip.wrapping_add(5).wrapping_add(u32::from_le_bytes([a, b, c, d]));
+                }
                 _ => panic!("no instruction of the page at {eip:#x}"),
             }
         }
@@ -71,9 +74,9 @@ mod tests {
     }
 
     #[test]
-    fn every_other_cpu_stays_in_the_page() {
+    fn every_other_cpu_goes_where_firmware_keeps_cpus() {
         for cpu in [1, 63, u32::MAX] {
-            assert_eq!(run(&page(0x20_0010), cpu, 48), (0xFFFF_FFFD, 48));
+            assert_eq!(run(&page(0x20_0010), cpu, 48), (0x20_0020, 48));
         }
     }
 
@@ -82,9 +85,8 @@ mod tests {
         let page = page(0x20_0010);
         assert_eq!(page[..VECTOR], [0; VECTOR]);
         // 0x200010 - 0xFFFFFFFB = 0x200015.
-        let jump = [0xE9, 0x15, 0x00, 0x20, 0x00];
+        let jumps = [0xE9, 0x15, 0x00, 0x20, 0x00, 0xE9, 0x20, 0x00, 0x20, 0x00];
         assert_eq!(page[VECTOR..VECTOR + 6], [0x85, 0xF6, 0x75, 0x07, 0x31, 0xDB]);
-        assert_eq!(page[VECTOR + 6..VECTOR + 11], jump);
-        assert_eq!(page[VECTOR + 11..], [0xF3, 0x90, 0xEB, 0xFC, 0xCC]);
+        assert_eq!(page[VECTOR + 6..], jumps);
     }
 }

@@ -64,7 +64,7 @@ fn report() -> ! {
     copy(SCRATCH, &[7; 64]);
     let length = call(Call::BootReport, [SCRATCH, SCRATCH + 0x1000, 0]);
     let response = page(SCRATCH + 0x1000);
-    const { assert!(REPORT_OUT_BYTES == 4096) };
+    const { assert!(REPORT_OUT_BYTES >= 4096) };
     check(0, length > 0);
     check(1, ReportResponse::decode(&response).is_ok_and(|response| response.report == REPORT));
     exit(PASSED)

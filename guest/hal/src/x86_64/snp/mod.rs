@@ -1,55 +1,35 @@
 //! Ring 0 as a guest of SEV-SNP: what it knows of itself, and the ways it goes instead of instructions that its host does not see.
 
-mod devices;
-mod host;
 mod instructions;
 mod seat;
 
 pub use seat::Seat;
 
-use super::{Lock, Once, Ring0};
+use super::{Lock, Ring0};
 use crate::tee::Response;
 use core::ptr;
 use core::sync::atomic::{AtomicU64, Ordering};
 use vial_abi::call::CallError;
-use vial_abi::launch_page::Tee;
-use vial_abi::memory::{CPUID_PA, MAX_CPUS, OTHER_CPUS_PA, Region, SECRETS_PA, ghcb};
+use vial_abi::memory::{CPUID_PA, MAX_CPUS, Region, SECRETS_PA, ghcb};
 use vial_snp::cpuid::CpuidPage;
 use vial_snp::pages::{State, validate};
 use vial_snp::secrets::Secrets;
 use vial_snp::{Refusal, protocol};
 
-static SECURE: Once<Secure> = Once::empty();
 static SECRETS: Lock<()> = Lock::new(());
 /// First address above cpu 0's stack, and the distance between two cpus'; 0 while there is one cpu.
 static STACKS: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
 
 /// What guests of SEV-SNP know of themselves.
 #[derive(Clone, Copy, Debug)]
-pub struct Secure {
+pub struct Guest {
     c_bit: u8,
     is_simulated: bool,
 }
 
-impl Secure {
-    /// What follows for `tee`; none where the host sees memory anyway.
-    #[must_use]
-    pub const fn of(tee: Tee) -> Option<Self> {
-        match tee {
-            Tee::Simulated => None,
-            Tee::SevSnp { c_bit } => Some(Self { c_bit, is_simulated: false }),
-            Tee::SimulatedSnp { c_bit } => Some(Self { c_bit, is_simulated: true }),
-        }
-    }
-
-    /// The running program is such a guest's from here on: it reaches its host through the GHCB.
-    ///
-    /// # Safety
-    /// - Called once, before other cpus start; the pages of the secure processor are mapped at their addresses, private and
-    ///   for ring 0 alone, the pages shared with the host at theirs, shared.
-    pub unsafe fn publish(self) {
-        // SAFETY: the caller's duty.
-        unsafe { SECURE.set(self) };
+impl Guest {
+    pub(super) const fn new(c_bit: u8, is_simulated: bool) -> Self {
+        Self { c_bit, is_simulated }
     }
 
     /// The running cpu.
@@ -89,14 +69,9 @@ impl Secure {
     /// [`Refusal::Page`].
     pub fn cpuid(self) -> Result<CpuidPage<'static>, Refusal> {
         let page = ptr::with_exposed_provenance::<[u8; 4096]>(CPUID_PA as usize);
-        // SAFETY: mapped by the duty of `publish` or, before it, by firmware's tables; nobody writes it.
+        // SAFETY: mapped by the duty of `Secure::publish` or, before it, by firmware's tables; nobody writes it.
         CpuidPage::new(unsafe { &*page }, self.c_bit)
     }
-}
-
-/// The program is a guest of SEV-SNP.
-pub(super) fn secure() -> Option<Secure> {
-    SECURE.value().copied()
 }
 
 /// Asks the secure processor for a report.
@@ -105,25 +80,18 @@ pub(super) fn report(
     report_data: &[u8; 64],
     response: &mut Response,
 ) -> Result<usize, CallError> {
+    let response = response.first_chunk_mut().ok_or(CallError::NoTee)?;
     let report = seat.ask(|ghcb| {
         Ok(with_secrets(|secrets| vial_snp::request::report(ghcb, secrets, report_data, response)))
     });
     report.map_err(|_| CallError::NoTee)
 }
 
-/// Lets cpus go that firmware keeps, to 32-bit code at `entry`: with SEV-SNP they start where the launch measurement says, not in
-/// real mode.
-pub(super) fn open_firmware(entry: u32) {
-    let door = ptr::with_exposed_provenance_mut::<u32>(OTHER_CPUS_PA as usize);
-    // SAFETY: `Secure::publish` has the page mapped, which firmware's cpus only read.
-    unsafe { door.write_volatile(entry) };
-}
-
 /// Uses the secrets, one cpu at a time.
 fn with_secrets<R>(work: impl FnOnce(&mut Secrets<'_>) -> R) -> R {
     SECRETS.with(|()| {
         let page = ptr::with_exposed_provenance_mut::<[u8; 4096]>(SECRETS_PA as usize);
-        // SAFETY: mapped by the duty of `publish`, which every caller follows; the lock makes this the only reference.
+        // SAFETY: mapped by the duty of `Secure::publish`, which every caller follows; the lock makes this the only reference.
         work(&mut Secrets::new(unsafe { &mut *page }))
     })
 }
