@@ -15,6 +15,7 @@ use vial_engine::load;
 use vial_engine::locked::Locked;
 use vial_engine::scope::Scopes;
 use vial_engine::serve::Appliance;
+use vial_engine::stack;
 use vial_engine::streamed::{Sealed as SealedFile, Timing};
 use vial_model::transformer::Engine;
 use vial_net::{Model, Server, ServerConfig};
@@ -86,6 +87,7 @@ fn run(memory: &mut Memory, heap: &Heap) -> Result<core::convert::Infallible, St
     };
     let (model, draft) = sealed.fronts(&handoff, key.as_ref())?;
     drop(key);
+    stack::wipe();
     let timing = Timing { now: ticks, patience: clock.ticks_at(PATIENCE_NS) };
     let mut weights = Arriving::new((disk, timing), lanes(), model, draft);
     let headers = load::read(&mut weights, &handoff, &sealed.manifest, sealed.bundle)?;
@@ -150,7 +152,8 @@ impl Sealed {
         }
     }
 
-    /// Both files, to be opened with the key if they are encrypted.
+    /// Both files, to be opened with the key if they are encrypted. A call, so that what it leaves on the stack can be wiped.
+    #[inline(never)]
     fn fronts(&self, handoff: &Handoff, key: Option<&ImageKey>) -> Result<(Front, Option<Front>), Stop> {
         let id = self.manifest.encryption.as_ref().map(Encryption::image_id);
         let front = |tree: Tree<'static>, disk_offset, file, tags| {

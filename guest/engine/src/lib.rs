@@ -11,7 +11,8 @@
 //! - [`scope`]: which requests may find what others computed, and whose they are;
 //! - [`streamed`]: weights larger than memory, read and checked in every pass;
 //! - [`serve`]: the loop over network, passes and waiting;
-//! - [`evidence`]: reports for verifiers.
+//! - [`evidence`]: reports for verifiers;
+//! - [`stack`]: wiping what calls have left.
 //!
 //! Trust: ring 0 and the handoff are measured. Disk and network come from the host.
 #![no_std]
@@ -35,6 +36,7 @@ pub mod requests;
 pub mod room;
 pub mod scope;
 pub mod serve;
+pub mod stack;
 pub mod streamed;
 
 use alloc::string::{String, ToString as _};

@@ -41,10 +41,12 @@ pub struct Locked<'a> {
 }
 
 impl Locked<'_> {
-    /// Serves until somebody releases the key; its client is told when the model is there.
+    /// Serves until somebody releases the key; its client is told when the model is there. A call, so that what it leaves on the
+    /// stack can be wiped: see [`crate::stack`].
     ///
     /// # Errors
     /// The card misbehaves.
+    #[inline(never)]
     pub fn wait(self) -> Result<ImageKey, DeviceError> {
         let status = Status { is_locked: true, ..Status::default() };
         let tries = Tries { encryption: self.encryption, offers: BTreeMap::new(), closed_until_ns: 0 };

@@ -1,11 +1,12 @@
 //! Keys that follow from the owner's.
 
+use alloc::boxed::Box;
 use core::fmt;
 
 use aes_gcm::{Aes256Gcm, KeyInit as _};
 use hkdf::Hkdf;
 use sha2::Sha256;
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::id::{File, ImageId};
 use super::leaf::Cipher;
@@ -14,25 +15,28 @@ use super::leaf::Cipher;
 pub const KEY_BYTES: usize = 32;
 const SALT: &[u8] = b"vial sealed weights 1";
 
-/// What the owner keeps. Wiped when it is dropped, and never shown.
+/// What the owner keeps. Wiped when it is dropped, never shown, and never copied by being moved.
 #[derive(Clone)]
-pub struct OwnerKey([u8; KEY_BYTES]);
+pub struct OwnerKey(Key);
 
-/// The owner's key for one image. Wiped when it is dropped, and never shown.
+/// The owner's key for one image. Wiped when it is dropped, never shown, and never copied by being moved.
 #[derive(Clone)]
-pub struct ImageKey([u8; KEY_BYTES]);
+pub struct ImageKey(Key);
+
+/// Bytes that stay where they are.
+type Key = Box<Zeroizing<[u8; KEY_BYTES]>>;
 
 impl OwnerKey {
     /// The key of these bytes, which must be random.
     #[must_use]
     pub fn new(bytes: &[u8; KEY_BYTES]) -> Self {
-        Self(*bytes)
+        Self(boxed(bytes))
     }
 
     /// What an appliance of that image is given.
     #[must_use]
     pub fn image_key(&self, id: &ImageId) -> ImageKey {
-        ImageKey(*derived(&self.0, &[b"image key", &id.0]))
+        ImageKey(boxed(&derived(&self.0, &[b"image key", &id.0])))
     }
 }
 
@@ -40,7 +44,7 @@ impl ImageKey {
     /// The key of these bytes. Of whoever says so: compare [`Self::check`] with the manifest.
     #[must_use]
     pub fn new(bytes: &[u8; KEY_BYTES]) -> Self {
-        Self(*bytes)
+        Self(boxed(bytes))
     }
 
     /// Its bytes, to be released to an appliance that was accepted.
@@ -63,24 +67,19 @@ impl ImageKey {
     }
 }
 
+/// Filled where it stays.
+fn boxed(bytes: &[u8; KEY_BYTES]) -> Key {
+    let mut key = Key::default();
+    key.copy_from_slice(bytes);
+    key
+}
+
 /// HKDF-SHA-256 over the parts, which are of fixed lengths. Spec: RFC 5869.
 fn derived(from: &[u8; KEY_BYTES], info: &[&[u8]]) -> Zeroizing<[u8; KEY_BYTES]> {
     let mut key = Zeroizing::new([0; KEY_BYTES]);
     // One hash long: HKDF gives up to 255.
     let _expanded = Hkdf::<Sha256>::new(Some(SALT), from).expand_multi_info(info, key.as_mut_slice());
     key
-}
-
-impl Drop for OwnerKey {
-    fn drop(&mut self) {
-        self.0.zeroize();
-    }
-}
-
-impl Drop for ImageKey {
-    fn drop(&mut self) {
-        self.0.zeroize();
-    }
 }
 
 impl fmt::Debug for OwnerKey {
