@@ -28,7 +28,7 @@ fn request() -> Value {
             { "role": "system", "content": canary(0) },
             { "role": "user", "content": format!("Say {} please.", canary(1)) },
         ],
-        "grammar": format!("root ::= \"{}\"", canary(2).repeat(4)), "max_tokens": 200, "temperature": 0, "stream": true,
+        "grammar": format!("root ::= \"{}\"", canary(2).repeat(8)), "max_tokens": 300, "temperature": 0, "stream": true,
     })
 }
 
