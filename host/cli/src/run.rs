@@ -188,7 +188,9 @@ fn ready(args: &Args, address: SocketAddr, timeline: &Timeline, is_locked: bool)
         let what = Style::Good.paint("listening");
         let (tee, allowed) = match args.shape.tee {
             TeeArg::SevSnp => ("SEV-SNP", ""),
-            TeeArg::Simulated | TeeArg::SimulatedSnp => ("SIMULATED TEE", " --allow-simulated"),
+            TeeArg::Simulated | TeeArg::SimulatedSnp | TeeArg::SimulatedTdx => {
+                ("SIMULATED TEE", " --allow-simulated")
+            }
         };
         say(&format!("{what} https://{address}  (KV cache {kv}; {tee}; Ctrl-C stops)"));
         let of_image = format!("--image {}{}{allowed}", args.image.display(), args.shape);

@@ -51,20 +51,24 @@ pub(crate) enum TeeArg {
     Simulated,
     /// Nothing, but the appliance runs as a guest of SEV-SNP whose host and processor vial plays.
     SimulatedSnp,
+    /// Nothing, but the appliance runs as a trust domain (Intel TDX) whose module and host vial plays. Trust domains of a processor
+    /// are not started yet.
+    SimulatedTdx,
     /// AMD SEV-SNP.
     SevSnp,
 }
 
 /// Where processors with SEV-SNP have the bit that says a page is encrypted: all so far. Spec: AMD 24593 §15.34.1.
 const C_BIT: u8 = 51;
-/// Where the played one has it: below the end of the addresses that servers know.
-const SIMULATED_C_BIT: u8 = 45;
+/// Where the played ones have it, and the bit that says shared: below the end of the addresses that servers know.
+const SIMULATED_BIT: u8 = 45;
 
 impl From<TeeArg> for Tee {
     fn from(tee: TeeArg) -> Self {
         match tee {
             TeeArg::Simulated => Self::Simulated,
-            TeeArg::SimulatedSnp => Self::SimulatedSnp { c_bit: SIMULATED_C_BIT },
+            TeeArg::SimulatedSnp => Self::SimulatedSnp { c_bit: SIMULATED_BIT },
+            TeeArg::SimulatedTdx => Self::SimulatedTdx { shared_bit: SIMULATED_BIT },
             TeeArg::SevSnp => Self::SevSnp { c_bit: C_BIT },
         }
     }
@@ -117,6 +121,7 @@ impl fmt::Display for Shape {
         match self.tee {
             TeeArg::Simulated => {}
             TeeArg::SimulatedSnp => out.write_str(" --tee simulated-snp")?,
+            TeeArg::SimulatedTdx => out.write_str(" --tee simulated-tdx")?,
             TeeArg::SevSnp => out.write_str(" --tee sev-snp")?,
         }
         if self.vmm == Some(VmmArg::Qemu) { out.write_str(" --vmm qemu") } else { Ok(()) }
@@ -170,6 +175,7 @@ mod tests {
             " --measure full --kv q8_0",
             " --vmm qemu",
             " --tee simulated-snp",
+            " --memory 4096M --tee simulated-tdx",
             " --cpus 4 --tee sev-snp",
         ] {
             let line = Line::try_parse_from(format!("vial{flags}").split(' ')).unwrap();

@@ -11,6 +11,10 @@ use vial_launch::{Segment, StartState};
 use crate::machine::{KvmError, refused};
 use crate::sev::{Ended, PrivateMemory, answer};
 
+/// How a trust domain's cpus start. Spec: Intel TDX Module ABI (348551), "TD VCPU initial state".
+const CR4_MCE: u64 = 1 << 6;
+const EFER_LONG_MODE: u64 = 1 << 8 | 1 << 11;
+
 /// A virtual cpu; belongs to the thread that runs it.
 #[derive(Debug)]
 pub struct Cpu {
@@ -73,6 +77,39 @@ impl Cpu {
         special.cr0 = start.cr0;
         self.vcpu.set_sregs(&special).map_err(refused("set registers"))?;
         let general = kvm_regs { rip: start.rip, rflags: start.rflags, ..kvm_regs::default() };
+        self.vcpu.set_regs(&general).map_err(refused("set registers"))
+    }
+
+    /// Sets the registers of the load plan as a cpu of a trust domain has them: guest addresses have `width` bits, its number is
+    /// `index`, and it is ready for long mode.
+    ///
+    /// # Errors
+    /// What KVM refused.
+    pub fn start_in_domain(&self, start: &StartState, width: u8, index: u32) -> Result<(), KvmError> {
+        let special = kvm_sregs { cr4: CR4_MCE, efer: EFER_LONG_MODE, ..self.special()? };
+        self.start_from(special, start)?;
+        let mut general = self.vcpu.get_regs().map_err(refused("read registers"))?;
+        (general.rbx, general.rsi) = (width.into(), index.into());
+        self.vcpu.set_regs(&general).map_err(refused("set registers"))
+    }
+
+    /// RAX, RCX, RDX, R8, R10 to R15.
+    ///
+    /// # Errors
+    /// What KVM refused.
+    pub fn operands(&self) -> Result<[u64; 10], KvmError> {
+        let it = self.vcpu.get_regs().map_err(refused("read registers"))?;
+        Ok([it.rax, it.rcx, it.rdx, it.r8, it.r10, it.r11, it.r12, it.r13, it.r14, it.r15])
+    }
+
+    /// Sets them.
+    ///
+    /// # Errors
+    /// What KVM refused.
+    pub fn set_operands(&self, values: [u64; 10]) -> Result<(), KvmError> {
+        let mut general = self.vcpu.get_regs().map_err(refused("read registers"))?;
+        let it = &mut general;
+        [it.rax, it.rcx, it.rdx, it.r8, it.r10, it.r11, it.r12, it.r13, it.r14, it.r15] = values;
         self.vcpu.set_regs(&general).map_err(refused("set registers"))
     }
 

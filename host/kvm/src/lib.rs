@@ -14,5 +14,5 @@ pub use board::Board;
 pub use cpu::{Cpu, Exit};
 pub use file::read_volatile_at;
 pub use machine::{CpuidLeaf, KvmError, Machine};
-pub use memory::{Memory, allocate, parts, populate};
+pub use memory::{Memory, allocate, discard, parts, populate};
 pub use sev::{IdBlock, Identity, IdentityError, Launch, OwnerKey, Policy, SevError, SevMachine};

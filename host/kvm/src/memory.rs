@@ -61,6 +61,19 @@ fn part(memory: &Memory, start: u64, bytes: u64) -> Option<GuestRegionMmap<()>> 
     GuestRegionMmap::new(mapping.ok()?, GuestAddress(start))
 }
 
+/// Makes whole pages of `memory` zero, by giving them back to the system; `None` where they are not inside one run.
+#[must_use]
+pub fn discard(memory: &Memory, start: u64, bytes: u64) -> Option<()> {
+    let region = memory.find_region(GuestAddress(start))?;
+    let offset = start - region.start_addr().0;
+    (offset.checked_add(bytes)? <= region.len()).then_some(())?;
+    let start = region.as_ptr().wrapping_add(usize::try_from(offset).ok()?);
+    // SAFETY: inside a private mapping that lives as long as the process; what is there is read and written as volatile alone, by
+    // whoever shares it with a guest, and is zero when it is touched next.
+    let done = unsafe { libc::madvise(start.cast(), usize::try_from(bytes).ok()?, libc::MADV_DONTNEED) };
+    (done == 0).then_some(())
+}
+
 /// Maps `bytes` of zeros at a large page's boundary. The mapping lives as long as the process: a VM runs to its end.
 fn map_aligned(bytes: usize) -> Result<*mut u8> {
     let (rights, flags) =
@@ -120,6 +133,18 @@ mod tests {
         for (start, bytes) in [(8 << 20, 4096), (4 << 20, (4 << 20) + 1), (0, u64::MAX)] {
             assert!(parts(&memory, &[(start, bytes)]).is_none());
         }
+    }
+
+    #[test]
+    fn what_is_discarded_is_zero_and_nothing_beside_it() {
+        let memory = allocate(&[(0, 4 << 20)]).unwrap();
+        for at in [0, 4096, 8192] {
+            memory.write_obj(7_u32, GuestAddress(at)).unwrap();
+        }
+        discard(&memory, 4096, 4096).unwrap();
+        assert_eq!([0, 4096, 8192].map(|at| memory.read_obj::<u32>(GuestAddress(at)).unwrap()), [7, 0, 7]);
+        assert_eq!(discard(&memory, 4 << 20, 4096), None);
+        assert_eq!(discard(&memory, 0, (4 << 20) + 4096), None);
     }
 
     #[test]

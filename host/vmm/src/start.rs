@@ -57,6 +57,9 @@ pub enum StartError {
     /// The host starts no guest of SEV-SNP, or not this one.
     #[error(transparent)]
     Sev(#[from] SevError),
+    /// This VMM starts no trust domain on a processor.
+    #[error("load plan: found one of a trust domain, expected it played by this VMM (simulated-tdx) only")]
+    Domain,
     /// Memory, events or sockets.
     #[error("{what}: {error}")]
     System {
@@ -123,8 +126,11 @@ impl Vmm {
     /// # Errors
     /// What the system refused.
     pub fn start(config: Config) -> Result<Self, StartError> {
-        if let Tee::SimulatedSnp { c_bit } = config.plan.tee() {
-            return crate::snp::start(config, c_bit, |_| ());
+        match config.plan.tee() {
+            Tee::SimulatedSnp { c_bit } => return crate::snp::start(config, c_bit, |_| ()),
+            Tee::SimulatedTdx { shared_bit } => return crate::tdx::start(config, shared_bit, |_| ()),
+            Tee::Tdx { .. } => return Err(StartError::Domain),
+            Tee::Simulated | Tee::SevSnp { .. } => {}
         }
         let started = Instant::now();
         let memory = memory(config.memory_bytes)?;

@@ -11,7 +11,7 @@ use vial_attest::simulated::SimulatedTee;
 use vial_devices::block::Backend;
 use vial_image::SealedImage;
 use vial_launch::LoadPlan;
-use vial_vmm::{Config, Ended, Event, FileDisk, Played, ReportDevice, Vmm};
+use vial_vmm::{Config, Ended, Event, FileDisk, Played, PlayedDomain, ReportDevice, Vmm};
 
 struct Tee(SimulatedTee);
 
@@ -54,6 +54,20 @@ pub fn boot_played(
     change: impl FnOnce(&mut Played),
 ) -> Result<Vmm> {
     Ok(Vmm::start_played(config(image, shape, outside, |_| ())?, c_bit, change)?)
+}
+
+/// As [`boot`] as a trust domain with this shared bit, with what is played around it changed.
+///
+/// # Errors
+/// What the image lacks or the system refused.
+pub fn boot_domain(
+    image: &SealedImage,
+    shape: &MachineShape,
+    outside: (Arc<dyn Backend>, TcpListener),
+    shared_bit: u8,
+    change: impl FnOnce(&mut PlayedDomain),
+) -> Result<Vmm> {
+    Ok(Vmm::start_domain(config(image, shape, outside, |_| ())?, shared_bit, change)?)
 }
 
 fn config(

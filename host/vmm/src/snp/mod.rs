@@ -5,7 +5,6 @@
 //! is checked whenever it asks for a report. Instructions that only the hardware has come as orders on ports.
 
 mod around;
-mod doors;
 mod seat;
 mod start;
 

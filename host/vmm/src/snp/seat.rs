@@ -7,8 +7,8 @@ use vial_launch::StartState;
 use vial_simulated_snp::{self as snp, Host, Offence, Outcome, Size, Then, check_tables};
 
 use super::around::Surroundings;
-use super::doors::Doors;
 use crate::bus::{Bus, ended};
+use crate::doors::Doors;
 use crate::event::{Ended, Event};
 
 /// What all cpus have around them.

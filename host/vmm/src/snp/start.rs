@@ -10,8 +10,8 @@ use vial_launch::{Contents, LoadPlan};
 use vial_simulated_snp::{Host, Leaf, Ownership, SecureProcessor, cpuid_page};
 use vm_memory::{Bytes as _, GuestAddress};
 
-use super::doors::Doors;
 use super::seat::{Seat, Simulated};
+use crate::doors::Doors;
 use crate::start::{self, Config, Outside, Ready, StartError, Vmm, memory, system};
 use crate::tee::ReportDevice;
 

@@ -1,4 +1,4 @@
-//! Cpus that wait to be started: such a guest's do not run before.
+//! Cpus that wait to be started: those of guests whose host sees no registers do not run before.
 
 use std::sync::{Condvar, Mutex, PoisonError};
 
@@ -21,6 +21,12 @@ impl Doors {
         drop(open);
         self.changed.notify_all();
         Some(())
+    }
+
+    /// Starts all of them.
+    pub(crate) fn open_all(&self) {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).fill(true);
+        self.changed.notify_all();
     }
 
     /// Waits until a cpu was started.
