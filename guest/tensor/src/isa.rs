@@ -87,6 +87,16 @@ impl Isa {
         }
     }
 
+    /// The proof of products of bytes.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) const fn planes(self) -> Option<Avx512> {
+        match self.0 {
+            Kind::Avx512(token) => Some(token),
+            Kind::Amx(token) | Kind::SteadyAmx(token) => Some(token.avx512()),
+            Kind::Portable(_) | Kind::Avx2(_) => None,
+        }
+    }
+
     /// The same instruction set in the way that gives a product of up to 32 inputs, of weights that are small integers, the
     /// bits that it has alone. Slower with a few inputs where it is another.
     #[must_use]

@@ -2,11 +2,11 @@
 
 use super::{Product, WORDS_MAX};
 #[cfg(target_arch = "x86_64")]
-use super::{amx, bytes};
+use super::{amx, bytes, planes};
 use crate::simd::{Op, Simd};
 use crate::words::{Words, has_words};
 #[cfg(target_arch = "x86_64")]
-use crate::x86::Amx;
+use crate::x86::{Amx, Avx512};
 use crate::{Isa, Team};
 
 /// Fewest inputs that become halves for tile registers. Where weights are floats these are no slower from nine on, but
@@ -22,16 +22,25 @@ const BYTES_LEAST: usize = 2;
 pub(crate) struct Inputs {
     words: Words,
     #[cfg(target_arch = "x86_64")]
+    planes: planes::Planes,
+    #[cfg(target_arch = "x86_64")]
     bytes: bytes::Bytes,
     #[cfg(target_arch = "x86_64")]
     halves: amx::Halves,
 }
 
+/// Inputs as planes of bytes, and what multiplies these.
+#[cfg(target_arch = "x86_64")]
+type AsPlanes<'a> = (Avx512, &'a planes::Planes);
+#[cfg(not(target_arch = "x86_64"))]
+type AsPlanes<'a> = (core::convert::Infallible, &'a ());
+
 /// What products take inputs as.
 #[derive(Clone, Copy)]
 pub(super) enum Form<'a> {
     Floats,
-    Words(&'a Words),
+    /// And as planes of bytes, for formats that take them.
+    Words(&'a Words, Option<AsPlanes<'a>>),
     #[cfg(target_arch = "x86_64")]
     Bytes(Amx, &'a bytes::Bytes),
     #[cfg(target_arch = "x86_64")]
@@ -64,7 +73,20 @@ impl Inputs {
             isa.run(bytes::Fill::of(&mut self.bytes, (&self.words, inputs), kinds));
             return Form::Bytes(amx, &self.bytes);
         }
-        Form::Words(&self.words)
+        #[cfg(target_arch = "x86_64")]
+        if let Some(s) = self.planes(isa, inputs, products) {
+            return Form::Words(&self.words, Some((s, &self.planes)));
+        }
+        Form::Words(&self.words, None)
+    }
+
+    /// The inputs that are words as planes, too, where a product takes them.
+    #[cfg(target_arch = "x86_64")]
+    fn planes(&mut self, isa: Isa, inputs: usize, products: &[Product<'_>]) -> Option<Avx512> {
+        let can_planes = products.iter().any(|product| planes::has_planes(product.weights.quant()));
+        let s = isa.planes().filter(|_| can_planes)?;
+        isa.run(planes::Fill { planes: &mut self.planes, words: &self.words, inputs });
+        Some(s)
     }
 }
 

@@ -1,7 +1,8 @@
 //! `W · x`: weights in their file format, activations in f32 or as words; sums in f32.
 //!
 //! - Few inputs: each block is unpacked in registers and joined with the inputs: as 16-bit integers ([`words`]) where the
-//!   format has small integers, as floats ([`fused`]) where it has not.
+//!   format has small integers, as floats ([`fused`]) where it has not. Nibbles are multiplied as bytes ([`planes`]) where
+//!   registers hold 64 of them.
 //! - Many inputs: rows are unpacked once into a panel in cache, and a register-blocked product runs over it, of words
 //!   ([`word_rows`], [`word_panel`]) where the format has small integers and registers are eight floats wide, otherwise
 //!   of floats ([`panel`]).
@@ -18,6 +19,8 @@ mod bytes;
 mod form;
 mod fused;
 mod panel;
+#[cfg(target_arch = "x86_64")]
+mod planes;
 mod rows;
 mod tiles;
 mod word_panel;
@@ -29,6 +32,8 @@ use core::ops::Range;
 
 pub(crate) use form::Inputs;
 pub(crate) use panel::Scratch;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use planes::{GROUP, Group};
 
 use self::form::Form;
 use self::tiles::{Tile, Tiles};
@@ -112,6 +117,8 @@ pub fn matmul_shared(team: &Team<'_>, isa: Isa, x: &[f32], products: &mut [Produ
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kernel {
     Words,
+    #[cfg(target_arch = "x86_64")]
+    Planes,
     WordRows,
     WordPanel,
     Fused,
@@ -129,9 +136,10 @@ impl Kernel {
         match form {
             Form::Halves(..) => return Self::Halves,
             Form::Bytes(..) if has_words(quant) => return Self::Bytes,
+            Form::Words(_, Some(_)) if planes::has_planes(quant) => return Self::Planes,
             _ => {}
         }
-        match (matches!(form, Form::Words(_)) && has_words(quant), has_shared_scales(quant)) {
+        match (matches!(form, Form::Words(..)) && has_words(quant), has_shared_scales(quant)) {
             (true, true) if inputs <= words::INPUTS => Self::Words,
             (true, true) => Self::WordRows,
             (true, false) if inputs <= WORDS_MAX => Self::Words,
@@ -146,6 +154,8 @@ impl Kernel {
         match self {
             Self::Words | Self::Fused => (tile_rows(cpus, rows, fused::ROWS), inputs.max(1)),
             Self::WordRows | Self::WordPanel | Self::Panel => panel_tile(cpus, inputs, rows),
+            #[cfg(target_arch = "x86_64")]
+            Self::Planes => (tile_rows(cpus, rows, fused::ROWS), inputs.max(1)),
             #[cfg(target_arch = "x86_64")]
             Self::Bytes => (tile_rows(cpus, rows, bytes::ROWS), inputs.max(1)),
             #[cfg(target_arch = "x86_64")]
@@ -230,15 +240,17 @@ impl Op for Claims<'_, '_> {
             while let Some(tile) = part.tiles.claim() {
                 let chunk = Chunk { weights: &part.weights, x: self.plan.x, tile };
                 match (part.kernel, self.plan.form) {
-                    (Kernel::Words, Form::Words(words)) => {
+                    (Kernel::Words, Form::Words(words, _)) => {
                         words::compute(s.words(), chunk, words, &mut self.scratch.numbers);
                     }
-                    (Kernel::WordRows, Form::Words(words)) => {
+                    (Kernel::WordRows, Form::Words(words, _)) => {
                         word_rows::compute(s.words(), chunk, words, &mut self.scratch.word_rows);
                     }
-                    (Kernel::WordPanel, Form::Words(words)) => {
+                    (Kernel::WordPanel, Form::Words(words, _)) => {
                         word_panel::compute(s.words(), chunk, words, &mut self.scratch.words);
                     }
+                    #[cfg(target_arch = "x86_64")]
+                    (Kernel::Planes, Form::Words(_, Some((s, planes)))) => planes::compute(s, chunk, planes),
                     #[cfg(target_arch = "x86_64")]
                     (Kernel::Bytes, Form::Bytes(amx, bytes)) => {
                         bytes::compute(amx, chunk, bytes, &mut self.scratch.bytes);

@@ -8,6 +8,7 @@ mod detect;
 mod eights;
 mod instruction;
 mod orders;
+mod planes;
 mod words;
 mod words512;
 
