@@ -1,13 +1,16 @@
-//! A hostile guest of SEV-SNP before the host and the secure processor that the VMM plays: registers, pages of wishes, messages.
+//! A hostile guest of SEV-SNP before the host and the secure processor that the VMM plays: registers, pages of wishes, messages, page
+//! tables.
 #![no_main]
 
 use aes_gcm::aead::AeadInOut as _;
 use aes_gcm::{Aes256Gcm, KeyInit as _};
 use vial_fuzz::Memory;
-use vial_simulated_snp::{Cpu, Host, Ownership, SecureProcessor, Size};
+use vial_simulated_snp::{Cpu, Host, Ownership, SecureProcessor, Size, check_tables};
 
 const GHCB: u64 = 0x1000;
 const MEMORY: u64 = 16 << 10;
+/// In the one page that is the guest's own at the start.
+const TABLE: u64 = 0;
 const KEY: [u8; 32] = [1; 32];
 /// Words that exits are made of.
 const WORDS: [usize; 8] = [0x1F8, 0x308, 0x310, 0x318, 0x390, 0x398, 0x3A0, 0x3A8];
@@ -41,6 +44,16 @@ fn message(data: &mut &[u8]) -> [u8; 4096] {
     page
 }
 
+fn word(data: &mut &[u8]) -> u64 {
+    data.split_off(..8).map_or(0, |word| u64::from_le_bytes(*word.first_chunk().unwrap()))
+}
+
+/// A root table full of this entry, which may well be of the table itself.
+fn check(memory: &mut Memory, host: &Host, entry: u64) {
+    memory.write(TABLE, &[entry.to_le_bytes(); 512].concat());
+    let _offence = check_tables(TABLE, host.c_bit, memory, &host.ownership);
+}
+
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let mut data = data;
     let mut ownership = Ownership::shared([0..MEMORY, 0..0]);
@@ -51,15 +64,19 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     cpu.register = GHCB | 0x012;
     host.exit(&mut cpu, &mut memory).expect("a page to share");
     while let Some(kind) = data.split_off_first() {
-        cpu.register = match kind % 4 {
-            0 => data.split_off(..8).map_or(0, |word| u64::from_le_bytes(*word.first_chunk().unwrap())),
+        if kind % 5 == 4 {
+            check(&mut memory, &host, word(&mut data));
+            continue;
+        }
+        cpu.register = match kind % 5 {
+            0 => word(&mut data),
             1 => {
                 memory.write(0x2000, &message(&mut data));
                 GHCB
             }
             _ => GHCB,
         };
-        if kind % 4 != 0 {
+        if kind % 5 != 0 {
             memory.write(GHCB, &page(&mut data));
         }
         // A real VMM ends the machine at the first offence.
