@@ -6,7 +6,8 @@ use core::cell::Cell;
 use std::collections::BTreeMap;
 use vial_abi::memory::{LARGE_PAGE, PAGE, REQUEST_PA, RESPONSE_PA, Region, SHARED_END_PA, SHARED_PA, ghcb};
 use vial_abi::report::{REPORT_BYTES, ReportResponse};
-use vial_simulated_snp::{Around, Cpu, Ownership, SecureProcessor};
+use vial_fuzz::{Memory, Script};
+use vial_simulated_snp::{Cpu, Ownership, SecureProcessor};
 use vial_snp::exits::Width;
 use vial_snp::ghcb::Ghcb;
 use vial_snp::pages::{State, validate};
@@ -19,59 +20,11 @@ const PLACES: [u64; 9] = [0x1F8, 0x308, 0x310, 0x318, 0x390, 0x398, 0x3A0, 0x3A8
 /// More than all that is bounded takes for one wish: four rounds of a list of pages.
 const EXITS_MAX: u32 = 4 << 12;
 
-/// What is left of the script; zeros behind its end.
-#[derive(Clone, Copy)]
-struct Script<'a>(&'a [u8]);
-
-impl Script<'_> {
-    fn byte(&mut self) -> u8 {
-        let first = self.0.split_off_first();
-        first.copied().unwrap_or(0)
-    }
-
-    fn word(&mut self) -> u64 {
-        u64::from_le_bytes(core::array::from_fn(|_| self.byte()))
-    }
-}
-
-/// Shared memory.
-struct Shared(Vec<u8>);
-
-impl Shared {
-    fn at(&self, pa: u64, len: usize) -> Option<core::ops::Range<usize>> {
-        let start = usize::try_from(pa.checked_sub(SHARED_PA)?).ok()?;
-        let end = start.checked_add(len)?;
-        (end <= self.0.len()).then_some(start..end)
-    }
-}
-
-impl Around for Shared {
-    fn read(&self, pa: u64, to: &mut [u8]) -> Option<()> {
-        to.copy_from_slice(&self.0[self.at(pa, to.len())?]);
-        Some(())
-    }
-    fn write(&mut self, pa: u64, from: &[u8]) -> Option<()> {
-        let at = self.at(pa, from.len())?;
-        self.0[at].copy_from_slice(from);
-        Some(())
-    }
-    fn out(&mut self, _port: u16, _bytes: &[u8]) {}
-    fn input(&mut self, _port: u16, _bytes: &mut [u8]) {}
-    fn write_device(&mut self, _pa: u64, _bytes: &[u8]) {}
-    fn read_device(&mut self, _pa: u64, _bytes: &mut [u8]) {}
-    fn write_msr(&mut self, _register: u32, _value: u64) -> Option<()> {
-        Some(())
-    }
-    fn read_msr(&mut self, register: u32) -> Option<u64> {
-        Some(register.into())
-    }
-}
-
 struct Host<'a> {
     script: Script<'a>,
     played: vial_simulated_snp::Host,
     cpu: Cpu,
-    memory: Shared,
+    memory: Memory,
     /// After so many reads one finds this.
     lie: Cell<Option<(u8, u64)>>,
     exits: u32,
@@ -99,7 +52,7 @@ impl<'a> Host<'a> {
                 is_forgetful: false,
             },
             cpu: Cpu::default(),
-            memory: Shared(vec![0; usize::try_from(SHARED_END_PA - SHARED_PA).unwrap()]),
+            memory: Memory::zeros(SHARED_PA..SHARED_END_PA),
             lie: Cell::new(None),
             exits: 0,
             sent: BTreeMap::new(),

@@ -1,55 +1,19 @@
-//! A hostile guest of SEV-SNP before the host and the secure processor that the VMM plays: registers, pages of wishes, messages.
+//! A hostile guest of SEV-SNP before the host and the secure processor that the VMM plays: registers, pages of wishes, messages, page
+//! tables.
 #![no_main]
 
 use aes_gcm::aead::AeadInOut as _;
 use aes_gcm::{Aes256Gcm, KeyInit as _};
-use vial_simulated_snp::{Around, Cpu, Host, Ownership, SecureProcessor, Size};
+use vial_fuzz::Memory;
+use vial_simulated_snp::{Cpu, Host, Ownership, SecureProcessor, Size, check_tables};
 
 const GHCB: u64 = 0x1000;
 const MEMORY: u64 = 16 << 10;
+/// In the one page that is the guest's own at the start.
+const TABLE: u64 = 0;
 const KEY: [u8; 32] = [1; 32];
 /// Words that exits are made of.
 const WORDS: [usize; 8] = [0x1F8, 0x308, 0x310, 0x318, 0x390, 0x398, 0x3A0, 0x3A8];
-
-struct Memory(Vec<u8>);
-
-impl Memory {
-    fn at(&self, pa: u64, len: usize) -> Option<core::ops::Range<usize>> {
-        let start = usize::try_from(pa).ok()?;
-        let end = start.checked_add(len)?;
-        (end <= self.0.len()).then_some(start..end)
-    }
-}
-
-impl Around for Memory {
-    fn read(&self, pa: u64, to: &mut [u8]) -> Option<()> {
-        to.copy_from_slice(&self.0[self.at(pa, to.len())?]);
-        Some(())
-    }
-    fn write(&mut self, pa: u64, from: &[u8]) -> Option<()> {
-        let at = self.at(pa, from.len())?;
-        self.0[at].copy_from_slice(from);
-        Some(())
-    }
-    fn out(&mut self, _port: u16, bytes: &[u8]) {
-        assert!(matches!(bytes.len(), 1 | 2 | 4));
-    }
-    fn input(&mut self, _port: u16, bytes: &mut [u8]) {
-        bytes.fill(7);
-    }
-    fn write_device(&mut self, _pa: u64, bytes: &[u8]) {
-        assert!(bytes.len() <= 8);
-    }
-    fn read_device(&mut self, _pa: u64, bytes: &mut [u8]) {
-        bytes.fill(7);
-    }
-    fn write_msr(&mut self, register: u32, _value: u64) -> Option<()> {
-        (register & 1 == 0).then_some(())
-    }
-    fn read_msr(&mut self, register: u32) -> Option<u64> {
-        (register & 1 == 0).then_some(5)
-    }
-}
 
 /// The page of a wish: its words, and what its buffer begins with.
 fn page(data: &mut &[u8]) -> [u8; 4096] {
@@ -80,25 +44,39 @@ fn message(data: &mut &[u8]) -> [u8; 4096] {
     page
 }
 
+fn word(data: &mut &[u8]) -> u64 {
+    data.split_off(..8).map_or(0, |word| u64::from_le_bytes(*word.first_chunk().unwrap()))
+}
+
+/// A root table full of this entry, which may well be of the table itself.
+fn check(memory: &mut Memory, host: &Host, entry: u64) {
+    memory.write(TABLE, &[entry.to_le_bytes(); 512].concat());
+    let _offence = check_tables(TABLE, host.c_bit, memory, &host.ownership);
+}
+
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let mut data = data;
     let mut ownership = Ownership::shared([0..MEMORY, 0..0]);
     let _changed = ownership.change(0, Size::Small, true);
     let processor = SecureProcessor::new([KEY; 4], Box::new(|_| vec![0; 1184]));
     let mut host = Host { ownership, processor, certificates: vec![1; 5000], c_bit: 51, is_forgetful: false };
-    let (mut cpu, mut memory) = (Cpu::default(), Memory(vec![0; MEMORY as usize]));
+    let (mut cpu, mut memory) = (Cpu::default(), Memory::zeros(0..MEMORY));
     cpu.register = GHCB | 0x012;
     host.exit(&mut cpu, &mut memory).expect("a page to share");
     while let Some(kind) = data.split_off_first() {
-        cpu.register = match kind % 4 {
-            0 => data.split_off(..8).map_or(0, |word| u64::from_le_bytes(*word.first_chunk().unwrap())),
+        if kind % 5 == 4 {
+            check(&mut memory, &host, word(&mut data));
+            continue;
+        }
+        cpu.register = match kind % 5 {
+            0 => word(&mut data),
             1 => {
                 memory.write(0x2000, &message(&mut data));
                 GHCB
             }
             _ => GHCB,
         };
-        if kind % 4 != 0 {
+        if kind % 5 != 0 {
             memory.write(GHCB, &page(&mut data));
         }
         // A real VMM ends the machine at the first offence.

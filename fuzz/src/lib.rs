@@ -1,5 +1,9 @@
 //! What targets share.
 
+pub mod domain;
+mod played;
+
+pub use played::{Memory, Script};
 use vial_attest::policy::FIELDS;
 use vial_attest::snp::Roots;
 use vial_attest::{Attached, Policy, PolicyFile, Profile, Statement, Trust, Verdict, appraise};

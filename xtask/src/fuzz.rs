@@ -101,6 +101,8 @@ fn seeds(name: &str) -> Result<PathBuf> {
         "tpm" => [&b"\0\0\0\0\x03\0\0\0"[..], &[0; 20], b"\x21\0\0\0Spec ID Event03\0", LOG].concat(),
         "ghcb" => wishes(),
         "snp_exits" => request(),
+        "tdx_guest" => quotes(),
+        "tdx_calls" => calls(),
         "certificates" => table(),
         "cpuid_page" => [&[1][..], &[0; 15], &[0x1F, 0, 0, 0x80], &[0; 20], &[16, 0, 0, 0, 51]].concat(),
         "certificate" => certificate()?,
@@ -123,6 +125,36 @@ fn request() -> Vec<u8> {
     let header = [&[1][..], &[0; 15], &[1, 1, 0x60, 0, 5, 1, 96], &[0; 41]].concat();
     let words = [0, 0, 0, 0, 0x8000_0011_u64, 0x2000, 0x3000, 0x1800].map(u64::to_le_bytes);
     [&[1][..], &header, words.as_flattened(), &[0; 48], &[0xFF]].concat()
+}
+
+/// A domain that wants something of everything of surroundings that do as they should, and quotes of each kind, the last some looks
+/// later (1); and a host that always asks to be asked again (3).
+fn quotes() -> Vec<u8> {
+    let asked = [0, 0, 1, 0, 2, 0, 1, 1, 0, 3, 0, 1, 1, 0, 4, 0, 1, 1, 0];
+    let instructions = (0..9).flat_map(|kind| [5, kind, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    let quotes = (0..3).flat_map(|kind| [6, kind, 0, 0, 0, 0]);
+    let later = [6, 0, 0, 1, 2, 0, 0, 0, 0, 0];
+    let again = [3, 1, 1, 1].repeat(20);
+    asked
+        .into_iter()
+        .chain(instructions)
+        .chain([7, 0])
+        .chain(quotes)
+        .chain(later)
+        .chain([3, 0, 1, 1])
+        .chain(again)
+        .collect()
+}
+
+/// Calls of each leaf (5), among them for a report that is shared (4) behind the header of a request (1) and signed. Places by their
+/// numbers; from 0x80 on small numbers.
+fn calls() -> Vec<u8> {
+    let extend = [5, 3, 0x81, 0x80, 0];
+    let accept = [5, 5, 0x80, 0x80, 3, 5, 5, 0x80, 0x80, 0x44, 1];
+    let report = [5, 4, 0, 0x80, 1];
+    let header = [1, 5, 24, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0];
+    let quote = [4, 1, 0x45, 24, 5, 0, 0x80, 0x80, 7, 5, 3, 0x80, 0x80];
+    [&extend[..], &accept, &report, &header, &quote].concat()
 }
 
 /// One entry, of the chip's key, and its certificate. Spec: AMD 56421 rev 2.03 §4.1.8.1.

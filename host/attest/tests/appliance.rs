@@ -33,18 +33,8 @@ const SHAPE: MachineShape = MachineShape {
 const NONCE: [u8; 64] = [8; 64];
 const KEY: [u8; 32] = [7; 32];
 
-/// Firmware of one page, with a PVH note.
 fn firmware() -> Vec<u8> {
-    let note = [&b"\x04\0\0\0\x04\0\0\0\x12\0\0\0Xen\0"[..], &0x20_0000_u32.to_le_bytes()].concat();
-    let mut out = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\x3e\0\x01\0\0\0".to_vec();
-    [0_u64, 64, 0].iter().for_each(|value| out.extend(value.to_le_bytes()));
-    out.extend([0; 4]);
-    [64_u16, 56, 2, 64, 0, 0].iter().for_each(|value| out.extend(value.to_le_bytes()));
-    for (kind, offset, place, bytes) in [(1_u32, 176_u64, 0x20_0000_u64, 16_u64), (4, 192, 0, 20)] {
-        out.extend([kind.to_le_bytes(), 7_u32.to_le_bytes()].concat());
-        [offset, place, place, bytes, bytes, 4].iter().for_each(|value| out.extend(value.to_le_bytes()));
-    }
-    [out, vec![0xF4; 16], note].concat()
+    vial_launch::tiny::firmware(0x20_0000, &[0xF4; 16])
 }
 
 fn manifest() -> Manifest {

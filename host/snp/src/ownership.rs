@@ -77,6 +77,11 @@ impl Ownership {
             .unwrap_or(State::Shared)
     }
 
+    /// Pages up to the end of memory.
+    pub(crate) const fn count(&self) -> u64 {
+        self.pages.len() as u64
+    }
+
     /// There is such memory.
     pub(crate) fn has(&self, pa: u64) -> bool {
         self.runs.iter().any(|run| run.contains(&pa))

@@ -6,6 +6,11 @@ use crate::ownership::{Ownership, State};
 const PRESENT: u64 = 1;
 const LARGE: u64 = 1 << 7;
 const ADDRESS: u64 = 0x000F_FFFF_FFFF_F000;
+/// Pages that are looked at for each page of memory. A guest maps memory once or twice; tables that name each other could be walked
+/// for ever.
+const LOOKS: u64 = 8;
+/// And for what has no memory, as devices, and for tables of a small guest.
+const MORE_LOOKS: u64 = 1 << 22;
 
 /// Where tables are read.
 pub trait Tables {
@@ -16,21 +21,31 @@ pub trait Tables {
 /// Walks all tables below `root`: what is private is mapped with the C-bit, and what is shared without.
 ///
 /// # Errors
-/// The first mapping that differs.
+/// The first mapping that differs, or more mappings than a guest has.
 pub fn check(root: u64, c_bit: u8, memory: &impl Tables, ownership: &Ownership) -> Result<(), Offence> {
-    Walk { flag: 1 << c_bit, memory, ownership }.table(root, 39, 0)
+    let looks = ownership.count().saturating_mul(LOOKS).saturating_add(MORE_LOOKS);
+    Walk { flag: 1 << c_bit, memory, ownership, looks }.table(root, 39, 0)
 }
 
 struct Walk<'a, M> {
     flag: u64,
     memory: &'a M,
     ownership: &'a Ownership,
+    /// Looks that are left.
+    looks: u64,
 }
 
 impl<M: Tables> Walk<'_, M> {
-    fn table(&self, pa: u64, shift: u32, va: u64) -> Result<(), Offence> {
+    fn look(&mut self, pages: u64) -> Result<(), Offence> {
+        let left = self.looks.checked_sub(pages);
+        self.looks = left.ok_or_else(|| Offence("its tables map more than a guest has".to_owned()))?;
+        Ok(())
+    }
+
+    fn table(&mut self, pa: u64, shift: u32, va: u64) -> Result<(), Offence> {
         let pa = pa & ADDRESS & !self.flag;
         let table = self.memory.table(pa).ok_or_else(|| Offence(format!("a table at {pa:#x}")))?;
+        self.look(table.len() as u64)?;
         for (entry, index) in table.into_iter().zip(0_u64..).filter(|(entry, _)| entry & PRESENT != 0) {
             let va = va | index << shift;
             if shift == 12 || entry & LARGE != 0 {
@@ -44,8 +59,9 @@ impl<M: Tables> Walk<'_, M> {
         Ok(())
     }
 
-    fn leaf(&self, entry: u64, shift: u32, va: u64) -> Result<(), Offence> {
+    fn leaf(&mut self, entry: u64, shift: u32, va: u64) -> Result<(), Offence> {
         let (is_private, pa) = (entry & self.flag != 0, entry & ADDRESS & !self.flag & !((1 << shift) - 1));
+        self.look(1 << (shift - 12))?;
         // A large page may hold some pages that are agreed on; none may be the other kind.
         let wrong = |state| if is_private { state == State::Shared } else { state != State::Shared };
         let mut pages = (pa..pa + (1 << shift)).step_by(4096);

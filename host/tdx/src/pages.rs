@@ -37,6 +37,11 @@ impl Pages {
         Self(vec![Mapping::Absent; usize::try_from(end / PAGE).unwrap_or(0)])
     }
 
+    /// Pages up to the end.
+    pub(crate) const fn count(&self) -> u64 {
+        self.0.len() as u64
+    }
+
     /// Mapping of the page that holds `gpa`.
     #[must_use]
     pub fn of(&self, gpa: u64) -> Mapping {

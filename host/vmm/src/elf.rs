@@ -65,12 +65,7 @@ mod tests {
             measure: Measure::Nodes,
             kv: Kv::F16,
         };
-        let note = [&NOTE_HEAD[..], &0x20_0010_u32.to_le_bytes()].concat();
-        let mut firmware = header(0, 2);
-        firmware.extend(program_header(LOAD, 176, 0x20_0000, 4));
-        firmware.extend(program_header(NOTE, 180, 0, note.len() as u64));
-        firmware.extend(*b"code");
-        firmware.extend(note);
+        let firmware = vial_launch::tiny::firmware(0x20_0010, b"code");
         let plan = LoadPlan::new(&firmware, &page).unwrap();
         assert_eq!(plan.start().rip, 0x20_0010);
         let file = encode(&plan);

@@ -14,6 +14,7 @@ mod event;
 mod folder;
 mod forward;
 mod net;
+mod played;
 mod qemu;
 mod rng;
 mod seccomp;

@@ -22,6 +22,7 @@ mod part;
 mod plan;
 mod start;
 pub mod tdx;
+pub mod tiny;
 mod vmsa;
 
 pub use chain::Chain;

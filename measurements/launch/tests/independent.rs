@@ -8,21 +8,9 @@ use vial_abi::LaunchPage;
 use vial_abi::launch_page::{Kv, Machine, Measure, Tee};
 use vial_launch::{Contents, LoadPlan, Part, Segment, StartState};
 
-/// An ELF file with one segment of code and a PVH note.
 fn firmware() -> Vec<u8> {
-    let note = [&b"\x04\0\0\0\x04\0\0\0\x12\0\0\0Xen\0"[..], &0x20_0010_u32.to_le_bytes()].concat();
     let code: Vec<u8> = (0..9000_u32).map(|at| (at * 7 % 251) as u8).collect();
-    let mut out = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\x3e\0\x01\0\0\0".to_vec();
-    [0_u64, 64, 0].iter().for_each(|value| out.extend(value.to_le_bytes()));
-    out.extend([0; 4]);
-    [64_u16, 56, 2, 64, 0, 0].iter().for_each(|value| out.extend(value.to_le_bytes()));
-    for (kind, offset, place, bytes) in
-        [(1_u32, 176_u64, 0x20_0000_u64, code.len() as u64), (4, 176 + code.len() as u64, 0, 20)]
-    {
-        out.extend([kind.to_le_bytes(), 7_u32.to_le_bytes()].concat());
-        [offset, place, place, bytes, bytes, 4].iter().for_each(|value| out.extend(value.to_le_bytes()));
-    }
-    [out, code, note].concat()
+    vial_launch::tiny::firmware(0x20_0010, &code)
 }
 
 const SNP: Tee = Tee::SevSnp { c_bit: 51 };

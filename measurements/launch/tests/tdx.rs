@@ -26,22 +26,10 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// An ELF file with one segment of code and a PVH note.
 fn firmware(vectors: &Value) -> Vec<u8> {
-    let note =
-        [&b"\x04\0\0\0\x04\0\0\0\x12\0\0\0Xen\0"[..], &number(&vectors["entry"]).to_le_bytes()].concat();
     let code: Vec<u8> =
         (0..number(&vectors["code_bytes"])).map(|at| u8::try_from(at * 7 % 251).unwrap()).collect();
-    let mut out = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\x3e\0\x01\0\0\0".to_vec();
-    [0_u64, 64, 0].iter().for_each(|value| out.extend(value.to_le_bytes()));
-    out.extend([0; 4]);
-    [64_u16, 56, 2, 64, 0, 0].iter().for_each(|value| out.extend(value.to_le_bytes()));
-    let len = u64::from(number(&vectors["code_bytes"]));
-    for (kind, offset, place, bytes) in [(1_u32, 176_u64, 0x20_0000_u64, len), (4, 176 + len, 0, 20)] {
-        out.extend([kind.to_le_bytes(), 7_u32.to_le_bytes()].concat());
-        [offset, place, place, bytes, bytes, 4].iter().for_each(|value| out.extend(value.to_le_bytes()));
-    }
-    [out, code, note].concat()
+    vial_launch::tiny::firmware(number(&vectors["entry"]), &code)
 }
 
 fn page(cpus: u32) -> LaunchPage {

@@ -3,6 +3,7 @@
 
 pub mod machine;
 pub mod memory;
+pub mod played;
 
 use anyhow::{Context as _, Result, bail};
 use core::time::Duration;

@@ -13,6 +13,8 @@ use vial_image::SealedImage;
 use vial_launch::LoadPlan;
 use vial_vmm::{Config, Ended, Event, FileDisk, Played, PlayedDomain, ReportDevice, Vmm};
 
+use crate::Vial;
+
 struct Tee(SimulatedTee);
 
 impl ReportDevice for Tee {
@@ -27,6 +29,19 @@ impl ReportDevice for Tee {
 /// It cannot be opened, or is no image.
 pub fn open(image: &Path) -> Result<(SealedImage, FileDisk)> {
     Ok((SealedImage::open(image)?, FileDisk::open(image)?))
+}
+
+/// An image of the tiny model, whose file is gone already; nothing without the programs.
+///
+/// # Errors
+/// It cannot be built.
+pub fn tiny() -> Result<Option<(SealedImage, FileDisk)>> {
+    let Some(vial) = Vial::from_env() else { return Ok(None) };
+    let folder = tempfile::tempdir()?;
+    let (model, image) = (folder.path().join("tiny.gguf"), folder.path().join("tiny.img"));
+    std::fs::write(&model, vial_model::tiny::llama(1))?;
+    vial.build(&model, &image)?;
+    Ok(Some(open(&image)?))
 }
 
 /// Boots an image on a disk, with its launch page changed. Afterwards this process can open nothing, nor remove it.

@@ -7,10 +7,9 @@ use std::sync::Arc;
 use vial_abi::launch_page::{Kv, Machine, Measure, Tee};
 use vial_abi::{ExitCode, LaunchPage};
 use vial_attest::MachineShape;
-use vial_image::SealedImage;
 use vial_runner::Vial;
 use vial_runner::machine::{self, listens};
-use vial_vmm::{Ended, FileDisk};
+use vial_vmm::Ended;
 
 const MACHINE: MachineShape = MachineShape {
     cpus: 1,
@@ -21,19 +20,9 @@ const MACHINE: MachineShape = MachineShape {
     kv: Kv::F16,
 };
 
-/// An image of the tiny model, whose file is gone already.
-fn image() -> Option<(SealedImage, FileDisk)> {
-    let vial = Vial::from_env()?;
-    let folder = tempfile::tempdir().unwrap();
-    let (model, image) = (folder.path().join("tiny.gguf"), folder.path().join("tiny.img"));
-    std::fs::write(&model, vial_model::tiny::llama(1)).unwrap();
-    vial.build(&model, &image).unwrap();
-    Some(machine::open(&image).unwrap())
-}
-
 /// Boots the image with its launch page changed; why it ended, or `None` if it began to listen.
 fn boot(change: impl FnOnce(&mut LaunchPage)) -> Option<Ended> {
-    let (image, disk) = image()?;
+    let (image, disk) = machine::tiny().unwrap()?;
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listens(&machine::boot(&image, &MACHINE, (Arc::new(disk), listener), change).unwrap())
 }

@@ -3,7 +3,7 @@
 #![expect(clippy::tests_outside_test_module, reason = "an integration test is one")]
 #![expect(clippy::unwrap_used, reason = "a test")]
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use vial_abi::launch_page::{Kv, Machine, Measure, Tee};
 use vial_abi::memory::{BLOBS_PA, DMA_PA, KERNEL_TEXT_PA};
 use vial_attest::MachineShape;
 use vial_client::Opening;
-use vial_image::SealedImage;
+use vial_runner::Vial;
 use vial_runner::machine::{self, listens};
-use vial_runner::{Vial, text};
-use vial_vmm::{Ended, FileDisk, Played};
+use vial_runner::played::answered;
+use vial_vmm::{Ended, Played};
 use vm_memory::{Bytes as _, GuestAddress};
 
 const C_BIT: u8 = 45;
@@ -28,20 +28,10 @@ const MACHINE: MachineShape = MachineShape {
     kv: Kv::F16,
 };
 
-/// An image of the tiny model, whose file is gone already.
-fn image() -> Option<(SealedImage, FileDisk)> {
-    let vial = Vial::from_env()?;
-    let folder = tempfile::tempdir().unwrap();
-    let (model, image) = (folder.path().join("tiny.gguf"), folder.path().join("tiny.img"));
-    std::fs::write(&model, vial_model::tiny::llama(1)).unwrap();
-    vial.build(&model, &image).unwrap();
-    Some(machine::open(&image).unwrap())
-}
-
 /// Boots with what is around the guest changed; why it ended, or `None` if it began to listen. There is nothing to boot without the
 /// programs: that is `Err`.
 fn boot(shape: &MachineShape, change: impl FnOnce(&mut Played)) -> Result<Option<Ended>, ()> {
-    let (image, disk) = image().ok_or(())?;
+    let (image, disk) = machine::tiny().unwrap().ok_or(())?;
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let vmm = machine::boot_played(&image, shape, (Arc::new(disk), listener), C_BIT, change).unwrap();
     Ok(listens(&vmm))
@@ -53,24 +43,6 @@ fn expect(code: ExitCode, change: impl FnOnce(&mut Played)) {
     }
 }
 
-/// What an appliance of these flags answers, and what `verify` says of it with others.
-fn answered(vial: &Vial, image: &Path, flags: &[&str], verifying: &[&[&str]]) -> (Value, Vec<Option<i32>>) {
-    let mut appliance = vial.start(image, flags).unwrap();
-    assert_eq!(appliance.await_event("ready").unwrap()["event"], "ready");
-    let body = json!({ "messages": [{ "role": "user", "content": "Name three rivers." }], "max_tokens": 24, "temperature": 0 });
-    let (status, answer) = appliance.send("/v1/chat/completions", &body).unwrap();
-    assert_eq!(status, 200, "{answer}");
-    let answer: Value = serde_json::from_str(&answer).unwrap();
-    let url = appliance.url("");
-    let verdict = |more: &&[&str]| {
-        let all = [&["verify", &url, "--image", text(image).unwrap(), "--allow-simulated"], *more].concat();
-        vial.run(&all).unwrap().status.code()
-    };
-    let verdicts = verifying.iter().map(verdict).collect();
-    assert_eq!(appliance.stop().unwrap(), Some(0));
-    (answer["choices"][0]["message"].clone(), verdicts)
-}
-
 #[test]
 fn an_appliance_as_a_guest_of_snp_answers_the_same_and_verifies_as_such_alone() {
     let (Some(vial), Ok(model)) = (Vial::from_env(), std::env::var("VIAL_TEST_MODEL")) else { return };
@@ -78,14 +50,14 @@ fn an_appliance_as_a_guest_of_snp_answers_the_same_and_verifies_as_such_alone() 
     let image = folder.path().join("model.img");
     vial.build(Path::new(&model), &image).unwrap();
     let snp: &[&str] = &["--tee", "simulated-snp"];
-    let (plain, codes) = answered(&vial, &image, &[], &[&[], snp]);
+    let (plain, codes) = answered(&vial, &image, &[], &[&[], snp]).unwrap();
     assert_eq!(codes, [Some(0), Some(1)], "a plain appliance is none of SEV-SNP");
     // Memory above the device hole is the kernel's to claim; three cpus have three GHCBs.
     for machine in
         [&["--memory", "512M"][..], &["--memory", "4G", "--cpus", "3"], &["--memory", "280M", "--cpus", "1"]]
     {
         let flags = [machine, snp].concat();
-        let (answer, codes) = answered(&vial, &image, &flags, &[&flags, machine]);
+        let (answer, codes) = answered(&vial, &image, &flags, &[&flags, machine]).unwrap();
         assert_eq!(codes, [Some(0), Some(1)], "{machine:?}");
         assert_eq!(answer, plain, "{machine:?}");
     }
@@ -100,7 +72,7 @@ fn table(certificate: &[u8]) -> Vec<u8> {
 
 #[test]
 fn a_certificate_that_the_host_adds_travels_with_the_evidence() {
-    let Some((image, disk)) = image() else { return };
+    let Some((image, disk)) = machine::tiny().unwrap() else { return };
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let patience = core::time::Duration::from_secs(30);

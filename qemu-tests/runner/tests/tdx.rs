@@ -3,7 +3,6 @@
 #![expect(clippy::tests_outside_test_module, reason = "an integration test is one")]
 #![expect(clippy::unwrap_used, reason = "a test")]
 
-use serde_json::{Value, json};
 use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Arc;
@@ -11,11 +10,11 @@ use vial_abi::ExitCode;
 use vial_abi::launch_page::{Kv, Machine, Measure, Tee};
 use vial_abi::memory::{BLOBS_PA, LARGE_PAGE, LAUNCH_PAGE_PA, PAGE};
 use vial_attest::MachineShape;
-use vial_image::SealedImage;
+use vial_runner::Vial;
 use vial_runner::machine::{self, listens};
-use vial_runner::{Vial, text};
+use vial_runner::played::answered;
 use vial_simulated_tdx::Mapping;
-use vial_vmm::{Ended, FileDisk, PlayedDomain};
+use vial_vmm::{Ended, PlayedDomain};
 
 const SHARED_BIT: u8 = 45;
 const MACHINE: MachineShape = MachineShape {
@@ -30,20 +29,10 @@ const MACHINE: MachineShape = MachineShape {
 const RTMR_EXTEND: u64 = 2;
 const MR_REPORT: u64 = 4;
 
-/// An image of the tiny model, whose file is gone already.
-fn image() -> Option<(SealedImage, FileDisk)> {
-    let vial = Vial::from_env()?;
-    let folder = tempfile::tempdir().unwrap();
-    let (model, image) = (folder.path().join("tiny.gguf"), folder.path().join("tiny.img"));
-    std::fs::write(&model, vial_model::tiny::llama(1)).unwrap();
-    vial.build(&model, &image).unwrap();
-    Some(machine::open(&image).unwrap())
-}
-
 /// Boots with what is around the domain changed; why it ended, or `None` if it began to listen. There is nothing to boot without the
 /// programs: that is `Err`.
 fn boot(change: impl FnOnce(&mut PlayedDomain)) -> Result<Option<Ended>, ()> {
-    let (image, disk) = image().ok_or(())?;
+    let (image, disk) = machine::tiny().unwrap().ok_or(())?;
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let vmm = machine::boot_domain(&image, &MACHINE, (Arc::new(disk), listener), SHARED_BIT, change);
     Ok(listens(&vmm.unwrap()))
@@ -55,24 +44,6 @@ fn expect(code: ExitCode, change: impl FnOnce(&mut PlayedDomain)) {
     }
 }
 
-/// What an appliance of these flags answers, and what `verify` says of it with others.
-fn answered(vial: &Vial, image: &Path, flags: &[&str], verifying: &[&[&str]]) -> (Value, Vec<Option<i32>>) {
-    let mut appliance = vial.start(image, flags).unwrap();
-    assert_eq!(appliance.await_event("ready").unwrap()["event"], "ready");
-    let body = json!({ "messages": [{ "role": "user", "content": "Name three rivers." }], "max_tokens": 24, "temperature": 0 });
-    let (status, answer) = appliance.send("/v1/chat/completions", &body).unwrap();
-    assert_eq!(status, 200, "{answer}");
-    let answer: Value = serde_json::from_str(&answer).unwrap();
-    let url = appliance.url("");
-    let verdict = |more: &&[&str]| {
-        let all = [&["verify", &url, "--image", text(image).unwrap(), "--allow-simulated"], *more].concat();
-        vial.run(&all).unwrap().status.code()
-    };
-    let verdicts = verifying.iter().map(verdict).collect();
-    assert_eq!(appliance.stop().unwrap(), Some(0));
-    (answer["choices"][0]["message"].clone(), verdicts)
-}
-
 #[test]
 fn an_appliance_as_a_trust_domain_answers_the_same_and_verifies_as_such_alone() {
     let (Some(vial), Ok(model)) = (Vial::from_env(), std::env::var("VIAL_TEST_MODEL")) else { return };
@@ -80,14 +51,15 @@ fn an_appliance_as_a_trust_domain_answers_the_same_and_verifies_as_such_alone() 
     let image = folder.path().join("model.img");
     vial.build(Path::new(&model), &image).unwrap();
     let (tdx, snp): (&[&str], &[&str]) = (&["--tee", "simulated-tdx"], &["--tee", "simulated-snp"]);
-    let (plain, codes) = answered(&vial, &image, &[], &[&[], tdx]);
+    let (plain, codes) = answered(&vial, &image, &[], &[&[], tdx]).unwrap();
     assert_eq!(codes, [Some(0), Some(1)], "a plain appliance is no trust domain");
     // Memory above the device hole is the kernel's to accept; other cpus come from the reset page, all at once.
     for machine in
         [&["--memory", "512M"][..], &["--memory", "4G", "--cpus", "3"], &["--memory", "280M", "--cpus", "1"]]
     {
         let flags = [machine, tdx].concat();
-        let (answer, codes) = answered(&vial, &image, &flags, &[&flags, machine, &[machine, snp].concat()]);
+        let (answer, codes) =
+            answered(&vial, &image, &flags, &[&flags, machine, &[machine, snp].concat()]).unwrap();
         assert_eq!(codes, [Some(0), Some(1), Some(1)], "{machine:?}");
         assert_eq!(answer, plain, "{machine:?}");
     }

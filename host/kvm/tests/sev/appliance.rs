@@ -44,18 +44,8 @@ pub(crate) fn start(memory: &Memory, launch: &Launch<'_>) -> Result<(SevMachine,
     Ok((machine, cpus))
 }
 
-/// An ELF file with one segment of three pages and a note that says where it is entered.
+/// Firmware of three pages.
 fn firmware() -> Vec<u8> {
-    let note = [&b"\x04\0\0\0\x04\0\0\0\x12\0\0\0Xen\0"[..], &0x20_0010_u32.to_le_bytes()].concat();
     let code: Vec<u8> = (0..9000_u32).map(|at| (at * 11 % 253).to_le_bytes()[0]).collect();
-    let mut out = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\x3e\0\x01\0\0\0".to_vec();
-    [0_u64, 64, 0].iter().for_each(|value| out.extend(value.to_le_bytes()));
-    out.extend([0; 4]);
-    [64_u16, 56, 2, 64, 0, 0].iter().for_each(|value| out.extend(value.to_le_bytes()));
-    let segments = [(1_u32, 176, 0x20_0000, code.len() as u64), (4, 176 + code.len() as u64, 0, 20)];
-    for (kind, offset, place, bytes) in segments {
-        out.extend([kind.to_le_bytes(), 7_u32.to_le_bytes()].concat());
-        [offset, place, place, bytes, bytes, 4_u64].iter().for_each(|value| out.extend(value.to_le_bytes()));
-    }
-    [out, code, note].concat()
+    vial_launch::tiny::firmware(0x20_0010, &code)
 }

@@ -5,3 +5,4 @@
 mod exits;
 mod reports;
 mod seat;
+mod tables;

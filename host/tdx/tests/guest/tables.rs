@@ -74,3 +74,13 @@ fn a_table_in_memory_of_the_hosts_is_refused() {
     let linked = |memory: &mut Memory, _: &mut Pages| memory.0.get_mut(&0x3000).unwrap()[0] |= SHARED;
     assert!(checked(2 << 20, 0x5000, linked).unwrap_err().contains("which is not its own"));
 }
+
+#[test]
+fn tables_without_end_are_refused() {
+    for entry in [ROOT, 1 << 39 | LARGE] {
+        let everywhere = |memory: &mut Memory, _: &mut Pages| {
+            memory.0.insert(ROOT, [entry | PRESENT; 512]);
+        };
+        assert!(checked(2 << 20, 0x5000, everywhere).unwrap_err().contains("more than a guest has"));
+    }
+}

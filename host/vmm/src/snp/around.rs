@@ -7,6 +7,7 @@ use vm_memory::{Bytes as _, GuestAddress};
 use super::seat::Simulated;
 use crate::bus::Bus;
 use crate::event::Ended;
+use crate::played::table;
 
 const APIC_BASE: u32 = 0x1B;
 const TSC_DEADLINE: u32 = 0x6E0;
@@ -70,9 +71,6 @@ const fn is_open(register: u32) -> bool {
 
 impl Tables for Simulated {
     fn table(&self, pa: u64) -> Option<[u64; 512]> {
-        let mut bytes = [0; 4096];
-        self.memory.read_slice(&mut bytes, GuestAddress(pa)).ok()?;
-        let (words, _) = bytes.as_chunks();
-        Some(core::array::from_fn(|at| words.get(at).copied().map_or(0, u64::from_le_bytes)))
+        table(&self.memory, pa)
     }
 }

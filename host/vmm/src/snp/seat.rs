@@ -9,7 +9,7 @@ use vial_simulated_snp::{self as snp, Host, Offence, Outcome, Size, Then, check_
 use super::around::Surroundings;
 use crate::bus::{Bus, ended};
 use crate::doors::Doors;
-use crate::event::{Ended, Event};
+use crate::played::{self, Broken, Step, own};
 
 /// What all cpus have around them.
 pub(crate) struct Simulated {
@@ -40,87 +40,29 @@ pub(crate) struct Seat {
     answer: u32,
 }
 
-/// What a stop of the cpu comes to.
-type Step = Result<Option<Ended>, Offence>;
-
-/// Why it stopped, without what it borrows.
-enum Stop {
-    Order(u16, u32),
-    Nothing,
-    Broken(String),
-}
-
 impl Seat {
     pub(crate) fn new(cpu: Cpu, index: u32, simulated: &Arc<Simulated>) -> Self {
         let own = snp::Cpu::default();
         Self { cpu, index, simulated: Arc::clone(simulated), own, low: 0, answer: 0 }
     }
 
-    /// Runs the cpu until the machine ends.
-    pub(crate) fn run(mut self, bus: &Bus) {
-        let ended = self.started().err().unwrap_or_else(|| {
-            loop {
-                match self.step(bus) {
-                    Ok(None) => {}
-                    Ok(Some(ended)) => break ended,
-                    Err(offence) => break self.broken(&offence.to_string()),
-                }
-            }
-        });
-        bus.tell(Event::Ended(ended));
-    }
-
-    /// Cpu 0 starts at once, the others when they are told to.
-    fn started(&self) -> Result<(), Ended> {
-        if self.index > 0 {
-            self.simulated.doors.wait(self.index);
-            let started = self.cpu.start_in(&self.simulated.other_start);
-            started
-                .and_then(|()| self.cpu.set_halted(false))
-                .map_err(|error| self.broken(&error.to_string()))?;
-        }
-        Ok(())
-    }
-
-    fn step(&mut self, bus: &Bus) -> Step {
-        match self.stop() {
-            Stop::Order(SNP_REGISTER, low) => self.low = low,
-            Stop::Order(SNP_REGISTER_HIGH, high) => {
-                self.own.register = u64::from(self.low) | u64::from(high) << 32;
-            }
-            Stop::Order(SNP_PVALIDATE, order) => self.answer = self.validated(order),
-            Stop::Order(_, _) => return self.exited(bus),
-            Stop::Nothing => {}
-            Stop::Broken(why) => return Ok(Some(self.broken(&why))),
-        }
-        Ok(None)
-    }
-
-    /// Runs it until it stops. What a guest of SEV-SNP cannot do, since its host would see nothing of it, breaks it.
-    fn stop(&mut self) -> Stop {
+    /// Runs it until it stops; gives a port and what was written to it, if that was an order.
+    fn order(&mut self) -> Result<Option<(u16, u32)>, Broken> {
         let register = self.own.register.to_le_bytes();
         let (low, high) = (word(&register), word(&register[4..]));
-        match self.cpu.run() {
-            Ok(Exit::Out(port, bytes)) if is_order(port) => Stop::Order(port, word(bytes)),
-            Ok(Exit::In(port, bytes)) if is_order(port) => {
+        match self.cpu.run()? {
+            Exit::Out(port, bytes) if is_order(port) => return Ok(Some((port, word(bytes)))),
+            Exit::In(port, bytes) if is_order(port) => {
                 let value = match port {
                     SNP_REGISTER => low,
                     SNP_REGISTER_HIGH => high,
                     _ => self.answer,
                 };
                 bytes.iter_mut().zip(value.to_le_bytes()).for_each(|(to, from)| *to = from);
-                Stop::Nothing
             }
-            Ok(Exit::Out(port, _) | Exit::In(port, _)) => {
-                Stop::Broken(format!("port {port:#x} by instruction"))
-            }
-            Ok(Exit::Write(pa, _) | Exit::Read(pa, _)) => {
-                Stop::Broken(format!("{pa:#x} is no memory of its own"))
-            }
-            Ok(Exit::Nothing) => Stop::Nothing,
-            Ok(Exit::Broken(why)) => Stop::Broken(why),
-            Err(error) => Stop::Broken(error.to_string()),
+            exit => own(exit)?,
         }
+        Ok(None)
     }
 
     fn exited(&mut self, bus: &Bus) -> Step {
@@ -131,10 +73,7 @@ impl Seat {
         match then {
             Then::Resumed => {}
             Then::Carried => self.checked()?,
-            Then::Halted => {
-                let halted = self.cpu.set_halted(true);
-                return Ok(halted.err().map(|error| self.broken(&error.to_string())));
-            }
+            Then::Halted => self.cpu.set_halted(true)?,
             Then::Ended(code) => return Ok(Some(ended(code))),
         }
         Ok(by_port)
@@ -156,9 +95,38 @@ impl Seat {
             Outcome::Failed => 1,
         }
     }
+}
 
-    fn broken(&self, why: &str) -> Ended {
-        Ended::Broken(format!("cpu {} at {:#x}: {why}", self.index, self.cpu.instruction()))
+impl played::Seat for Seat {
+    fn cpu(&self) -> &Cpu {
+        &self.cpu
+    }
+
+    fn index(&self) -> u32 {
+        self.index
+    }
+
+    /// Cpu 0 starts at once, the others when they are told to.
+    fn start(&mut self) -> Result<(), Broken> {
+        if self.index > 0 {
+            self.simulated.doors.wait(self.index);
+            self.cpu.start_in(&self.simulated.other_start)?;
+            self.cpu.set_halted(false)?;
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, bus: &Bus) -> Step {
+        match self.order()? {
+            Some((SNP_REGISTER, low)) => self.low = low,
+            Some((SNP_REGISTER_HIGH, high)) => {
+                self.own.register = u64::from(self.low) | u64::from(high) << 32;
+            }
+            Some((SNP_PVALIDATE, order)) => self.answer = self.validated(order),
+            Some(_) => return self.exited(bus),
+            None => {}
+        }
+        Ok(None)
     }
 }
 

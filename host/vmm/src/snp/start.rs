@@ -5,18 +5,16 @@ use std::io::Read as _;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 use vial_abi::memory::{DMA_BYTES, DMA_PA, LAUNCHED, ROM_TEXT_PA, ram};
-use vial_kvm::{Machine, Memory, parts, populate};
+use vial_kvm::{Machine, Memory, parts};
 use vial_launch::{Contents, LoadPlan};
 use vial_simulated_snp::{Host, Leaf, Ownership, SecureProcessor, cpuid_page};
 use vm_memory::{Bytes as _, GuestAddress};
 
 use super::seat::{Seat, Simulated};
 use crate::doors::Doors;
-use crate::start::{self, Config, Outside, Ready, StartError, Vmm, memory, system};
+use crate::played::{Built, SHARED};
+use crate::start::{Config, Outside, StartError, Vmm, memory, system};
 use crate::tee::ReportDevice;
-
-/// What the guest shares with its host, as (address, bytes).
-const SHARED: [(u64, u64); 2] = [(0, ROM_TEXT_PA), (DMA_PA, DMA_BYTES)];
 
 /// What is around the guest when it starts.
 #[derive(Debug)]
@@ -58,22 +56,16 @@ pub(crate) fn start(config: Config, c_bit: u8, change: impl FnOnce(&mut Played))
     change(&mut played);
     load(&config.plan, &played)?;
     let Played { host, memory, .. } = played;
-    let soon = config.disk.bytes();
-    let outside = Outside { disk: config.disk, listener: config.listener, tee: None };
-    let ready = Ready::connect(machine.board(), &shared, outside, started)?;
     let simulated = Arc::new(Simulated {
         host: Mutex::new(host),
         memory,
-        shared,
+        shared: shared.clone(),
         doors: Doors::new(config.plan.cpus()),
         other_start: *config.plan.other_start(),
     });
-    let cpus = (0..config.plan.cpus()).map(|index| machine.cpu(index, config.plan.start()));
-    let cpus = cpus.collect::<Result<_, _>>()?;
-    let run = move |cpu, index, bus: &_| Seat::new(cpu, index, &simulated).run(bus);
-    let vmm = ready.run(cpus, run, start::Host::Kvm { _machine: machine })?;
-    std::thread::spawn(move || populate(&private, soon));
-    Ok(vmm)
+    let outside = Outside { disk: config.disk, listener: config.listener, tee: None };
+    let built = Built { started, machine, private, shared };
+    built.run(&config.plan, outside, move |cpu, index| Seat::new(cpu, index, &simulated))
 }
 
 /// All memory but what is shared.

@@ -8,6 +8,7 @@ use vm_memory::{Bytes as _, GuestAddress};
 use super::seat::Simulated;
 use crate::bus::Bus;
 use crate::event::Ended;
+use crate::played::table;
 
 const TSC_DEADLINE: u32 = 0x6E0;
 const APIC_BASE: u32 = 0x1B;
@@ -100,9 +101,6 @@ impl PrivateMemory for Private<'_> {
 
 impl Tables for Private<'_> {
     fn table(&self, pa: u64) -> Option<[u64; 512]> {
-        let mut bytes = [0; 4096];
-        self.read(pa, &mut bytes)?;
-        let (words, _) = bytes.as_chunks();
-        Some(core::array::from_fn(|at| words.get(at).copied().map_or(0, u64::from_le_bytes)))
+        table(self.0, pa)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use vial_abi::port::TDX_CALL;
-use vial_kvm::{Cpu, CpuidLeaf, Exit, KvmError, Memory};
+use vial_kvm::{Cpu, CpuidLeaf, Exit, Memory};
 use vial_launch::StartState;
 use vial_simulated_tdx::{Module, Offence, Registers, Then, Turn, check_tables};
 
@@ -10,7 +10,7 @@ use super::around::{Private, Surroundings};
 use super::start::PlayedDomain;
 use crate::bus::{Bus, ended};
 use crate::doors::Doors;
-use crate::event::{Ended, Event};
+use crate::played::{self, Broken, Step, own};
 
 const APIC_BASE: u32 = 0x1B;
 /// Place of the local APIC, enabled, in x2APIC mode; and whether it is the first cpu's. Spec: Intel SDM vol. 3 §10.12.1.
@@ -42,58 +42,9 @@ pub(crate) struct Seat {
     simulated: Arc<Simulated>,
 }
 
-/// Why a cpu does not go on.
-#[derive(Debug, thiserror::Error)]
-enum Broken {
-    #[error(transparent)]
-    Offence(#[from] Offence),
-    #[error(transparent)]
-    Kvm(#[from] KvmError),
-    #[error("{0}")]
-    Exit(String),
-}
-
-type Step = Result<Option<Ended>, Broken>;
-
 impl Seat {
     pub(crate) fn new(cpu: Cpu, index: u32, simulated: &Arc<Simulated>) -> Self {
         Self { cpu, index, simulated: Arc::clone(simulated) }
-    }
-
-    /// Runs the cpu until the machine ends.
-    pub(crate) fn run(mut self, bus: &Bus) {
-        let mut step = self.started().map(|()| None);
-        let ended = loop {
-            match step {
-                Ok(None) => step = self.step(bus),
-                Ok(Some(ended)) => break ended,
-                Err(why) => break self.broken(&why),
-            }
-        };
-        bus.tell(Event::Ended(ended));
-    }
-
-    /// As the module starts every cpu, when the host enters it.
-    fn started(&self) -> Result<(), Broken> {
-        self.simulated.doors.wait(self.index);
-        let width = self.simulated.played().host.shared_bit + 1;
-        self.cpu.start_in_domain(&self.simulated.start, width, self.index)?;
-        let base = if self.index == 0 { X2APIC | FIRST_CPU } else { X2APIC };
-        let mode = self.cpu.set_msr(APIC_BASE, base);
-        mode.ok_or_else(|| Broken::Exit("KVM has no x2APIC".to_owned()))?;
-        Ok(self.cpu.set_halted(false)?)
-    }
-
-    /// What a domain cannot do, since its host would see nothing of it, breaks it.
-    fn step(&mut self, bus: &Bus) -> Step {
-        let broken = match self.cpu.run()? {
-            Exit::Out(TDX_CALL, [_]) => return self.called(bus),
-            Exit::Nothing => return Ok(None),
-            Exit::Out(port, _) | Exit::In(port, _) => format!("port {port:#x} by instruction"),
-            Exit::Write(pa, _) | Exit::Read(pa, _) => format!("{pa:#x} is no memory of its own"),
-            Exit::Broken(why) => why,
-        };
-        Err(Broken::Exit(broken))
     }
 
     fn called(&self, bus: &Bus) -> Step {
@@ -137,8 +88,32 @@ impl Seat {
         let PlayedDomain { module, host } = played;
         check_tables(tables, host.shared_bit, &Private(&self.simulated.private), &module.pages)
     }
+}
 
-    fn broken(&self, why: &Broken) -> Ended {
-        Ended::Broken(format!("cpu {} at {:#x}: {why}", self.index, self.cpu.instruction()))
+impl played::Seat for Seat {
+    fn cpu(&self) -> &Cpu {
+        &self.cpu
+    }
+
+    fn index(&self) -> u32 {
+        self.index
+    }
+
+    /// As the module starts every cpu, when the host enters it.
+    fn start(&mut self) -> Result<(), Broken> {
+        self.simulated.doors.wait(self.index);
+        let width = self.simulated.played().host.shared_bit + 1;
+        self.cpu.start_in_domain(&self.simulated.start, width, self.index)?;
+        let base = if self.index == 0 { X2APIC | FIRST_CPU } else { X2APIC };
+        let mode = self.cpu.set_msr(APIC_BASE, base);
+        mode.ok_or_else(|| Broken("KVM has no x2APIC".to_owned()))?;
+        Ok(self.cpu.set_halted(false)?)
+    }
+
+    fn step(&mut self, bus: &Bus) -> Step {
+        match self.cpu.run()? {
+            Exit::Out(TDX_CALL, [_]) => self.called(bus),
+            exit => own(exit).map(|()| None),
+        }
     }
 }

@@ -4,7 +4,7 @@ use core::ops::Range;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 use vial_abi::memory::{DMA_BYTES, DMA_PA, LAUNCHED, PAGE, ROM_TEXT_PA, ram};
-use vial_kvm::{Machine, Memory, allocate, parts, populate};
+use vial_kvm::{Machine, Memory, allocate, parts};
 use vial_launch::tdx::reset;
 use vial_launch::{Contents, LoadPlan};
 use vial_simulated_tdx::{Builder, Host, Module, Signer, is_genuine};
@@ -12,11 +12,10 @@ use vial_simulated_tdx::{Builder, Host, Module, Signer, is_genuine};
 use super::around::Private;
 use super::seat::{Seat, Simulated};
 use crate::doors::Doors;
-use crate::start::{self, Config, Outside, Ready, StartError, Vmm, system};
+use crate::played::{Built, SHARED};
+use crate::start::{Config, Outside, StartError, Vmm, system};
 use crate::tee::ReportDevice;
 
-/// What the domain can share with its host, as (address, bytes).
-const SHARED: [(u64, u64); 2] = [(0, ROM_TEXT_PA), (DMA_PA, DMA_BYTES)];
 /// Where REPORTDATA lies in a report. Spec: Intel TDX Module ABI (348551), `REPORTMACSTRUCT`.
 const REPORT_DATA: Range<usize> = 128..192;
 /// End of all addresses that have memory below 4 GiB: the reset page's.
@@ -66,23 +65,17 @@ pub(crate) fn start(
     let host = Host { shared_bit, shareable, signer: signer(config.tee), is_unwilling: false };
     let mut played = PlayedDomain { module, host };
     change(&mut played);
-    let soon = config.disk.bytes();
-    let outside = Outside { disk: config.disk, listener: config.listener, tee: None };
-    let ready = Ready::connect(machine.board(), &shared, outside, started)?;
     let simulated = Arc::new(Simulated {
         played: Mutex::new(played),
         private: private.clone(),
-        shared,
+        shared: shared.clone(),
         doors: Doors::new(config.plan.cpus()),
         start: *config.plan.start(),
         cpuid: machine.cpuid().collect(),
     });
-    let cpus = (0..config.plan.cpus()).map(|index| machine.cpu(index, config.plan.start()));
-    let cpus = cpus.collect::<Result<_, _>>()?;
-    let run = move |cpu, index, bus: &_| Seat::new(cpu, index, &simulated).run(bus);
-    let vmm = ready.run(cpus, run, start::Host::Kvm { _machine: machine })?;
-    std::thread::spawn(move || populate(&private, soon));
-    Ok(vmm)
+    let outside = Outside { disk: config.disk, listener: config.listener, tee: None };
+    let built = Built { started, machine, private, shared };
+    built.run(&config.plan, outside, move |cpu, index| Seat::new(cpu, index, &simulated))
 }
 
 /// All memory but what can be shared.
