@@ -18,6 +18,9 @@ enum Kind {
     Avx2(Avx2),
     #[cfg(target_arch = "x86_64")]
     Avx512(Avx512),
+    /// The same with the kernels of one input for several.
+    #[cfg(target_arch = "x86_64")]
+    SteadyAvx512(Avx512),
     /// AVX-512, and tiles for products with several inputs.
     #[cfg(target_arch = "x86_64")]
     Amx(Amx),
@@ -74,7 +77,7 @@ impl Isa {
     pub(crate) const fn tiles(self) -> Option<Amx> {
         match self.0 {
             Kind::Amx(token) | Kind::SteadyAmx(token) => Some(token),
-            Kind::Portable(_) | Kind::Avx2(_) | Kind::Avx512(_) => None,
+            Kind::Portable(_) | Kind::Avx2(_) | Kind::Avx512(_) | Kind::SteadyAvx512(_) => None,
         }
     }
 
@@ -83,7 +86,11 @@ impl Isa {
     pub(crate) const fn tiles_of_bytes(self) -> Option<Amx> {
         match self.0 {
             Kind::Amx(token) => Some(token),
-            Kind::Portable(_) | Kind::Avx2(_) | Kind::Avx512(_) | Kind::SteadyAmx(_) => None,
+            Kind::Portable(_)
+            | Kind::Avx2(_)
+            | Kind::Avx512(_)
+            | Kind::SteadyAvx512(_)
+            | Kind::SteadyAmx(_) => None,
         }
     }
 
@@ -91,10 +98,16 @@ impl Isa {
     #[cfg(target_arch = "x86_64")]
     pub(crate) const fn planes(self) -> Option<Avx512> {
         match self.0 {
-            Kind::Avx512(token) => Some(token),
+            Kind::Avx512(token) | Kind::SteadyAvx512(token) => Some(token),
             Kind::Amx(token) | Kind::SteadyAmx(token) => Some(token.avx512()),
             Kind::Portable(_) | Kind::Avx2(_) => None,
         }
+    }
+
+    /// Whether several inputs are computed as each alone.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) const fn is_steady(self) -> bool {
+        matches!(self.0, Kind::SteadyAvx512(_) | Kind::SteadyAmx(_))
     }
 
     /// The same instruction set in the way that gives a product of up to 32 inputs, of weights that are small integers, the
@@ -104,6 +117,8 @@ impl Isa {
         match self.0 {
             #[cfg(target_arch = "x86_64")]
             Kind::Amx(token) => Self(Kind::SteadyAmx(token)),
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512(token) => Self(Kind::SteadyAvx512(token)),
             _ => self,
         }
     }
@@ -116,7 +131,7 @@ impl Isa {
             #[cfg(target_arch = "x86_64")]
             Kind::Avx2(_) => "avx2",
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx512(_) => "avx512",
+            Kind::Avx512(_) | Kind::SteadyAvx512(_) => "avx512",
             #[cfg(target_arch = "x86_64")]
             Kind::Amx(_) | Kind::SteadyAmx(_) => "amx",
         }
@@ -129,7 +144,7 @@ impl Isa {
             #[cfg(target_arch = "x86_64")]
             Kind::Avx2(_) => true,
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx512(_) | Kind::Amx(_) | Kind::SteadyAmx(_) => false,
+            Kind::Avx512(_) | Kind::SteadyAvx512(_) | Kind::Amx(_) | Kind::SteadyAmx(_) => false,
         }
     }
 
@@ -141,7 +156,7 @@ impl Isa {
             #[cfg(target_arch = "x86_64")]
             Kind::Avx2(token) => token.enter(op),
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx512(token) => token.enter(op),
+            Kind::Avx512(token) | Kind::SteadyAvx512(token) => token.enter(op),
             #[cfg(target_arch = "x86_64")]
             Kind::Amx(token) | Kind::SteadyAmx(token) => token.avx512().enter(op),
         }

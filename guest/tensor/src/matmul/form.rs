@@ -83,9 +83,9 @@ impl Inputs {
     /// The inputs that are words as planes, too, where a product takes them.
     #[cfg(target_arch = "x86_64")]
     fn planes(&mut self, isa: Isa, inputs: usize, products: &[Product<'_>]) -> Option<Avx512> {
-        let can_planes = products.iter().any(|product| planes::has_planes(product.weights.quant()));
-        let s = isa.planes().filter(|_| can_planes)?;
-        isa.run(planes::Fill { planes: &mut self.planes, words: &self.words, inputs });
+        let kinds = products.iter().map(|product| product.weights.quant());
+        let s = isa.planes().filter(|_| kinds.clone().any(planes::has_planes))?;
+        isa.run(planes::Fill::of(&mut self.planes, (&self.words, inputs), isa.is_steady(), kinds));
         Some(s)
     }
 }

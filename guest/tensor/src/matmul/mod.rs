@@ -1,8 +1,8 @@
 //! `W · x`: weights in their file format, activations in f32 or as words; sums in f32.
 //!
 //! - Few inputs: each block is unpacked in registers and joined with the inputs: as 16-bit integers ([`words`]) where the
-//!   format has small integers, as floats ([`fused`]) where it has not. Nibbles are multiplied as bytes ([`planes`]) where
-//!   registers hold 64 of them.
+//!   format has small integers, as floats ([`fused`]) where it has not. Formats of four to six bits are multiplied as bytes
+//!   ([`planes`]) where registers hold 64 of these.
 //! - Many inputs: rows are unpacked once into a panel in cache, and a register-blocked product runs over it, of words
 //!   ([`word_rows`], [`word_panel`]) where the format has small integers and registers are eight floats wide, otherwise
 //!   of floats ([`panel`]).
@@ -33,7 +33,7 @@ use core::ops::Range;
 pub(crate) use form::Inputs;
 pub(crate) use panel::Scratch;
 #[cfg(target_arch = "x86_64")]
-pub(crate) use planes::{GROUP, Group};
+pub(crate) use planes::{GROUP, Group, Whole};
 
 use self::form::Form;
 use self::tiles::{Tile, Tiles};
@@ -136,7 +136,7 @@ impl Kernel {
         match form {
             Form::Halves(..) => return Self::Halves,
             Form::Bytes(..) if has_words(quant) => return Self::Bytes,
-            Form::Words(_, Some(_)) if planes::has_planes(quant) => return Self::Planes,
+            Form::Words(_, Some((_, planes))) if planes.serve(quant) => return Self::Planes,
             _ => {}
         }
         match (matches!(form, Form::Words(..)) && has_words(quant), has_shared_scales(quant)) {

@@ -202,7 +202,7 @@ pub(crate) fn for_unit_scales<T: ForWords>(quant: Quant, task: T) {
 
 /// `N` bytes at `at`; the compiler removes the check where both are constant.
 #[inline(always)]
-fn cut<const N: usize>(block: &[u8], at: usize) -> &[u8; N] {
+pub(crate) fn cut<const N: usize>(block: &[u8], at: usize) -> &[u8; N] {
     match block[at..].first_chunk() {
         Some(cut) => cut,
         None => unreachable!("a block of fixed size holds the cut"),

@@ -3,16 +3,16 @@
 
 use core::arch::x86_64::{
     __m128i, __m256, __m256i, _mm_and_si128, _mm_extract_epi32, _mm_hadd_epi32, _mm_loadu_si128,
-    _mm_set_epi16, _mm_srlv_epi32, _mm256_add_epi32, _mm256_castpd_ps, _mm256_castps_pd,
-    _mm256_castsi256_si128, _mm256_cvtepi32_ps, _mm256_cvtepu8_epi32, _mm256_cvtph_ps, _mm256_cvtps_epi32,
-    _mm256_extracti128_si256, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_packs_epi32,
+    _mm_or_si128, _mm_set_epi16, _mm_shuffle_epi32, _mm_srlv_epi32, _mm256_add_epi32, _mm256_castpd_ps,
+    _mm256_castps_pd, _mm256_castsi256_si128, _mm256_cvtepi32_ps, _mm256_cvtepu8_epi32, _mm256_cvtph_ps,
+    _mm256_cvtps_epi32, _mm256_extracti128_si256, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_packs_epi32,
     _mm256_permute4x64_pd, _mm256_permutevar8x32_epi32, _mm256_shuffle_epi32, _mm256_shuffle_ps,
     _mm256_storeu_ps, _mm256_storeu_si256,
 };
 
 use super::Avx2;
 use super::instruction::{lanes, memory};
-use super::orders::IN_TURN;
+use super::orders::{IN_TURN, NIBBLE, SIX, UPPER_TWO};
 use crate::words::{Numbers, UNIT, WordLanes as _};
 
 /// Gives what it was given, by an instruction that is none. Not `pure`: such may change places, and their order is the use.
@@ -66,11 +66,22 @@ impl Avx2 {
 
     /// Each lane of `a` moved down by its count of bits, and its mask.
     #[inline(always)]
-    pub(super) fn moved_and_masked(self, a: __m128i, counts: &[u32; 4], masks: &[u32; 4]) -> __m128i {
+    fn moved_and_masked(self, a: __m128i, counts: &[u32; 4], masks: &[u32; 4]) -> __m128i {
         let counts = memory!(_mm_loadu_si128(counts.as_ptr().cast()));
         let masks = memory!(_mm_loadu_si128(masks.as_ptr().cast()));
         let moved = lanes!(_mm_srlv_epi32(a, counts));
         lanes!(_mm_and_si128(moved, masks))
+    }
+
+    /// Eight scales, then eight minima, out of the first sixteen bytes of a block of `Q4_K` or `Q5_K`.
+    #[inline(always)]
+    pub(super) fn six_bit_bytes(self, header: &[u8; 16]) -> __m128i {
+        let all = memory!(_mm_loadu_si128(header.as_ptr().cast()));
+        let own = lanes!(_mm_shuffle_epi32::<0b10_10_01_01>(all));
+        let own = self.moved_and_masked(own, &[0, 2, 0, 2], &[SIX, UPPER_TWO, SIX, UPPER_TWO]);
+        let shared = lanes!(_mm_shuffle_epi32::<0b11_11_11_11>(all));
+        let shared = self.moved_and_masked(shared, &[0, 0, 0, 4], &[0, NIBBLE, 0, NIBBLE]);
+        lanes!(_mm_or_si128(own, shared))
     }
 
     /// Rounded to words. Twos of the one and of the other lie in turn in each half; twos of both halves then lie in turn.

@@ -9,6 +9,7 @@ mod eights;
 mod instruction;
 mod orders;
 mod planes;
+mod wholes;
 mod words;
 mod words512;
 
@@ -16,3 +17,4 @@ pub(crate) use self::amx::{Amx, Quad, Tiles};
 pub(crate) use self::amx_bytes::{InputBytes, RowBytes};
 pub(crate) use self::avx2::Avx2;
 pub(crate) use self::avx512::Avx512;
+pub(crate) use self::wholes::WholeBlock;

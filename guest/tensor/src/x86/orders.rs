@@ -30,6 +30,9 @@ pub(super) const NIBBLES: [u32; 8] = [0, 0, 0, 0, 4, 4, 4, 4];
 /// Of four twos the firsts, then the seconds, and so of the next four.
 pub(super) const APART: [u8; 16] = [0, 2, 4, 6, 1, 3, 5, 7, 8, 10, 12, 14, 9, 11, 13, 15];
 
+/// Of two eights of bytes one of each in turn.
+pub(super) const IN_PAIRS: [u8; 16] = [0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15];
+
 /// The lower word of the number at `at` of four, in all places.
 pub(super) const fn lower_word(at: u8) -> [u8; UNIT] {
     let mut bytes = [0; UNIT];

@@ -4,10 +4,10 @@
 use core::arch::x86_64::{
     __m128i, __m512, __m512i, _mm_add_ps, _mm_loadu_si128, _mm_storeu_ps, _mm256_add_ps,
     _mm256_castps256_ps128, _mm256_extractf128_ps, _mm512_and_si512, _mm512_castps512_ps256,
-    _mm512_castsi512_si256, _mm512_cvtepi32_ps, _mm512_cvtph_ps, _mm512_dpbusd_epi32, _mm512_extractf32x8_ps,
-    _mm512_loadu_si512, _mm512_mask_broadcast_i32x4, _mm512_maskz_loadu_epi8, _mm512_permutexvar_epi16,
-    _mm512_set1_epi8, _mm512_setzero_si512, _mm512_shuffle_ps, _mm512_slli_epi32, _mm512_srli_epi16,
-    _mm512_unpackhi_ps, _mm512_unpacklo_ps, _mm512_zextsi128_si512,
+    _mm512_castsi512_si256, _mm512_cvtepi32_ps, _mm512_cvtph_ps, _mm512_extractf32x8_ps, _mm512_loadu_si512,
+    _mm512_mask_broadcast_i32x4, _mm512_maskz_loadu_epi8, _mm512_permutexvar_epi16, _mm512_set1_epi8,
+    _mm512_setzero_si512, _mm512_shuffle_ps, _mm512_slli_epi32, _mm512_srli_epi16, _mm512_unpackhi_ps,
+    _mm512_unpacklo_ps, _mm512_zextsi128_si512,
 };
 
 use super::Avx512;
@@ -146,10 +146,11 @@ impl Avx512 {
     /// What nibbles and words have, each four columns and those sixteen further on in a lane: at most 23 bits.
     #[inline(always)]
     fn plane_products(self, [low, high]: [__m512i; 2], x: &Group) -> __m512 {
-        let load = |plane: &[[u16; 8]; GROUP]| memory!(_mm512_loadu_si512(plane.as_ptr().cast()));
-        let add = |sums, weights, plane| lanes!(_mm512_dpbusd_epi32(sums, weights, load(plane)));
-        let upper = add(add(lanes!(_mm512_setzero_si512()), low, &x.upper[0]), high, &x.upper[1]);
-        let upper = lanes!(_mm512_slli_epi32::<8>(upper));
-        lanes!(_mm512_cvtepi32_ps(add(add(upper, low, &x.lower[0]), high, &x.lower[1])))
+        let add = |sums, plane: &[[[u16; 8]; GROUP]; 2]| {
+            self.add_bytes(self.add_bytes(sums, low, &plane[0]), high, &plane[1])
+        };
+        let upper = add(lanes!(_mm512_setzero_si512()), &x.upper);
+        let products = add(lanes!(_mm512_slli_epi32::<8>(upper)), &x.lower);
+        lanes!(_mm512_cvtepi32_ps(products))
     }
 }

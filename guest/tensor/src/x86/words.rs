@@ -2,21 +2,21 @@
 #![expect(unsafe_code, reason = "vector instructions behind a token that proves their support")]
 
 use core::arch::x86_64::{
-    __m256, __m256i, _mm_broadcastd_epi32, _mm_cvtss_f32, _mm_loadu_si128, _mm_or_si128, _mm_shuffle_epi8,
-    _mm_shuffle_epi32, _mm_unpackhi_epi64, _mm256_add_epi32, _mm256_add_ps, _mm256_and_si256,
-    _mm256_broadcastsi128_si256, _mm256_castps256_ps128, _mm256_castsi256_ps, _mm256_cmpeq_epi8,
-    _mm256_cvtepi8_epi32, _mm256_cvtepi32_ps, _mm256_cvtepu8_epi32, _mm256_cvtph_ps, _mm256_fmadd_ps,
-    _mm256_loadu_si256, _mm256_madd_epi16, _mm256_movehdup_ps, _mm256_mul_ps, _mm256_mullo_epi16,
-    _mm256_mullo_epi32, _mm256_or_si256, _mm256_set1_epi8, _mm256_set1_epi16, _mm256_set1_epi32,
-    _mm256_set1_ps, _mm256_setzero_ps, _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_shuffle_ps,
-    _mm256_slli_epi16, _mm256_srai_epi16, _mm256_srli_epi16, _mm256_srlv_epi32, _mm256_storeu_si256,
-    _mm256_sub_epi8, _mm256_sub_epi16, _mm256_xor_ps,
+    __m256, __m256i, _mm_broadcastd_epi32, _mm_cvtss_f32, _mm_loadu_si128, _mm_shuffle_epi8,
+    _mm_unpackhi_epi64, _mm256_add_epi32, _mm256_add_ps, _mm256_and_si256, _mm256_broadcastsi128_si256,
+    _mm256_castps256_ps128, _mm256_castsi256_ps, _mm256_cmpeq_epi8, _mm256_cvtepi8_epi32, _mm256_cvtepi32_ps,
+    _mm256_cvtepu8_epi32, _mm256_cvtph_ps, _mm256_fmadd_ps, _mm256_loadu_si256, _mm256_madd_epi16,
+    _mm256_movehdup_ps, _mm256_mul_ps, _mm256_mullo_epi16, _mm256_mullo_epi32, _mm256_or_si256,
+    _mm256_set1_epi8, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_set1_ps, _mm256_setzero_ps,
+    _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_shuffle_ps, _mm256_slli_epi16, _mm256_srai_epi16,
+    _mm256_srli_epi16, _mm256_srlv_epi32, _mm256_storeu_si256, _mm256_sub_epi8, _mm256_sub_epi16,
+    _mm256_xor_ps,
 };
 
 use super::Avx2;
 use super::eights::kept;
 use super::instruction::{lanes, memory};
-use super::orders::{APART, BIT, BYTE_OF_BIT, NIBBLE, NIBBLES, SIGNS, SIX, UPPER_TWO, lower_word};
+use super::orders::{APART, BIT, BYTE_OF_BIT, NIBBLES, SIGNS, lower_word};
 use crate::simd::{Simd as _, Unit};
 use crate::words::{Numbers, STRETCH, UNIT, WordLanes};
 
@@ -154,12 +154,7 @@ impl WordLanes for Avx2 {
     #[inline(always)]
     fn six_bits(self, header: &[u8; 16], to: &mut Numbers) {
         let all = memory!(_mm_loadu_si128(header.as_ptr().cast()));
-        let own = lanes!(_mm_shuffle_epi32::<0b10_10_01_01>(all));
-        let own = self.moved_and_masked(own, &[0, 2, 0, 2], &[SIX, UPPER_TWO, SIX, UPPER_TWO]);
-        let shared = lanes!(_mm_shuffle_epi32::<0b11_11_11_11>(all));
-        let shared = self.moved_and_masked(shared, &[0, 0, 0, 4], &[0, NIBBLE, 0, NIBBLE]);
-        // Eight scales, then eight minima.
-        let bytes = lanes!(_mm_or_si128(own, shared));
+        let bytes = self.six_bit_bytes(header);
         self.store_multipliers(lanes!(_mm256_cvtepu8_epi32(bytes)), to, 0);
         let minima = self.eight_floats(lanes!(_mm_unpackhi_epi64(bytes, bytes)));
         let factors = lanes!(_mm_broadcastd_epi32(all));

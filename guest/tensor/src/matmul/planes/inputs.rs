@@ -2,6 +2,8 @@
 
 use alloc::vec::Vec;
 
+use super::{has_nibbles, has_wholes};
+use crate::Quant;
 use crate::simd::{Op, Simd, Unit};
 use crate::words::{STRETCH, Stretch, UNIT, Words};
 
@@ -30,27 +32,82 @@ impl Group {
         Self { upper: [[[0; 8]; GROUP]; 2], lower: [[[0; 8]; GROUP]; 2], sums: [0.0; 16], scale: 0.0 };
 }
 
+/// A stretch of an input: 256 activations, 64 after 64 as columns lie.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(64))]
+pub(crate) struct Whole {
+    /// As in [`Group`].
+    pub(crate) upper: [[[u16; 8]; 4]; 4],
+    /// As in [`Group`].
+    pub(crate) lower: [[[u16; 8]; 4]; 4],
+    /// Of each half of a unit the sum of its activations.
+    pub(crate) halves: Unit,
+    /// For each unit zero, and the sum of its activations.
+    pub(crate) units: Unit,
+    /// What a word counts.
+    pub(crate) scale: f32,
+}
+
+impl Whole {
+    const ZERO: Self = Self {
+        upper: [[[0; 8]; 4]; 4],
+        lower: [[[0; 8]; 4]; 4],
+        halves: [0.0; 16],
+        units: [0.0; 16],
+        scale: 0.0,
+    };
+}
+
 /// Inputs `[n, cols]`. The last stretch of each is filled up with zeros.
 #[derive(Debug, Default)]
 pub(crate) struct Planes {
-    /// Groups of an input.
+    /// Stretches of an input.
     len: usize,
     groups: Vec<Group>,
+    wholes: Vec<Whole>,
+    /// Several inputs are multiplied with blocks of 256 faster as words: planes are for one, or where bits must be those of one.
+    has_wholes: bool,
 }
 
 impl Planes {
-    /// Input `number`.
+    /// Groups of input `number`.
     #[inline(always)]
-    pub(super) fn input(&self, number: usize) -> &[Group] {
-        &self.groups[number * self.len..][..self.len]
+    pub(super) fn groups(&self, number: usize) -> &[Group] {
+        &self.groups[number * self.len * GROUPS..][..self.len * GROUPS]
+    }
+
+    /// Whether weights of the format are multiplied with what is kept.
+    pub(in crate::matmul) const fn serve(&self, quant: Quant) -> bool {
+        has_nibbles(quant) || self.has_wholes && has_wholes(quant)
+    }
+
+    /// Stretches of input `number`.
+    #[inline(always)]
+    pub(super) fn wholes(&self, number: usize) -> &[Whole] {
+        &self.wholes[number * self.len..][..self.len]
     }
 }
 
-/// Keeps so many inputs of `words` instead of what was kept. Allocates where there were never as many.
+/// Keeps so many inputs of `words` instead of what was kept, as those products take them whose weights these are. Allocates where
+/// there were never as many.
 pub(crate) struct Fill<'p, 'w> {
-    pub(crate) planes: &'p mut Planes,
-    pub(crate) words: &'w Words,
-    pub(crate) inputs: usize,
+    planes: &'p mut Planes,
+    words: &'w Words,
+    inputs: usize,
+    groups: bool,
+}
+
+impl<'p, 'w> Fill<'p, 'w> {
+    pub(crate) fn of(
+        planes: &'p mut Planes,
+        (words, inputs): (&'w Words, usize),
+        is_steady: bool,
+        mut kinds: impl Iterator<Item = Quant> + Clone,
+    ) -> Self {
+        let groups = kinds.clone().any(has_nibbles);
+        planes.has_wholes = (inputs == 1 || is_steady) && kinds.any(has_wholes);
+        Self { planes, words, inputs, groups }
+    }
 }
 
 impl Op for Fill<'_, '_> {
@@ -58,12 +115,37 @@ impl Op for Fill<'_, '_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
-        let Self { planes: Planes { len, groups }, words, inputs } = self;
-        *len = words.input(0).stretches.len() * GROUPS;
-        groups.resize((inputs * *len).max(groups.len()), Group::ZERO);
-        let stretches = (0..inputs).flat_map(|input| words.input(input).stretches);
-        for (stretch, groups) in stretches.zip(groups.as_chunks_mut::<GROUPS>().0) {
-            fill(stretch, groups);
+        let Self { planes: Planes { len, groups, wholes, has_wholes }, words, inputs, .. } = self;
+        *len = words.input(0).stretches.len();
+        if self.groups {
+            groups.resize((inputs * *len * GROUPS).max(groups.len()), Group::ZERO);
+            let stretches = (0..inputs).flat_map(|input| words.input(input).stretches);
+            for (stretch, groups) in stretches.zip(groups.as_chunks_mut::<GROUPS>().0) {
+                fill(stretch, groups);
+            }
+        }
+        if *has_wholes {
+            wholes.resize((inputs * *len).max(wholes.len()), Whole::ZERO);
+            for (input, wholes) in (0..inputs).zip(wholes.chunks_exact_mut(*len)) {
+                let input = words.input(input);
+                for ((stretch, halves), whole) in input.stretches.iter().zip(input.halves).zip(wholes) {
+                    whole.halves.copy_from_slice(halves.as_flattened());
+                    fill_whole(stretch, whole);
+                }
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn fill_whole(stretch: &Stretch, to: &mut Whole) {
+    to.scale = stretch.scale;
+    for (unit, words) in stretch.words.iter().enumerate() {
+        to.units[2 * unit + 1] = stretch.sums[unit];
+        let (upper, lower) = bytes(words);
+        for half in 0..2 {
+            to.upper.as_flattened_mut()[2 * unit + half] = upper[half];
+            to.lower.as_flattened_mut()[2 * unit + half] = lower[half];
         }
     }
 }
@@ -122,7 +204,7 @@ mod tests {
     fn planes(x: &[f32]) -> Planes {
         let (mut words, mut planes) = (Words::default(), Planes::default());
         words.set(Portable, x, x.len());
-        Fill { planes: &mut planes, words: &words, inputs: 1 }.run(Portable);
+        Fill::of(&mut planes, (&words, 1), false, [Quant::Q4_0, Quant::Q6_K].into_iter()).run(Portable);
         planes
     }
 
@@ -135,11 +217,11 @@ mod tests {
         }
         (x[255], x[287]) = (32_639.0, 32_639.0);
         let planes = planes(&x);
-        assert_eq!(planes.input(0).len(), 4);
+        assert_eq!(planes.groups(0).len(), 4);
         let mut lanes = [[0.0; 16]; 4];
         for (column, x) in x.iter().enumerate() {
             let (group, unit, place) = (column / 128, column / 32 % 4, column % 32);
-            let Group { upper, lower, scale, .. } = &planes.input(0)[group];
+            let Group { upper, lower, scale, .. } = &planes.groups(0)[group];
             let byte = |plane: &[[[u16; 8]; 4]; 2]| {
                 let pair = plane[place / 16][unit][place % 16 / 2].to_le_bytes();
                 i32::from(pair[place % 2].cast_signed())
@@ -148,6 +230,6 @@ mod tests {
             assert!((word as f32 * scale - x).abs() <= 0.5, "column {column}");
             lanes[group][unit * 4 + place % 16 / 4] += word as f32;
         }
-        assert_eq!(lanes, core::array::from_fn(|group| planes.input(0)[group].sums));
+        assert_eq!(lanes, core::array::from_fn(|group| planes.groups(0)[group].sums));
     }
 }
