@@ -76,15 +76,35 @@ impl Planes {
         &self.groups[number * self.len * GROUPS..][..self.len * GROUPS]
     }
 
+    /// Stretches of input `number`.
+    #[inline(always)]
+    pub(super) fn wholes(&self, number: usize) -> &[Whole] {
+        &self.wholes[number * self.len..][..self.len]
+    }
+
     /// Whether weights of the format are multiplied with what is kept.
     pub(in crate::matmul) const fn serve(&self, quant: Quant) -> bool {
         has_nibbles(quant) || self.has_wholes && has_wholes(quant)
     }
 
-    /// Stretches of input `number`.
     #[inline(always)]
-    pub(super) fn wholes(&self, number: usize) -> &[Whole] {
-        &self.wholes[number * self.len..][..self.len]
+    fn set_groups(&mut self, words: &Words, inputs: usize) {
+        self.groups.resize((inputs * self.len * GROUPS).max(self.groups.len()), Group::ZERO);
+        let stretches = (0..inputs).flat_map(|input| words.input(input).stretches);
+        for (stretch, groups) in stretches.zip(self.groups.as_chunks_mut::<GROUPS>().0) {
+            fill_groups(stretch, groups);
+        }
+    }
+
+    #[inline(always)]
+    fn set_wholes(&mut self, words: &Words, inputs: usize) {
+        self.wholes.resize((inputs * self.len).max(self.wholes.len()), Whole::ZERO);
+        let inputs = (0..inputs).map(|input| words.input(input));
+        let stretches = inputs.flat_map(|input| input.stretches.iter().zip(input.halves));
+        for ((stretch, halves), whole) in stretches.zip(&mut self.wholes) {
+            whole.halves.copy_from_slice(halves.as_flattened());
+            fill_whole(stretch, whole);
+        }
     }
 }
 
@@ -115,24 +135,13 @@ impl Op for Fill<'_, '_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
-        let Self { planes: Planes { len, groups, wholes, has_wholes }, words, inputs, .. } = self;
-        *len = words.input(0).stretches.len();
-        if self.groups {
-            groups.resize((inputs * *len * GROUPS).max(groups.len()), Group::ZERO);
-            let stretches = (0..inputs).flat_map(|input| words.input(input).stretches);
-            for (stretch, groups) in stretches.zip(groups.as_chunks_mut::<GROUPS>().0) {
-                fill(stretch, groups);
-            }
+        let Self { planes, words, inputs, groups } = self;
+        planes.len = words.input(0).stretches.len();
+        if groups {
+            planes.set_groups(words, inputs);
         }
-        if *has_wholes {
-            wholes.resize((inputs * *len).max(wholes.len()), Whole::ZERO);
-            for (input, wholes) in (0..inputs).zip(wholes.chunks_exact_mut(*len)) {
-                let input = words.input(input);
-                for ((stretch, halves), whole) in input.stretches.iter().zip(input.halves).zip(wholes) {
-                    whole.halves.copy_from_slice(halves.as_flattened());
-                    fill_whole(stretch, whole);
-                }
-            }
+        if planes.has_wholes {
+            planes.set_wholes(words, inputs);
         }
     }
 }
@@ -151,7 +160,7 @@ fn fill_whole(stretch: &Stretch, to: &mut Whole) {
 }
 
 #[inline(always)]
-fn fill(stretch: &Stretch, groups: &mut [Group; GROUPS]) {
+fn fill_groups(stretch: &Stretch, groups: &mut [Group; GROUPS]) {
     for (group, units) in groups.iter_mut().zip(stretch.words.as_chunks::<GROUP>().0) {
         group.scale = stretch.scale;
         for (unit, words) in units.iter().enumerate() {
@@ -208,28 +217,53 @@ mod tests {
         planes
     }
 
-    #[test]
-    #[expect(clippy::cast_precision_loss, reason = "16 bits fit")]
-    fn bytes_of_both_planes_are_the_word_and_sums_are_theirs() {
-        let mut x = [0.0; 288];
-        for (at, x) in x.iter_mut().enumerate() {
-            *x = (at as f32 * 977.0) % 65_279.0 - 32_639.0;
-        }
+    /// Numbers that are words as they are, with the largest in both stretches.
+    fn activations() -> [f32; 288] {
+        let mut x =
+            core::array::from_fn(|at| f32::from(u16::try_from(at * 977 % 65_279).unwrap()) - 32_639.0);
         (x[255], x[287]) = (32_639.0, 32_639.0);
+        x
+    }
+
+    /// The number of which two planes have these bytes at place `at` of sixteen.
+    fn word(upper: &[u16; 8], lower: &[u16; 8], at: usize) -> f32 {
+        let byte = |pairs: &[u16; 8]| i16::from(pairs[at / 2].to_le_bytes()[at % 2].cast_signed());
+        f32::from(byte(upper)) * 256.0 + f32::from(byte(lower))
+    }
+
+    #[test]
+    fn bytes_of_groups_are_the_words_and_sums_are_theirs() {
+        let (x, mut lanes) = (activations(), [[0.0; 16]; 4]);
         let planes = planes(&x);
         assert_eq!(planes.groups(0).len(), 4);
-        let mut lanes = [[0.0; 16]; 4];
         for (column, x) in x.iter().enumerate() {
             let (group, unit, place) = (column / 128, column / 32 % 4, column % 32);
             let Group { upper, lower, scale, .. } = &planes.groups(0)[group];
-            let byte = |plane: &[[[u16; 8]; 4]; 2]| {
-                let pair = plane[place / 16][unit][place % 16 / 2].to_le_bytes();
-                i32::from(pair[place % 2].cast_signed())
-            };
-            let word = 256 * byte(upper) + byte(lower);
-            assert!((word as f32 * scale - x).abs() <= 0.5, "column {column}");
-            lanes[group][unit * 4 + place % 16 / 4] += word as f32;
+            let word = word(&upper[place / 16][unit], &lower[place / 16][unit], place % 16);
+            assert!((word * scale - x).abs() <= 0.5, "column {column}");
+            lanes[group][unit * 4 + place % 16 / 4] += word;
         }
         assert_eq!(lanes, core::array::from_fn(|group| planes.groups(0)[group].sums));
+    }
+
+    #[test]
+    fn bytes_of_stretches_are_the_words_and_sums_are_theirs() {
+        let x = activations();
+        let planes = planes(&x);
+        let [mut halves, mut units] = [[[0.0_f32; 16]; 2]; 2];
+        for (column, x) in x.iter().enumerate() {
+            let (stretch, sixteen) = (column / 256, column / 16 % 16);
+            let Whole { upper, lower, scale, .. } = &planes.wholes(0)[stretch];
+            let word = word(&upper.as_flattened()[sixteen], &lower.as_flattened()[sixteen], column % 16);
+            assert!((word * scale - x).abs() <= 0.5, "column {column}");
+            halves[stretch][sixteen] += word * scale;
+            units[stretch][sixteen | 1] += word * scale;
+        }
+        for (stretch, whole) in planes.wholes(0).iter().enumerate() {
+            for lane in 0..16 {
+                assert!((whole.halves[lane] - halves[stretch][lane]).abs() < 1.0, "half {lane}");
+                assert!((whole.units[lane] - units[stretch][lane]).abs() < 1.0, "unit {lane}");
+            }
+        }
     }
 }
