@@ -29,22 +29,30 @@ pub(crate) struct Inputs {
     halves: amx::Halves,
 }
 
-/// Inputs as planes of bytes, and what multiplies these.
-#[cfg(target_arch = "x86_64")]
-type AsPlanes<'a> = (Avx512, &'a planes::Planes);
-#[cfg(not(target_arch = "x86_64"))]
-type AsPlanes<'a> = (core::convert::Infallible, &'a ());
-
 /// What products take inputs as.
 #[derive(Clone, Copy)]
 pub(super) enum Form<'a> {
     Floats,
-    /// And as planes of bytes, for formats that take them.
-    Words(&'a Words, Option<AsPlanes<'a>>),
+    Words(&'a Words),
+    /// Words, and planes of their bytes for formats that take these.
+    #[cfg(target_arch = "x86_64")]
+    Planes(&'a Words, Avx512, &'a planes::Planes),
     #[cfg(target_arch = "x86_64")]
     Bytes(Amx, &'a bytes::Bytes),
     #[cfg(target_arch = "x86_64")]
     Halves(Amx, &'a amx::Halves),
+}
+
+impl<'a> Form<'a> {
+    /// The words, where inputs are these.
+    pub(super) const fn words(self) -> Option<&'a Words> {
+        match self {
+            Self::Words(words) => Some(words),
+            #[cfg(target_arch = "x86_64")]
+            Self::Planes(words, ..) => Some(words),
+            _ => None,
+        }
+    }
 }
 
 impl Inputs {
@@ -75,9 +83,9 @@ impl Inputs {
         }
         #[cfg(target_arch = "x86_64")]
         if let Some(s) = self.planes(isa, inputs, products) {
-            return Form::Words(&self.words, Some((s, &self.planes)));
+            return Form::Planes(&self.words, s, &self.planes);
         }
-        Form::Words(&self.words, None)
+        Form::Words(&self.words)
     }
 
     /// The inputs that are words as planes, too, where a product takes them.

@@ -136,10 +136,10 @@ impl Kernel {
         match form {
             Form::Halves(..) => return Self::Halves,
             Form::Bytes(..) if has_words(quant) => return Self::Bytes,
-            Form::Words(_, Some((_, planes))) if planes.serve(quant) => return Self::Planes,
+            Form::Planes(.., planes) if planes.serve(quant) => return Self::Planes,
             _ => {}
         }
-        match (matches!(form, Form::Words(..)) && has_words(quant), has_shared_scales(quant)) {
+        match (form.words().is_some() && has_words(quant), has_shared_scales(quant)) {
             (true, true) if inputs <= words::INPUTS => Self::Words,
             (true, true) => Self::WordRows,
             (true, false) if inputs <= WORDS_MAX => Self::Words,
@@ -239,27 +239,27 @@ impl Op for Claims<'_, '_> {
         for part in self.plan.parts.iter().flatten() {
             while let Some(tile) = part.tiles.claim() {
                 let chunk = Chunk { weights: &part.weights, x: self.plan.x, tile };
-                match (part.kernel, self.plan.form) {
-                    (Kernel::Words, Form::Words(words, _)) => {
+                match (part.kernel, self.plan.form, self.plan.form.words()) {
+                    (Kernel::Words, _, Some(words)) => {
                         words::compute(s.words(), chunk, words, &mut self.scratch.numbers);
                     }
-                    (Kernel::WordRows, Form::Words(words, _)) => {
+                    (Kernel::WordRows, _, Some(words)) => {
                         word_rows::compute(s.words(), chunk, words, &mut self.scratch.word_rows);
                     }
-                    (Kernel::WordPanel, Form::Words(words, _)) => {
+                    (Kernel::WordPanel, _, Some(words)) => {
                         word_panel::compute(s.words(), chunk, words, &mut self.scratch.words);
                     }
                     #[cfg(target_arch = "x86_64")]
-                    (Kernel::Planes, Form::Words(_, Some((s, planes)))) => planes::compute(s, chunk, planes),
+                    (Kernel::Planes, Form::Planes(_, s, planes), _) => planes::compute(s, chunk, planes),
                     #[cfg(target_arch = "x86_64")]
-                    (Kernel::Bytes, Form::Bytes(amx, bytes)) => {
+                    (Kernel::Bytes, Form::Bytes(amx, bytes), _) => {
                         bytes::compute(amx, chunk, bytes, &mut self.scratch.bytes);
                     }
                     #[cfg(target_arch = "x86_64")]
-                    (Kernel::Halves, Form::Halves(amx, halves)) => {
+                    (Kernel::Halves, Form::Halves(amx, halves), _) => {
                         amx::compute(amx, chunk, halves, &mut self.scratch.amx);
                     }
-                    (Kernel::Panel, _) => panel::compute(s, chunk, self.scratch),
+                    (Kernel::Panel, ..) => panel::compute(s, chunk, self.scratch),
                     _ => fused::compute(s, chunk),
                 }
             }

@@ -25,6 +25,9 @@ pub(crate) struct FourBlocks {
     offsets: __m512,
 }
 
+/// Bytes of a block that begins with scale and offset: `Q4_1`. Of `Q4_0`, which has a scale alone, it has two less.
+const WITH_MINIMUM: usize = 20;
+
 /// Words of a block.
 #[expect(clippy::cast_possible_truncation, reason = "blocks of nibbles are short")]
 const fn words<const B: usize>() -> u16 {
@@ -52,8 +55,8 @@ const fn nibbles_of<const B: usize>() -> [u16; 32] {
 }
 
 impl Avx512 {
-    /// Four blocks whose last sixteen bytes are nibbles. Before these there is their scale or, where blocks have 20 bytes, scale
-    /// and offset.
+    /// Four blocks whose last sixteen bytes are nibbles. Before these there is their scale, and in blocks [`WITH_MINIMUM`] their
+    /// offset.
     #[inline(always)]
     pub(crate) fn four_blocks<const B: usize>(self, blocks: &[[u8; B]; GROUP]) -> FourBlocks {
         let [a, b, c, d] = blocks.each_ref().map(|block| self.sixteen(block));
@@ -82,7 +85,8 @@ impl Avx512 {
     #[inline(always)]
     fn apart<const B: usize>(self, nibbles: __m512i, first: __m512i) -> FourBlocks {
         let scales = self.halves_at(first, &const { halves_of::<B>(0) });
-        let offsets = if B == 20 { self.halves_at(first, &const { halves_of::<B>(1) }) } else { scales };
+        let offsets =
+            if B == WITH_MINIMUM { self.halves_at(first, &const { halves_of::<B>(1) }) } else { scales };
         let (mask, upper) = (lanes!(_mm512_set1_epi8(15)), lanes!(_mm512_srli_epi16::<4>(nibbles)));
         let nibbles = [lanes!(_mm512_and_si512(nibbles, mask)), lanes!(_mm512_and_si512(upper, mask))];
         FourBlocks { nibbles, scales, offsets }
@@ -135,7 +139,7 @@ impl Avx512 {
     #[inline(always)]
     pub(crate) fn add_blocks<const B: usize>(self, sums: __m512, blocks: &FourBlocks, x: &Group) -> __m512 {
         let (products, all) = (self.plane_products(blocks.nibbles, x), self.load(&x.sums));
-        if B == 20 {
+        if B == WITH_MINIMUM {
             let part = self.fma(blocks.offsets, all, self.mul(products, blocks.scales));
             return self.fma(part, self.splat(x.scale), sums);
         }
