@@ -12,6 +12,7 @@ use core::ops::Range;
 
 use super::Chunk;
 use super::rows::unpack_row;
+use super::tiles::Sizes;
 use crate::lanes::{padded, write};
 use crate::simd::{LINE_BYTES, Line, Op, Simd};
 use crate::unpack::{ForFormat, Format, Sink, for_format};
@@ -118,10 +119,10 @@ impl Scratch {
     }
 }
 
-/// Rows and inputs of a tile.
-pub(super) fn tile(cpus: usize, inputs: usize, rows: usize) -> (usize, usize) {
+/// How large tiles are of `rows` and `inputs`.
+pub(super) fn sizes(cpus: usize, inputs: usize, rows: usize) -> Sizes {
     let rows = rows.div_ceil(cpus * 4).next_multiple_of(SIDE).clamp(SIDE, ROWS);
-    (rows, inputs.next_multiple_of(SIDE).min(INPUTS))
+    Sizes::Same { rows, inputs: inputs.next_multiple_of(SIDE).min(INPUTS) }
 }
 
 /// Computes a tile.

@@ -36,7 +36,7 @@ pub(crate) use panel::Scratch;
 pub(crate) use planes::{GROUP, Group, Whole};
 
 use self::form::Form;
-use self::tiles::{Tile, Tiles};
+use self::tiles::{Shrinking, Sizes, Tile, Tiles};
 use crate::simd::{Op, Simd};
 use crate::words::{has_shared_scales, has_words};
 use crate::{Isa, Matrix, Quant, Team};
@@ -44,10 +44,12 @@ use crate::{Isa, Matrix, Quant, Team};
 /// Most products that share one input.
 pub const PRODUCTS_MAX: usize = 4;
 
-/// Tiles a cpu should find, so that a slow cpu holds up the others little; where a tile begins, weights have not been asked for.
-const TILES_PER_CPU: usize = 4;
-/// Most rows of one.
-const TILE_ROWS_MAX: usize = 4096;
+/// Fewest bytes of a tile: what its claim costs, and that no weights of it have been asked for, is then little beside it.
+const TILE_BYTES_LEAST: usize = 16 << 10;
+/// Most bytes of one, so that a cpu that is held up in it does not hold up the others for long.
+const TILE_BYTES_MOST: usize = 4 << 20;
+/// The same where several inputs are multiplied with it in turn: it stays in second-level cache.
+const SHARED_BYTES_MOST: usize = 512 << 10;
 /// Most inputs for which unpacking in registers wins.
 pub(crate) const FUSED_MAX: usize = 8;
 /// The same where they are words with a scale for each unit: a panel of these pays off later.
@@ -149,17 +151,18 @@ impl Kernel {
         }
     }
 
-    /// Rows and inputs of a tile; `rows`: of all products.
-    fn tile(self, cpus: usize, inputs: usize, rows: usize) -> (usize, usize) {
+    /// How large tiles of product `at` are.
+    fn sizes(self, cpus: usize, inputs: usize, products: &[Product<'_>], at: usize) -> Sizes {
+        let left = &products[at..];
         match self {
-            Self::Words | Self::Fused => (tile_rows(cpus, rows, fused::ROWS), inputs.max(1)),
-            Self::WordRows | Self::WordPanel | Self::Panel => panel_tile(cpus, inputs, rows),
+            Self::Words | Self::Fused => shrinking(cpus, inputs, left, fused::ROWS),
+            Self::WordRows | Self::WordPanel | Self::Panel => panel_sizes(cpus, inputs, rows_of(products)),
             #[cfg(target_arch = "x86_64")]
-            Self::Planes => (tile_rows(cpus, rows, fused::ROWS), inputs.max(1)),
+            Self::Planes => shrinking(cpus, inputs, left, fused::ROWS),
             #[cfg(target_arch = "x86_64")]
-            Self::Bytes => (tile_rows(cpus, rows, bytes::ROWS), inputs.max(1)),
+            Self::Bytes => shrinking(cpus, 1, left, bytes::ROWS),
             #[cfg(target_arch = "x86_64")]
-            Self::Halves => amx::tile(cpus, inputs, rows),
+            Self::Halves => amx::sizes(cpus, inputs, rows_of(products)),
         }
     }
 }
@@ -180,33 +183,48 @@ struct Plan<'a> {
 
 impl<'a> Plan<'a> {
     fn new(cpus: usize, x: &'a [f32], form: Form<'a>, products: &'a mut [Product<'_>]) -> Self {
-        let rows: usize = products.iter().map(|product| product.weights.rows()).sum();
         let cols = products[0].weights.cols();
         let inputs = x.len() / cols;
+        let mut sizes = [None; PRODUCTS_MAX];
+        for (at, sizes) in sizes.iter_mut().enumerate().take(products.len()) {
+            let kernel = Kernel::of(products[at].weights.quant(), inputs, form);
+            *sizes = Some((kernel, kernel.sizes(cpus, inputs, products, at)));
+        }
         let mut parts = [const { None }; PRODUCTS_MAX];
-        for (part, product) in parts.iter_mut().zip(products) {
+        for ((part, product), sizes) in parts.iter_mut().zip(products).zip(sizes) {
             let columns = product.columns();
             let Product { weights, out, width, .. } = product;
             assert_eq!(weights.cols(), cols, "products of one input have one width");
-            let kernel = Kernel::of(weights.quant(), inputs, form);
-            let (tile_rows, tile_inputs) = kernel.tile(cpus, inputs, rows);
-            let tiles = Tiles::new(out, (*width, columns), inputs, tile_rows, tile_inputs);
-            *part = Some(Part { weights: *weights, tiles, kernel });
+            *part = sizes.map(|(kernel, sizes)| {
+                let tiles = Tiles::new(out, (*width, columns), inputs, sizes);
+                Part { weights: *weights, tiles, kernel }
+            });
         }
         Self { x, form, parts }
     }
 }
 
-/// Rows of a tile, a multiple of `side`, where rows follow each other.
-fn tile_rows(cpus: usize, rows: usize, side: usize) -> usize {
-    rows.div_ceil(cpus * TILES_PER_CPU).next_multiple_of(side).clamp(side, TILE_ROWS_MAX)
+fn rows_of(products: &[Product<'_>]) -> usize {
+    products.iter().map(|product| product.weights.rows()).sum()
+}
+
+/// Tiles whose rows, which follow each other, are a multiple of `side`.
+fn shrinking(cpus: usize, inputs: usize, left: &[Product<'_>], side: usize) -> Sizes {
+    let row_bytes = left[0].weights.row_bytes().max(1);
+    let most = if inputs > 1 { SHARED_BYTES_MOST } else { TILE_BYTES_MOST };
+    Sizes::Shrinking(Shrinking {
+        parts: cpus,
+        after: rows_of(&left[1..]),
+        least: (TILE_BYTES_LEAST / row_bytes).next_multiple_of(side).max(side),
+        most: (most / row_bytes).max(1),
+    })
 }
 
 /// Inputs are cut only when there are too few panels for the cpus: each cut unpacks the rows again.
-fn panel_tile(cpus: usize, inputs: usize, rows: usize) -> (usize, usize) {
+fn panel_sizes(cpus: usize, inputs: usize, rows: usize) -> Sizes {
     let wanted = (cpus * 4).div_ceil(rows.div_ceil(panel::ROWS).max(1));
     let inputs = if cpus == 1 { inputs } else { inputs.div_ceil(wanted).max(64) };
-    (panel::ROWS, inputs.next_multiple_of(panel::INPUTS))
+    Sizes::Same { rows: panel::ROWS, inputs: inputs.next_multiple_of(panel::INPUTS) }
 }
 
 /// A tile with what it is computed from.

@@ -5,6 +5,37 @@ use core::marker::PhantomData;
 use core::ops::Range;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
+/// How large tiles are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sizes {
+    /// All of so many rows and inputs, but for the ends.
+    Same { rows: usize, inputs: usize },
+    /// Of all inputs, and the fewer rows the fewer are left: the last cpu is not waited for long, and yet few tiles begin where
+    /// no weights have been asked for.
+    Shrinking(Shrinking),
+}
+
+/// How tiles get smaller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Shrinking {
+    /// A tile has one in so many of the rows that are left.
+    pub(super) parts: usize,
+    /// Rows of other matrices that come after these.
+    pub(super) after: usize,
+    /// Fewest rows of a tile; others are multiples of it.
+    pub(super) least: usize,
+    /// Most rows of a tile.
+    pub(super) most: usize,
+}
+
+impl Shrinking {
+    /// Rows of the next tile where `left` are left here.
+    fn next(self, left: usize) -> usize {
+        let wanted = ((left + self.after) / self.parts).min(self.most).max(self.least);
+        wanted.next_multiple_of(self.least).min(left)
+    }
+}
+
 /// A `[inputs, rows]` output cut into tiles; each is claimed at most once.
 ///
 /// Invariant: tiles are disjoint, and from `start` on lie `inputs` times `rows` floats, each `stride` after the one before,
@@ -14,8 +45,8 @@ pub(super) struct Tiles<'a> {
     stride: usize,
     rows: usize,
     inputs: usize,
-    tile_rows: usize,
-    tile_inputs: usize,
+    sizes: Sizes,
+    /// Tiles that are claimed where all are of a size, otherwise their rows.
     claimed: AtomicUsize,
     borrow: PhantomData<&'a mut [f32]>,
 }
@@ -24,8 +55,7 @@ pub(super) struct Tiles<'a> {
 unsafe impl Sync for Tiles<'_> {}
 
 impl<'a> Tiles<'a> {
-    /// Cuts columns `columns` of `out`, which is `[inputs, width]`, into tiles of `tile_rows` of them, which are rows of the
-    /// weights, and `tile_inputs` inputs (fewer at the ends).
+    /// Cuts columns `columns` of `out`, which is `[inputs, width]`, and which are rows of the weights, into tiles.
     ///
     /// # Panics
     /// If `out` is not `[inputs, width]`, has not all of the columns, or a tile would be empty.
@@ -33,39 +63,43 @@ impl<'a> Tiles<'a> {
         out: &'a mut [f32],
         (width, columns): (usize, Range<usize>),
         inputs: usize,
-        tile_rows: usize,
-        tile_inputs: usize,
+        sizes: Sizes,
     ) -> Self {
         assert_eq!(Some(out.len()), width.checked_mul(inputs), "output of {inputs} inputs, {width} rows");
         assert!(columns.start <= columns.end && columns.end <= width, "rows {columns:?} of {width}");
-        assert!(tile_rows > 0 && tile_inputs > 0, "empty tiles");
+        let least = match sizes {
+            Sizes::Same { rows, inputs } => rows.min(inputs),
+            Sizes::Shrinking(Shrinking { parts, least, most, .. }) => parts.min(least).min(most),
+        };
+        assert!(least > 0, "empty tiles");
         let (rows, start) = (columns.len(), out.get_mut(columns.start..).unwrap_or_default().as_mut_ptr());
-        Self {
-            start,
-            stride: width,
-            rows,
-            inputs,
-            tile_rows,
-            tile_inputs,
-            claimed: AtomicUsize::new(0),
-            borrow: PhantomData,
-        }
+        Self { start, stride: width, rows, inputs, sizes, claimed: AtomicUsize::new(0), borrow: PhantomData }
     }
 
     /// A tile nobody else has; `None` when all are claimed.
     pub(super) fn claim(&self) -> Option<Tile<'_>> {
-        let slices = self.inputs.div_ceil(self.tile_inputs);
-        let count = self.rows.div_ceil(self.tile_rows) * slices;
+        let (rows, inputs) = match self.sizes {
+            Sizes::Same { rows, inputs } => self.claim_same(rows, inputs),
+            Sizes::Shrinking(sizes) => self.claim_rows(sizes).map(|rows| (rows, 0..self.inputs)),
+        }?;
+        Some(Tile { start: self.start, stride: self.stride, rows, inputs, borrow: PhantomData })
+    }
+
+    fn claim_same(&self, rows: usize, inputs: usize) -> Option<(Range<usize>, Range<usize>)> {
+        let slices = self.inputs.div_ceil(inputs);
+        let count = self.rows.div_ceil(rows) * slices;
         // Relaxed: only the count matters; inputs and outputs are ordered by the team's gate. A cpu stops at
         // its first refusal, so the counter cannot come round.
         let number = self.claimed.fetch_add(1, Ordering::Relaxed);
-        (number < count).then(|| Tile {
-            start: self.start,
-            stride: self.stride,
-            rows: cut(number / slices, self.tile_rows, self.rows),
-            inputs: cut(number % slices, self.tile_inputs, self.inputs),
-            borrow: PhantomData,
-        })
+        (number < count)
+            .then(|| (cut(number / slices, rows, self.rows), cut(number % slices, inputs, self.inputs)))
+    }
+
+    fn claim_rows(&self, sizes: Shrinking) -> Option<Range<usize>> {
+        // Relaxed: as above.
+        let end = |from| Some(from + sizes.next(self.rows.checked_sub(from).filter(|left| *left > 0)?));
+        let from = self.claimed.fetch_update(Ordering::Relaxed, Ordering::Relaxed, end).ok()?;
+        end(from).map(|end| from..end)
     }
 }
 
@@ -119,27 +153,43 @@ impl Tile<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::Tiles;
+    use super::{Shrinking, Sizes, Tiles};
+    use alloc::vec;
+    use alloc::vec::Vec;
+
+    const SAME: Sizes = Sizes::Same { rows: 2, inputs: 3 };
+    const SHRINKING: Shrinking = Shrinking { parts: 4, after: 8, least: 4, most: 20 };
 
     #[test]
     fn every_element_is_in_just_one_tile() {
-        let mut out = [0.0; 7 * 5];
-        let tiles = Tiles::new(&mut out, (5, 0..5), 7, 2, 3);
-        while let Some(mut tile) = tiles.claim() {
-            for input in tile.inputs() {
-                for element in tile.part(input, tile.rows()) {
-                    *element += 1.0;
+        let large = Sizes::Shrinking(Shrinking { parts: 1, after: 0, least: 2, most: 9 });
+        for sizes in [SAME, Sizes::Shrinking(SHRINKING), large] {
+            let mut out = [0.0; 7 * 5];
+            let tiles = Tiles::new(&mut out, (5, 0..5), 7, sizes);
+            while let Some(mut tile) = tiles.claim() {
+                for input in tile.inputs() {
+                    for element in tile.part(input, tile.rows()) {
+                        *element += 1.0;
+                    }
                 }
             }
+            assert!(tiles.claim().is_none());
+            assert_eq!(out, [1.0; 35]);
         }
-        assert!(tiles.claim().is_none());
-        assert_eq!(out, [1.0; 35]);
+    }
+
+    #[test]
+    fn tiles_shrink_towards_the_end() {
+        let mut out = vec![0.0; 61];
+        let tiles = Tiles::new(&mut out, (61, 0..61), 1, Sizes::Shrinking(SHRINKING));
+        let rows: Vec<usize> = core::iter::from_fn(|| tiles.claim()).map(|tile| tile.rows().len()).collect();
+        assert_eq!(rows, [20, 12, 12, 8, 4, 4, 1]);
     }
 
     #[test]
     fn tiles_of_some_columns_leave_the_others_alone() {
         let mut out = [0.0; 3 * 5];
-        let tiles = Tiles::new(&mut out, (5, 1..4), 3, 2, 2);
+        let tiles = Tiles::new(&mut out, (5, 1..4), 3, Sizes::Same { rows: 2, inputs: 2 });
         while let Some(mut tile) = tiles.claim() {
             for input in tile.inputs() {
                 for row in tile.rows() {
@@ -154,14 +204,14 @@ mod tests {
     #[test]
     #[should_panic(expected = "rows 3..6 of 5")]
     fn columns_outside_an_output_are_refused() {
-        let _tiles = Tiles::new(&mut [0.0; 5], (5, 3..6), 1, 1, 1);
+        let _tiles = Tiles::new(&mut [0.0; 5], (5, 3..6), 1, SAME);
     }
 
     #[test]
     #[should_panic(expected = "rows 0..2 of 2..4")]
     fn a_tile_gives_only_its_own_rows() {
         let mut out = [0.0; 4];
-        let tiles = Tiles::new(&mut out, (4, 0..4), 1, 2, 1);
+        let tiles = Tiles::new(&mut out, (4, 0..4), 1, SAME);
         let _first = tiles.claim();
         tiles.claim().unwrap().part(0, 0..2);
     }
