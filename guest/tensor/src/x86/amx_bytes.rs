@@ -71,25 +71,28 @@ macro_rules! multiply {
 }
 
 impl Tiles {
-    /// Sets `sums`, tile by tile, to what `rows`, two times sixteen, and `inputs` have: integers, a line of a row, a lane of a
-    /// kind of inputs.
+    /// Sets half of `sums`, 0 or 1, tile by tile, to what `rows`, two times sixteen, and `inputs` have: integers, a line of a row,
+    /// a lane of a kind of inputs.
+    ///
+    /// # Panics
+    /// If there is no such half.
     #[inline(always)]
     pub(crate) fn multiply_bytes(
         &self,
         rows: &[RowBytes; 2],
         is_signed: bool,
         inputs: &InputBytes,
+        half: usize,
         sums: &mut [Quad; 2],
     ) {
-        let (rows, inputs, sums) = (&raw const *rows, &raw const *inputs, &raw mut *sums);
-        for half in [0, 2048] {
-            let (rows, inputs, sums) =
-                (rows.wrapping_byte_add(half), inputs.wrapping_byte_add(half), sums.wrapping_byte_add(half));
-            if is_signed {
-                multiply!("tdpbssd", rows, inputs, sums);
-            } else {
-                multiply!("tdpbusd", rows, inputs, sums);
-            }
+        assert!(half < 2, "half {half} of two");
+        let from = |start: *const u8| start.wrapping_add(2048 * half);
+        let (rows, inputs) = (from((&raw const *rows).cast()), from((&raw const *inputs).cast()));
+        let sums = (&raw mut *sums).cast::<u8>().wrapping_add(2048 * half);
+        if is_signed {
+            multiply!("tdpbssd", rows, inputs, sums);
+        } else {
+            multiply!("tdpbusd", rows, inputs, sums);
         }
     }
 }

@@ -6,7 +6,7 @@ use core::arch::x86_64::{
     _mm256_set1_epi32, _mm512_and_si512, _mm512_broadcast_i64x4, _mm512_cvtepi32_ps, _mm512_cvtepu8_epi32,
     _mm512_cvtph_ps, _mm512_dpbusd_epi32, _mm512_loadu_si512, _mm512_or_si512, _mm512_permutexvar_ps,
     _mm512_set1_epi8, _mm512_setzero_si512, _mm512_slli_epi32, _mm512_sllv_epi16, _mm512_srli_epi16,
-    _mm512_srlv_epi16,
+    _mm512_srlv_epi16, _mm512_storeu_si512, _mm512_sub_epi8,
 };
 
 use super::Avx512;
@@ -141,11 +141,27 @@ impl Avx512 {
         {
             let upper = self.add_bytes(lanes!(_mm512_setzero_si512()), *weights, upper);
             let products = self.add_bytes(lanes!(_mm512_slli_epi32::<8>(upper)), *weights, lower);
-            let order = memory!(_mm512_loadu_si512(scales.as_ptr().cast()));
-            let scales = lanes!(_mm512_permutexvar_ps(order, block.numbers));
+            let scales = self.ordered(scales, block.numbers);
             part = self.fma(lanes!(_mm512_cvtepi32_ps(products)), scales, part);
         }
         self.fma(part, self.splat(x.scale), sums)
+    }
+
+    /// Numbers at these places.
+    #[inline(always)]
+    pub(crate) fn ordered(self, places: &[u32; 16], numbers: __m512) -> __m512 {
+        let places = memory!(_mm512_loadu_si512(places.as_ptr().cast()));
+        lanes!(_mm512_permutexvar_ps(places, numbers))
+    }
+
+    /// Writes the weights of a block as bytes, each less `middle`, 64 columns after 64.
+    #[inline(always)]
+    pub(crate) fn store_whole(self, block: &WholeBlock, middle: i8, to: [&mut [u8; 64]; 4]) {
+        let middle = lanes!(_mm512_set1_epi8(middle));
+        for (weights, to) in block.weights.iter().zip(to) {
+            let weights = lanes!(_mm512_sub_epi8(*weights, middle));
+            memory!(_mm512_storeu_si512(to.as_mut_ptr().cast(), weights));
+        }
     }
 
     /// Adds products of 64 weights and bytes of a plane, four in a lane.

@@ -2,7 +2,8 @@
 //! weights holds and then in f32.
 //!
 //! A stretch of thirty-two rows is unpacked into first-level cache and multiplied with all inputs. A unit of bytes takes few
-//! steps beside one of floats, so this pays off from two inputs on.
+//! steps beside one of floats, so this pays off from two inputs on. While tile registers compute with one stretch, parts of the
+//! next are unpacked: a tile that is loaded at once where vectors were stored waits for them.
 
 mod inputs;
 mod panel;
@@ -12,7 +13,8 @@ use core::ops::Range;
 
 use self::inputs::Inputs;
 pub(crate) use self::inputs::{Bytes, Fill};
-use self::panel::{Panel, Unpack};
+use self::panel::{ByWholes, ByWords, Panel, Unpack, Unpacked};
+use super::planes::{FiveBits, FourBits, SixBits};
 use super::{Chunk, WORDS_MAX};
 use crate::Quant;
 use crate::lanes::write;
@@ -31,9 +33,10 @@ const PARTS: usize = 2 * STRETCH;
 
 /// Memory of one cpu.
 pub(crate) struct Scratch {
-    panel: Panel,
-    /// Sums of two groups of inputs in turn: tile registers compute those of one while the others' are scaled.
-    sums: [[Quad; 2]; 2],
+    /// Two stretches in turn.
+    panels: [Panel; 2],
+    /// Sums of a group of inputs.
+    sums: [Quad; 2],
     /// Of each group of inputs and each row what inputs have in each lane.
     products: [[Line; ROWS]; GROUPS],
     /// Of each sixteen inputs and each row what offsets have.
@@ -43,8 +46,8 @@ pub(crate) struct Scratch {
 impl Scratch {
     fn new() -> Box<Self> {
         Box::new(Self {
-            panel: Panel::ZERO,
-            sums: [[Quad::ZERO; 2]; 2],
+            panels: [Panel::ZERO; 2],
+            sums: [Quad::ZERO; 2],
             products: [[Line::ZERO; ROWS]; GROUPS],
             offsets: [[Line::ZERO; ROWS]; WORDS_MAX / 16],
         })
@@ -59,7 +62,13 @@ pub(super) const fn has_quarters(quant: Quant) -> bool {
 /// Computes a tile.
 pub(super) fn compute(amx: Amx, chunk: Chunk<'_>, bytes: &Bytes, scratch: &mut Option<Box<Scratch>>) {
     let scratch = scratch.get_or_insert_with(Scratch::new);
-    for_words(chunk.weights.quant(), Tile { amx, chunk, bytes, scratch });
+    let (quant, tile) = (chunk.weights.quant(), Tile { amx, chunk, bytes, scratch });
+    match quant {
+        Quant::Q4_K => tile.all::<ByWholes<FourBits, 144>, 2, 4>(&bytes.halves),
+        Quant::Q5_K => tile.all::<ByWholes<FiveBits, 176>, 2, 4>(&bytes.halves),
+        Quant::Q6_K => tile.all::<ByWholes<SixBits, 210>, 4, 8>(&bytes.quarters),
+        _ => for_words(quant, tile),
+    }
 }
 
 struct Tile<'t> {
@@ -73,58 +82,65 @@ impl ForWords for Tile<'_> {
     fn run<F: WordFormat<B, K>, const B: usize, const K: usize>(self) {
         let bytes = self.bytes;
         match F::MULTIPLIERS {
-            Multipliers::OfHalves => self.all::<F, B, K, 4, 8>(&bytes.quarters),
-            Multipliers::None | Multipliers::OfUnits => self.all::<F, B, K, 2, 4>(&bytes.halves),
+            Multipliers::OfHalves => self.all::<ByWords<F, B, K>, 4, 8>(&bytes.quarters),
+            Multipliers::None | Multipliers::OfUnits => self.all::<ByWords<F, B, K>, 2, 4>(&bytes.halves),
         }
     }
 }
 
 impl Tile<'_> {
     /// `P` parts of 64 columns have scales, which are there `T` times.
-    fn all<F: WordFormat<B, K>, const B: usize, const K: usize, const P: usize, const T: usize>(
-        mut self,
-        inputs: &Inputs<P>,
-    ) {
+    fn all<U: Unpacked, const P: usize, const T: usize>(mut self, inputs: &Inputs<P>) {
         let tiles = self.amx.tiles();
         let all = self.chunk.tile.rows();
         for row in all.clone().step_by(ROWS) {
             let rows = row..all.end.min(row + ROWS);
+            self.unpack::<U>(&rows, 0, 0..ROWS);
             for stretch in 0..inputs.stretches() {
-                self.stretch::<F, B, K, P, T>(&tiles, inputs, &rows, stretch);
+                self.stretch::<U, P, T>(&tiles, inputs, &rows, stretch);
             }
             let Self { amx, chunk, scratch, .. } = &mut self;
-            amx.avx512().enter(Write::<P> { chunk, rows, scratch, has_offsets: !F::IS_SIGNED });
+            amx.avx512().enter(Write::<P> { chunk, rows, scratch, has_offsets: !U::IS_SIGNED });
         }
     }
 
-    /// A stretch of some rows.
-    fn stretch<F: WordFormat<B, K>, const B: usize, const K: usize, const P: usize, const T: usize>(
+    /// Unpacks a stretch of `part` of the rows.
+    fn unpack<U: Unpacked>(&mut self, rows: &Range<usize>, stretch: usize, part: Range<usize>) {
+        let Self { amx, chunk, scratch, .. } = self;
+        let panel = &mut scratch.panels[stretch % 2];
+        let s = amx.avx512();
+        s.enter(Unpack::<U>::new(s, (chunk, rows), stretch, part, panel));
+    }
+
+    /// Multiplies a stretch of some rows, and unpacks the next.
+    fn stretch<U: Unpacked, const P: usize, const T: usize>(
         &mut self,
         tiles: &Tiles,
         inputs: &Inputs<P>,
         rows: &Range<usize>,
         stretch: usize,
     ) {
-        let Self { amx, chunk, scratch, .. } = self;
-        let s = amx.avx512();
-        s.enter(Unpack::<F, B, K>::new(chunk, rows, stretch, &mut scratch.panel));
-        let count = chunk.tile.inputs().len();
+        let s = self.amx.avx512();
+        let count = self.chunk.tile.inputs().len();
         let groups = count.div_ceil(Inputs::<P>::SHARED);
-        for group in 0..=groups {
-            if group < groups {
-                let portion = &inputs.group(group)[stretch];
-                let sums = &mut scratch.sums[group % 2];
-                tiles.multiply_bytes(&scratch.panel.bytes, F::IS_SIGNED, &portion.bytes, sums);
+        for group in 0..groups {
+            let portion = &inputs.group(group)[stretch];
+            for half in 0..2 {
+                let Scratch { panels, sums, .. } = &mut *self.scratch;
+                let bytes = &panels[stretch % 2].bytes;
+                tiles.multiply_bytes(bytes, U::IS_SIGNED, &portion.bytes, half, sums);
+                if stretch + 1 < inputs.stretches() {
+                    let part = |at| (2 * group + half + at) * ROWS / (2 * groups);
+                    self.unpack::<U>(rows, stretch + 1, part(0)..part(1));
+                }
             }
-            if let Some(group) = group.checked_sub(1) {
-                let factors = &inputs.group(group)[stretch].factors;
-                s.enter(Add::<T> { amx: *amx, scratch, group, factors, is_first: stretch == 0 });
-            }
+            let Self { amx, scratch, .. } = self;
+            s.enter(Add::<T> { amx: *amx, scratch, group, factors: &portion.factors, stretch });
         }
-        if !F::IS_SIGNED {
+        if !U::IS_SIGNED {
             for vector in 0..count.div_ceil(16) {
                 let sums = &inputs.sums(vector)[stretch][..4 * P];
-                s.enter(AddOffsets { scratch, vector, sums, is_first: stretch == 0 });
+                s.enter(AddOffsets { scratch: self.scratch, vector, sums, stretch });
             }
         }
     }
@@ -136,7 +152,7 @@ struct Add<'c, const T: usize> {
     scratch: &'c mut Scratch,
     group: usize,
     factors: &'c Line,
-    is_first: bool,
+    stretch: usize,
 }
 
 impl<const T: usize> Op for Add<'_, T> {
@@ -144,13 +160,13 @@ impl<const T: usize> Op for Add<'_, T> {
 
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
-        let Self { amx, scratch: Scratch { sums, panel, products, .. }, group, factors, is_first } = self;
-        if is_first {
+        let Self { amx, scratch: Scratch { sums, panels, products, .. }, group, factors, stretch } = self;
+        if stretch == 0 {
             products[group] = [Line::ZERO; ROWS];
         }
-        let sides =
-            products[group].as_chunks_mut::<SIDE>().0.iter_mut().zip(panel.numbers.as_chunks::<SIDE>().0);
-        for ((products, numbers), sums) in sides.zip(&sums[group % 2]) {
+        let numbers = panels[stretch % 2].numbers.as_chunks::<SIDE>().0;
+        let sides = products[group].as_chunks_mut::<SIDE>().0.iter_mut().zip(numbers);
+        for ((products, numbers), sums) in sides.zip(sums.iter()) {
             for r in 0..SIDE {
                 let scales = numbers[r].scales.as_chunks::<T>().0;
                 let Some(scales) = scales.first_chunk::<4>() else { unreachable!("scales of four tiles") };
@@ -167,7 +183,7 @@ struct AddOffsets<'c> {
     vector: usize,
     /// Of the parts of the stretch.
     sums: &'c [Line],
-    is_first: bool,
+    stretch: usize,
 }
 
 impl Op for AddOffsets<'_> {
@@ -175,12 +191,13 @@ impl Op for AddOffsets<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Self { scratch: Scratch { panel, offsets, .. }, vector, sums, is_first } = self;
+        let Self { scratch: Scratch { panels, offsets, .. }, vector, sums, stretch } = self;
         // Eight rows at once: their sums do not wait for each other.
-        let rows = offsets[vector].as_chunks_mut::<8>().0.iter_mut().zip(panel.numbers.as_chunks::<8>().0);
+        let numbers = panels[stretch % 2].numbers.as_chunks::<8>().0;
+        let rows = offsets[vector].as_chunks_mut::<8>().0.iter_mut().zip(numbers);
         for (offsets, numbers) in rows {
             let mut all = [s.splat(0.0); 8];
-            if !is_first {
+            if stretch > 0 {
                 for r in 0..8 {
                     all[r] = s.load(&offsets[r].0);
                 }

@@ -5,9 +5,10 @@ use core::ops::Range;
 
 use super::{PARTS, ROWS, SIDE};
 use crate::matmul::Chunk;
+use crate::matmul::planes::WholeFormat;
 use crate::simd::{LINE_BYTES, Op, Simd};
 use crate::words::{Multipliers, Numbers, STRETCH, UNIT, WordFormat, WordLanes};
-use crate::x86::RowBytes;
+use crate::x86::{Avx512, RowBytes};
 
 /// A stretch of [`ROWS`] rows.
 pub(super) struct Panel {
@@ -31,52 +32,127 @@ pub(super) struct RowNumbers {
     pub(super) offsets: [f32; PARTS],
 }
 
+/// How a format is unpacked.
+pub(super) trait Unpacked {
+    /// Bytes of a stretch.
+    const BYTES: usize;
+    /// Whether bytes are signed; otherwise there are offsets.
+    const IS_SIGNED: bool;
+
+    /// Unpacks a stretch, or what a row has left of it.
+    fn unpack(s: Avx512, from: &[u8], tiles: [&mut [u8; 64]; 4], to: &mut RowNumbers);
+}
+
 /// Unpacks a stretch of some rows.
-pub(super) struct Unpack<'c, 't, F, const B: usize, const K: usize> {
+pub(super) struct Unpack<'c, 't, U> {
+    s: Avx512,
     chunk: &'c Chunk<'t>,
     rows: &'c Range<usize>,
     stretch: usize,
+    /// Which of the rows.
+    part: Range<usize>,
     panel: &'c mut Panel,
-    format: PhantomData<F>,
+    format: PhantomData<U>,
 }
 
-impl<'c, 't, F, const B: usize, const K: usize> Unpack<'c, 't, F, B, K> {
+impl<'c, 't, U> Unpack<'c, 't, U> {
     pub(super) fn new(
-        chunk: &'c Chunk<'t>,
-        rows: &'c Range<usize>,
+        s: Avx512,
+        (chunk, rows): (&'c Chunk<'t>, &'c Range<usize>),
         stretch: usize,
+        part: Range<usize>,
         panel: &'c mut Panel,
     ) -> Self {
-        Self { chunk, rows, stretch, panel, format: PhantomData }
+        Self { s, chunk, rows, stretch, part, panel, format: PhantomData }
     }
 }
 
-impl<F: WordFormat<B, K>, const B: usize, const K: usize> Op for Unpack<'_, '_, F, B, K> {
+impl<U: Unpacked> Op for Unpack<'_, '_, U> {
     type Out = ();
 
     #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
-        let (Self { chunk, rows, stretch, panel: Panel { bytes, numbers }, .. }, s) = (self, s.words());
-        for (r, numbers) in numbers.iter_mut().enumerate() {
+    fn run<S: Simd>(self, _: S) {
+        let Self { s, chunk, rows, stretch, part, panel: Panel { bytes, numbers }, .. } = self;
+        for r in part {
             // Rows beyond the last repeat it; their products are not written.
-            let row = chunk.weights.row((rows.start + r).min(rows.end - 1)).as_chunks::<B>().0;
+            let row = chunk.weights.row((rows.start + r).min(rows.end - 1));
+            let from = row.get(stretch * U::BYTES..).unwrap_or_default();
             // What is unpacked next: the next stretch, or the first of the next rows.
-            let is_last = (stretch + 1) * K >= row.len();
-            let ahead = if is_last { ROWS * row.len() * B } else { (stretch + 1) * B * K };
-            for line in (0..B * K).step_by(LINE_BYTES) {
+            let ahead = if from.len() <= U::BYTES { ROWS * row.len() } else { (stretch + 1) * U::BYTES };
+            for line in (0..U::BYTES).step_by(LINE_BYTES) {
                 s.prefetch_far(row, ahead + line);
             }
-            let (whole, rest) = row.as_chunks::<K>();
             let tiles = bytes[r / SIDE].0.each_mut().map(|tile| &mut tile[r % SIDE]);
-            if let Some(blocks) = whole.get(stretch) {
-                unpack::<F, B, K, _>(s, blocks, tiles, numbers);
-            } else {
-                let mut blocks = [[0; B]; K];
-                blocks[..rest.len()].copy_from_slice(rest);
-                unpack::<F, B, K, _>(s, &blocks, tiles, numbers);
-            }
+            U::unpack(s, &from[..from.len().min(U::BYTES)], tiles, &mut numbers[r]);
         }
     }
+}
+
+/// Formats as words are made of them.
+pub(super) struct ByWords<F, const B: usize, const K: usize>(PhantomData<F>);
+
+impl<F: WordFormat<B, K>, const B: usize, const K: usize> Unpacked for ByWords<F, B, K> {
+    const BYTES: usize = B * K;
+    const IS_SIGNED: bool = F::IS_SIGNED;
+
+    #[inline(always)]
+    fn unpack(s: Avx512, from: &[u8], tiles: [&mut [u8; 64]; 4], to: &mut RowNumbers) {
+        let blocks = from.as_chunks::<B>().0;
+        if let Some(blocks) = blocks.first_chunk::<K>() {
+            return unpack::<F, B, K, _>(s.words(), blocks, tiles, to);
+        }
+        let mut padded = [[0; B]; K];
+        padded[..blocks.len()].copy_from_slice(blocks);
+        unpack::<F, B, K, _>(s.words(), &padded, tiles, to);
+    }
+}
+
+/// Formats of which a register takes what 64 columns have.
+pub(super) struct ByWholes<F, const B: usize>(PhantomData<F>);
+
+impl<F: WholeFormat<B>, const B: usize> Unpacked for ByWholes<F, B> {
+    const BYTES: usize = B;
+    const IS_SIGNED: bool = F::MIDDLE > 0;
+
+    #[inline(always)]
+    fn unpack(s: Avx512, from: &[u8], tiles: [&mut [u8; 64]; 4], to: &mut RowNumbers) {
+        let Some(block) = from.first_chunk::<B>() else { unreachable!("rows are whole blocks") };
+        let block = F::read(s, block);
+        s.store_whole(&block, F::MIDDLE, tiles);
+        let [first, second] = to.scales.as_chunks_mut().0 else { unreachable!("two times sixteen scales") };
+        if Self::IS_SIGNED {
+            s.store(s.ordered(&TWICE[0], block.numbers), first);
+            s.store(s.ordered(&TWICE[1], block.numbers), second);
+        } else {
+            s.store(s.ordered(&SCALES, block.numbers), first);
+            let offsets = s.ordered(&MINIMA, block.numbers);
+            s.store(s.mul(offsets, s.splat(-1.0)), &mut to.offsets);
+        }
+    }
+}
+
+/// Each of the first eight numbers twice, and each of the others.
+const TWICE: [[u32; 16]; 2] = [order(1, 0), order(1, 8)];
+/// Of scales and minima in turn each scale twice.
+const SCALES: [u32; 16] = order(2, 0);
+/// Of scales and minima in turn the minima, of which there are eight.
+const MINIMA: [u32; 16] = {
+    let (mut out, mut at) = ([1; 16], 0);
+    while at < 8 {
+        out[at as usize] = 2 * at + 1;
+        at += 1;
+    }
+    out
+};
+
+/// Numbers from `first` on, `step` apart, each twice.
+const fn order(step: u32, first: u32) -> [u32; 16] {
+    let (mut out, mut at) = ([0; 16], 0);
+    while at < 16 {
+        out[at as usize] = first + at / 2 * step;
+        at += 1;
+    }
+    out
 }
 
 /// Unpacks a stretch.

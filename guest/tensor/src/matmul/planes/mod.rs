@@ -13,7 +13,8 @@ use core::marker::PhantomData;
 
 pub(crate) use self::inputs::{Fill, GROUP, Group, Planes, Whole};
 use self::nibbles::Nibbles;
-use self::wholes::{FiveBits, FourBits, SixBits, Wholes};
+use self::wholes::Wholes;
+pub(super) use self::wholes::{FiveBits, FourBits, SixBits, WholeFormat};
 use super::Chunk;
 use crate::Quant;
 use crate::simd::{Op, Simd};

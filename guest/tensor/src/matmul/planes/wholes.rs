@@ -6,11 +6,11 @@ use crate::simd::{Simd as _, Unit};
 use crate::x86::{Avx512, WholeBlock};
 
 /// A format whose blocks of `B` bytes are read at once.
-pub(super) trait WholeFormat<const B: usize> {
+pub(in crate::matmul) trait WholeFormat<const B: usize> {
     /// Lane after lane of each 64 columns, which of the block's numbers is their scale.
     const SCALES: &'static [[u32; 16]; 4];
-    /// What numbers times [`sums`](Self::sums) are taken off for.
-    const MIDDLE: f32;
+    /// What weights are more than they stand for; 0 where numbers are scales and minima in turn, not scales alone.
+    const MIDDLE: i8;
 
     /// Reads a block.
     fn read(s: Avx512, block: &[u8; B]) -> WholeBlock;
@@ -19,11 +19,11 @@ pub(super) trait WholeFormat<const B: usize> {
 }
 
 /// `Q4_K`.
-pub(super) struct FourBits;
+pub(in crate::matmul) struct FourBits;
 /// `Q5_K`.
-pub(super) struct FiveBits;
+pub(in crate::matmul) struct FiveBits;
 /// `Q6_K`.
-pub(super) struct SixBits;
+pub(in crate::matmul) struct SixBits;
 
 /// Of numbers for each sixteen columns, or scales and minima in turn for each 32.
 const fn scales(each: u32) -> [[u32; 16]; 4] {
@@ -40,7 +40,7 @@ const OF_UNITS: [[u32; 16]; 4] = scales(2);
 
 impl WholeFormat<144> for FourBits {
     const SCALES: &'static [[u32; 16]; 4] = &OF_UNITS;
-    const MIDDLE: f32 = 1.0;
+    const MIDDLE: i8 = 0;
 
     #[inline(always)]
     fn read(s: Avx512, block: &[u8; 144]) -> WholeBlock {
@@ -55,7 +55,7 @@ impl WholeFormat<144> for FourBits {
 
 impl WholeFormat<176> for FiveBits {
     const SCALES: &'static [[u32; 16]; 4] = &OF_UNITS;
-    const MIDDLE: f32 = 1.0;
+    const MIDDLE: i8 = 0;
 
     #[inline(always)]
     fn read(s: Avx512, block: &[u8; 176]) -> WholeBlock {
@@ -70,7 +70,7 @@ impl WholeFormat<176> for FiveBits {
 
 impl WholeFormat<210> for SixBits {
     const SCALES: &'static [[u32; 16]; 4] = &OF_HALVES;
-    const MIDDLE: f32 = 32.0;
+    const MIDDLE: i8 = 32;
 
     #[inline(always)]
     fn read(s: Avx512, block: &[u8; 210]) -> WholeBlock {
@@ -116,8 +116,9 @@ impl<F: WholeFormat<B>, const B: usize> Format for Wholes<F, B> {
                 }
             }
         }
+        let each = if F::MIDDLE == 0 { 1.0 } else { f32::from(F::MIDDLE) };
         for (sums, offsets) in sums.as_flattened_mut().iter_mut().zip(offsets.as_flattened()) {
-            *sums = s.fma(*offsets, s.splat(-F::MIDDLE), *sums);
+            *sums = s.fma(*offsets, s.splat(-each), *sums);
         }
         sums
     }
