@@ -8,8 +8,9 @@ use alloc::vec::Vec;
 
 use super::has_quarters;
 use crate::Quant;
+use crate::matmul::planes::bytes_of;
 use crate::simd::{Line, Op, Simd};
-use crate::words::{Stretch, UNIT, Words, has_words};
+use crate::words::{Stretch, Words, has_words};
 use crate::x86::InputBytes;
 
 /// Inputs that share vectors of sums.
@@ -87,7 +88,8 @@ fn fill<const PARTS: usize>(stretch: &Stretch, to: &mut Portion, lane: usize) {
         to.factors.0[first + 2 * part + 1] = stretch.scale;
     }
     for (unit, words) in stretch.words.iter().enumerate() {
-        let (upper, lower) = bytes(words);
+        let (upper, lower) = bytes_of(words);
+        let (upper, lower) = (fours(upper), fours(lower));
         for four in 0..8 {
             let line = unit % 2 * 8 + four;
             let column = first + line * PARTS / 16 * 2;
@@ -97,28 +99,14 @@ fn fill<const PARTS: usize>(stretch: &Stretch, to: &mut Portion, lane: usize) {
     }
 }
 
-/// Words, which are in the order of [`crate::words::place`], as upper and lower bytes as columns lie, four in a number.
+/// Four columns in a number: two of the pairs in which [`bytes_of`] has them.
 #[inline(always)]
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "the upper byte fits, of the lower one the rest is left out"
-)]
-fn bytes(words: &[i16; UNIT]) -> ([u32; 8], [u32; 8]) {
-    let [mut upper, mut lower] = [[0; UNIT]; 2];
-    for at in 0..UNIT {
-        let word = words[at / 2 + at % 2 * (UNIT / 2)];
-        upper[at] = ((word + 128) >> 8) as u8;
-        lower[at] = word as u8;
+fn fours(halves: [[u16; 8]; 2]) -> [u32; 8] {
+    let mut out = [0; 8];
+    for (out, [low, high]) in out.iter_mut().zip(halves.as_flattened().as_chunks().0) {
+        *out = u32::from(*low) | u32::from(*high) << 16;
     }
-    let fours = |bytes: &[u8; UNIT]| {
-        let mut out = [0; 8];
-        for (out, four) in out.iter_mut().zip(bytes.as_chunks().0) {
-            *out = u32::from_le_bytes(*four);
-        }
-        out
-    };
-    (fours(&upper), fours(&lower))
+    out
 }
 
 /// Inputs as products take them: for rows with a scale for each half of 64 columns, or for each quarter.

@@ -151,7 +151,7 @@ fn fill_whole(stretch: &Stretch, to: &mut Whole) {
     to.scale = stretch.scale;
     for (unit, words) in stretch.words.iter().enumerate() {
         to.units[2 * unit + 1] = stretch.sums[unit];
-        let (upper, lower) = bytes(words);
+        let (upper, lower) = bytes_of(words);
         for half in 0..2 {
             to.upper.as_flattened_mut()[2 * unit + half] = upper[half];
             to.lower.as_flattened_mut()[2 * unit + half] = lower[half];
@@ -164,7 +164,7 @@ fn fill_groups(stretch: &Stretch, groups: &mut [Group; GROUPS]) {
     for (group, units) in groups.iter_mut().zip(stretch.words.as_chunks::<GROUP>().0) {
         group.scale = stretch.scale;
         for (unit, words) in units.iter().enumerate() {
-            let (upper, lower) = bytes(words);
+            let (upper, lower) = bytes_of(words);
             for half in 0..2 {
                 group.upper[half][unit] = upper[half];
                 group.lower[half][unit] = lower[half];
@@ -176,7 +176,7 @@ fn fill_groups(stretch: &Stretch, groups: &mut [Group; GROUPS]) {
 
 /// Words, which are in the order of [`crate::words::place`], as upper and lower bytes as columns lie, two in a number.
 #[inline(always)]
-fn bytes(words: &[i16; UNIT]) -> ([[u16; 8]; 2], [[u16; 8]; 2]) {
+pub(in crate::matmul) fn bytes_of(words: &[i16; UNIT]) -> ([[u16; 8]; 2], [[u16; 8]; 2]) {
     let [mut upper, mut lower] = [[0; UNIT / 2]; 2];
     for at in 0..UNIT / 2 {
         let (even, odd) = (words[at].cast_unsigned(), words[UNIT / 2 + at].cast_unsigned());

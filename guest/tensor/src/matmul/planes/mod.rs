@@ -11,6 +11,7 @@ mod wholes;
 
 use core::marker::PhantomData;
 
+pub(super) use self::inputs::bytes_of;
 pub(crate) use self::inputs::{Fill, GROUP, Group, Planes, Whole};
 use self::nibbles::Nibbles;
 use self::wholes::Wholes;
