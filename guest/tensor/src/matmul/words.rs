@@ -19,6 +19,9 @@ const PAIR: usize = 2;
 /// Stretches after which lanes are summed up.
 pub(super) const DEPTH: usize = 8;
 
+/// Stretches whose scales are made at once where weights come into first-level cache just before their use.
+const AT_ONCE: usize = 2;
+
 /// How far ahead of its use a cache line is asked for: rows follow each other, so it will be of use.
 const AHEAD_BYTES: usize = 4096;
 /// The same where registers are sixteen floats wide, into second-level and then into first-level cache: of one distance for both
@@ -141,15 +144,19 @@ fn dot<F: WordFormat<B, K>, const B: usize, const K: usize, const R: usize, cons
     let all = inputs[0].stretches.len();
     for start in (0..all).step_by(DEPTH) {
         let whole = start..rows[0].0.len().min(start + DEPTH);
-        for r in 0..R {
-            for (blocks, numbers) in rows[r].0[whole.clone()].iter().zip(&mut numbers[r]) {
-                F::numbers(s, blocks, numbers);
-            }
-        }
-        // Kept in memory: filling a register from there is cheaper than taking lanes of another apart.
-        let numbers = core::hint::black_box(&*numbers);
         let mut sums = [[Sums::new(s); R]; N];
+        let at_once = if S::REGISTERS == Registers::Many { AT_ONCE } else { DEPTH };
         for at in whole.clone() {
+            if (at - start).is_multiple_of(at_once) {
+                for r in 0..R {
+                    let next = at..whole.end.min(at + at_once);
+                    for (blocks, numbers) in rows[r].0[next].iter().zip(&mut numbers[r][at - start..]) {
+                        F::numbers(s, blocks, numbers);
+                    }
+                }
+            }
+            // Kept in memory: filling a register from there is cheaper than taking lanes of another apart.
+            let numbers = core::hint::black_box(&*numbers);
             let x = stretch_of(inputs, at);
             let blocks: [_; R] = core::array::from_fn(|r| &rows[r].0[at]);
             let own: [_; R] = core::array::from_fn(|r| &numbers[r][at % DEPTH]);
