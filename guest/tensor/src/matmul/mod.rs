@@ -159,6 +159,7 @@ impl Kernel {
             Self::WordRows | Self::WordPanel | Self::Panel => panel_sizes(cpus, inputs, rows_of(products)),
             #[cfg(target_arch = "x86_64")]
             Self::Planes => shrinking(cpus, inputs, left, fused::ROWS),
+            // Unpacked once for all inputs.
             #[cfg(target_arch = "x86_64")]
             Self::Bytes => shrinking(cpus, 1, left, bytes::ROWS),
             #[cfg(target_arch = "x86_64")]
@@ -208,10 +209,10 @@ fn rows_of(products: &[Product<'_>]) -> usize {
     products.iter().map(|product| product.weights.rows()).sum()
 }
 
-/// Tiles whose rows, which follow each other, are a multiple of `side`.
-fn shrinking(cpus: usize, inputs: usize, left: &[Product<'_>], side: usize) -> Sizes {
+/// Tiles of the first of `left`, their rows a multiple of `side`. Up to `turns` times in turn its weights are read.
+fn shrinking(cpus: usize, turns: usize, left: &[Product<'_>], side: usize) -> Sizes {
     let row_bytes = left[0].weights.row_bytes().max(1);
-    let most = if inputs > 1 { SHARED_BYTES_MOST } else { TILE_BYTES_MOST };
+    let most = if turns > 1 { SHARED_BYTES_MOST } else { TILE_BYTES_MOST };
     Sizes::Shrinking(Shrinking {
         parts: cpus,
         after: rows_of(&left[1..]),

@@ -24,9 +24,10 @@ const AT_ONCE: usize = 2;
 
 /// How far ahead of its use a cache line is asked for: rows follow each other, so it will be of use.
 const AHEAD_BYTES: usize = 4096;
-/// The same where registers are sixteen floats wide, into second-level and then into first-level cache: of one distance for both
-/// (2048) memory gives 0.9 as much to `Q6_K`, and 0.97 to other formats.
+/// The same into second-level cache where registers are sixteen floats wide. With one distance for both caches (2048) memory
+/// gives 0.9 as much to `Q6_K`, and 0.97 to other formats.
 const FAR_BYTES: usize = 3072;
+/// From there into first-level cache.
 const NEAR_BYTES: usize = 1024;
 
 /// Memory of one cpu for the numbers of rows that are computed side by side.
